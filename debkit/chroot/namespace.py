@@ -1,0 +1,109 @@
+"""Root without privileges: commands in a user namespace, and directory trees whose files belong to subordinate ids.
+
+Inside, uid 0 is the caller and 1 to 65535 are the caller's subordinate ids (subuid(5)); as root it is the same, so that there is
+one way. Needs util-linux 2.38 and newuidmap; `debkit doctor` proves both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debkit.paths import scratch_home
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from debkit.run import Run
+
+ENTER = Path(__file__).with_name("enter")
+PREFIX = "debkit-"
+
+
+def as_root(argv: tuple[str, ...], *, network: bool = True) -> tuple[str, ...]:
+    """The argv that runs `argv` as root of a new user namespace, with mounts and processes of its own that end with it."""
+    private = () if network else ("--net",)
+    return (
+        "unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+        "--ipc", "--uts", *private, "--", *argv,
+    )  # fmt: skip
+
+
+def inside(
+    root: Path,
+    argv: tuple[str, ...],
+    *,
+    binds: tuple[tuple[Path, str], ...] = (),
+    read_only: tuple[tuple[Path, str], ...] = (),
+    network: bool = True,
+) -> tuple[str, ...]:
+    """The argv that runs `argv` with `root` as its root directory; `binds` and `read_only` are (outer path, inner path)."""
+    mounts: list[str] = []
+    for option, pairs in (("--bind", binds), ("--ro-bind", read_only)):
+        for outer, inner in pairs:
+            mounts += [option, os.fspath(outer), inner]
+    return as_root((os.fspath(ENTER), os.fspath(root), *mounts, "--", *argv), network=network)
+
+
+def unpack(run: Run, tarball: Path, root: Path) -> None:
+    """Unpack a chroot tarball into the empty directory `root`, device files left out (mknod is refused in the namespace)."""
+    run(
+        Command(
+            argv=as_root(
+                ("tar", "--extract", "--auto-compress", "--file", os.fspath(tarball), "--directory", os.fspath(root),
+                 "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*"),
+            )
+        )
+    )  # fmt: skip
+
+
+def pack(run: Run, root: Path, tarball: Path) -> None:
+    """Pack `root` into a zstd tarball that `unpack`, sbuild and pbuilder read."""
+    run(
+        Command(
+            argv=as_root(
+                ("tar", "--create", "--use-compress-program=zstd -T0 -3", "--file", os.fspath(tarball), "--directory",
+                 os.fspath(root), "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*", "."),
+            )
+        )
+    )  # fmt: skip
+
+
+def remove_tree(run: Run, path: Path) -> None:
+    """Remove a tree whose files may belong to subordinate ids. Nothing there is not an error."""
+    if path.exists():
+        run(Command(argv=as_root(("rm", "--recursive", "--force", "--one-file-system", "--", os.fspath(path)))))
+
+
+@contextlib.contextmanager
+def scratch(run: Run, purpose: str) -> Iterator[Path]:
+    """A directory for build trees, removed at the end; those that killed runs have left are removed at the start.
+
+    Mode 0711, since a chroot's own root (a subordinate id) must pass through it. A lock file in it tells the living from the dead.
+    """
+    home = scratch_home()
+    sweep(run, home)
+    path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}.", dir=home))
+    path.chmod(0o711)
+    with (path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield path
+        finally:
+            remove_tree(run, path)
+
+
+def sweep(run: Run, home: Path) -> None:
+    """Remove this user's scratch directories whose makers are gone."""
+    for lock_file in home.glob(f"{PREFIX}*/.lock"):
+        with contextlib.suppress(OSError):
+            if lock_file.stat().st_uid != os.getuid():
+                continue
+            with lock_file.open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_tree(run, lock_file.parent)

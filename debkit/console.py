@@ -1,0 +1,182 @@
+"""What a person or a CI log sees: steps, the live progress of jobs that run beside each other, folds and annotations.
+
+On a terminal jobs share a live table (phase, elapsed, last line). Elsewhere each phase is a plain line, and in GitHub Actions
+a finished job's log tail is folded and its failure annotated. Everything goes to standard error but what was asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console as Rich
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from debkit.errors import DebkitError
+
+DEVELOPMENT_KEY_NOTICE = "signed with a development key made on this machine: good for trying, not for publishing"
+
+
+class Progress(Protocol):
+    """What a stage tells of its work. Safe to call from any thread."""
+
+    def phase(self, name: str) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+
+class Quiet:
+    """A Progress that says nothing."""
+
+    def phase(self, name: str) -> None:
+        """Say nothing."""
+
+    def line(self, text: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(slots=True)
+class JobProgress:
+    """One job's row."""
+
+    name: str
+    console: Console
+    current: str = "waiting"
+    last: str = ""
+    since: float = field(default_factory=time.monotonic)
+    outcome: str = ""
+    seconds: float = 0.0
+
+    def phase(self, name: str) -> None:
+        if name != self.current:
+            self.current, self.last = name, ""
+            if not self.console.live:
+                self.console.info(f"[{self.name}] {name}")
+
+    def line(self, text: str) -> None:
+        if text.strip():
+            self.last = text.strip()
+
+    def done(self, outcome: str) -> None:
+        self.seconds = time.monotonic() - self.since
+        self.outcome, self.last = outcome, ""
+        if not self.console.live:
+            self.console.info(f"[{self.name}] {outcome} ({duration(self.seconds)})")
+
+
+class Console:
+    """Prints. `live` is whether standard error is a terminal that can be redrawn, `ci` whether GitHub Actions reads along."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._err = Rich(stderr=True, highlight=False, soft_wrap=True)
+        self._out = Rich(highlight=False, soft_wrap=True)
+        self._lock = threading.Lock()
+        self.ci = os.environ.get("GITHUB_ACTIONS") == "true"
+        self.live = self._err.is_terminal and not self._err.is_dumb_terminal and not self.ci
+        self.verbose = verbose
+
+    def info(self, text: str) -> None:
+        self._say(escape(text))
+
+    def detail(self, text: str) -> None:
+        """Say what only --verbose wants to hear."""
+        if self.verbose:
+            self._say(f"[dim]{escape(text)}[/dim]")
+
+    def title(self, text: str) -> None:
+        self._say(f"[bold]{escape(text)}[/bold]")
+
+    def good(self, text: str) -> None:
+        self._say(f"[green]{escape(text)}[/green]")
+
+    def warn(self, text: str) -> None:
+        self._say(f"::warning::{_annotation(text)}" if self.ci else f"[yellow]warning: {escape(text)}[/yellow]")
+
+    def result(self, text: str) -> None:
+        """Print what was asked for, on standard output and with no decoration."""
+        self._out.print(text, markup=False)
+
+    def error(self, failure: DebkitError) -> None:
+        """Show a failure's three parts, the lines of the log that matter, and where the log is."""
+        if self.ci:
+            self._say(f"::error::{_annotation(failure.what)}")
+        self._say(f"[bold red]error:[/bold red] {escape(failure.what)}")
+        for label, text in (("likely cause", failure.cause), ("next", failure.hint), ("log", str(failure.log or ""))):
+            if text:
+                first, *rest = text.splitlines()
+                self._say(f"  [bold]{label}:[/bold] {escape(first)}")
+                for line in rest:
+                    self._say(f"    {escape(line)}")
+        if failure.excerpt:
+            self._say("")
+            for line in failure.excerpt:
+                self._say(f"  [dim]|[/dim] {escape(line)}")
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """A named step, timed; in CI a fold."""
+        started = time.monotonic()
+        self._say(f"::group::{title}" if self.ci else f"[bold]{escape(title)}[/bold]")
+        try:
+            yield
+        finally:
+            if self.ci:
+                self._say("::endgroup::")
+            self.detail(f"{title}: {duration(time.monotonic() - started)}")
+
+    @contextlib.contextmanager
+    def jobs(self, names: tuple[str, ...]) -> Iterator[dict[str, JobProgress]]:
+        """Rows for jobs that run beside each other."""
+        rows = {name: JobProgress(name, self) for name in names}
+        if not self.live:
+            yield rows
+            return
+        with Live(console=self._err, refresh_per_second=4, get_renderable=lambda: _table(tuple(rows.values()))):
+            yield rows
+
+    def fold(self, title: str, lines: tuple[str, ...]) -> None:
+        """In CI, fold a log's tail under a title; elsewhere the log's path says enough."""
+        if self.ci and lines:
+            self._say("\n".join((f"::group::{escape(title)}", *map(escape, lines), "::endgroup::")))
+
+    def _say(self, markup: str) -> None:
+        with self._lock:
+            self._err.print(markup)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them: 8.2 s, 4 min 31 s."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def _annotation(text: str) -> str:
+    """Escape a workflow command's data as GitHub's runner reads it, and then for rich."""
+    return escape(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
+
+
+def _table(rows: tuple[JobProgress, ...]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in rows:
+        elapsed = row.seconds or time.monotonic() - row.since
+        table.add_row(
+            f"[bold]{escape(row.name)}[/bold]",
+            escape(row.outcome or row.current),
+            duration(elapsed),
+            f"[dim]{escape(row.last)}[/dim]",
+        )
+    return table

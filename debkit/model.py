@@ -1,0 +1,275 @@
+"""The nouns of debkit: frozen values that the stages take and return.
+
+Debian's words: in dpkg's terms the *build* machine runs the compiler and the *host* machine runs the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Arch:
+    """A Debian architecture. `elf_machine` is ELF's e_machine, `elf_bits` 32 or 64, `qemu` the name in qemu-NAME and binfmt."""
+
+    name: str
+    triplet: str
+    elf_machine: int
+    elf_bits: int
+    elf_little: bool
+    qemu: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# dpkg's ostable and cputable; e_machine from elf(5).
+ARCHES: dict[str, Arch] = {
+    arch.name: arch
+    for arch in (
+        Arch("amd64", "x86_64-linux-gnu", 62, 64, elf_little=True, qemu="x86_64"),
+        Arch("arm64", "aarch64-linux-gnu", 183, 64, elf_little=True, qemu="aarch64"),
+        Arch("armhf", "arm-linux-gnueabihf", 40, 32, elf_little=True, qemu="arm"),
+        Arch("i386", "i386-linux-gnu", 3, 32, elf_little=True, qemu="i386"),
+        Arch("ppc64el", "powerpc64le-linux-gnu", 21, 64, elf_little=True, qemu="ppc64le"),
+        Arch("riscv64", "riscv64-linux-gnu", 243, 64, elf_little=True, qemu="riscv64"),
+        Arch("s390x", "s390x-linux-gnu", 22, 64, elf_little=False, qemu="s390x"),
+    )
+}
+
+# Pairs (machine, guest) that the kernel runs with no emulator at hand.
+RUNS_ALSO: frozenset[tuple[str, str]] = frozenset({("amd64", "i386"), ("arm64", "armhf")})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """What is built: one suite (its codename) and one host architecture."""
+
+    suite: str
+    arch: str
+
+    def __str__(self) -> str:
+        return f"{self.suite}/{self.arch}"
+
+
+class Via(StrEnum):
+    """How a job's programs run."""
+
+    NATIVE = "native"
+    EMULATED = "emulated"
+    CROSS = "cross"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file by its bytes: base name, size in bytes, SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A source package that stands finished on disk.
+
+    `architectures` is the .dsc's Architecture field, `files` what the .dsc lists, `changes` the source-only .changes beside it.
+    """
+
+    name: str
+    version: str
+    suite: str
+    dsc: Path
+    changes: Path
+    format: str
+    architectures: tuple[str, ...]
+    binaries: tuple[str, ...]
+    files: tuple[FileRef, ...]
+    snapshot: bool
+
+    @property
+    def has_all(self) -> bool:
+        """Whether it makes an `Architecture: all` package."""
+        return "all" in self.architectures
+
+    @property
+    def upstream_version(self) -> str:
+        return self.version.partition(":")[2] or self.version
+
+    def builds_on(self, arch: str) -> bool:
+        """Whether it makes a package of its own for `arch` (wildcards as in Debian policy 11.1: any, linux-any, any-arm64)."""
+        return any(a in {"any", arch, "linux-any", f"any-{arch}"} for a in self.architectures)
+
+
+class ChrootKind(StrEnum):
+    """What a cached root is for: building, clean installs, or running native Debian tools."""
+
+    BUILD = "build"
+    CLEAN = "clean"
+    TOOLS = "tools"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChrootSpec:
+    """What a chroot is made of. Equal specs are the same chroot; its age is not part of it."""
+
+    kind: ChrootKind
+    target: Target
+    mirror: str = ""
+    components: tuple[str, ...] = ("main",)
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chroot:
+    """A cached chroot tarball. `created` is in seconds since the epoch; `base` is the tarball that a layer stands on."""
+
+    spec: ChrootSpec
+    tarball: Path
+    created: float
+    layer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """An extra APT repository for a build: a one-line-style sources entry and the key file that signs it."""
+
+    line: str
+    key: Path | None = None
+
+
+class BuildState(Enum):
+    """How a build ended; only the first is green."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "package failed"
+    UNINSTALLABLE = "dependencies not installable"
+    ENVIRONMENT = "environment failed"
+    GIVEN_BACK = "given back"
+    TIMED_OUT = "timed out"
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The first real error of a log: the 1-based number of its line, and the lines around it."""
+
+    line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What one job left behind. `disk_bytes` is the peak of the build tree; `changes` is None unless it succeeded."""
+
+    target: Target
+    via: Via
+    backend: str
+    state: BuildState
+    phases: tuple[Phase, ...]
+    disk_bytes: int
+    log: Path
+    argv: tuple[str, ...]
+    layer: str = ""
+    changes: Path | None = None
+    buildinfo: Path | None = None
+    debs: tuple[Path, ...] = ()
+    error: Excerpt | None = None
+
+    @property
+    def seconds(self) -> float:
+        return sum(phase.seconds for phase in self.phases)
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing a check says of a package. `accepted` is the configured reason for letting it pass."""
+
+    severity: Severity
+    tag: str
+    package: str
+    text: str
+    accepted: str = ""
+
+
+class Outcome(StrEnum):
+    """Four different things; only a pass is green."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    SKIPPED = "skipped"
+    ERROR = "environment-error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """A check's verdict on one target. `reason` is set whenever the outcome is not a pass."""
+
+    check: str
+    target: Target
+    outcome: Outcome
+    seconds: float
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+    log: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A usable secret key: its fingerprint, the GNUPGHOME it lives in, and whether debkit made it for development."""
+
+    fingerprint: str
+    uid: str
+    home: Path
+    development: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedUpload:
+    """One suite's merged and signed .changes with every file it lists, all in one directory."""
+
+    suite: str
+    changes: Path
+    files: tuple[FileRef, ...]
+    signer: str
+    development: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What the archive holds after a publish; `unchanged` when it already held the same."""
+
+    suite: str
+    source: str
+    version: str
+    arches: tuple[str, ...]
+    packages: tuple[str, ...]
+    unchanged: bool
+    signer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What a clean apt client saw of, and did with, a published version."""
+
+    target: Target
+    packages: tuple[str, ...]
+    version: str
+    installed: bool
+    seconds: float
