@@ -5,11 +5,30 @@ Paths in the file are relative to the project, the directory that holds `config/
 
 from __future__ import annotations
 
-import os
+import difflib
+import json
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from debkit.model import Repository
+import distro_info
+from jsonschema import Draft202012Validator
+
+from debkit.errors import ConfigError
+from debkit.model import ARCHES, Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jsonschema import ValidationError
+
+SCHEMA = Path(__file__).with_name("config.schema.json")
+BACKENDS = Path(__file__).with_name("backends")
+CHECKS = Path(__file__).with_name("checks")
+ALIASES = {"unstable": "sid"}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,4 +134,153 @@ def load(project: Path, file: Path | None = None) -> Config:
 
     Raises ConfigError with every problem at once, the nearest known name beside each unknown one.
     """
-    raise NotImplementedError(os.fspath(file or project))
+    path = file or project / "config" / "debkit.toml"
+    if not file and not path.exists():
+        return Config(project=project)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigError(f"{path} is not TOML: {problem}", hint=f"editor {path}") from problem
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{path} cannot be read: {problem}", hint=f"ls -l {path}") from problem
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    problems = [text for error in Draft202012Validator(schema).iter_errors(data) for text in _explain(error)]
+    if not problems:
+        config = _from_toml(project, data)
+        problems = [*_unknown_names(config), *_missing_files(config)]
+        if not problems:
+            return config
+    raise _problems(f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}", problems, f"editor {path}")
+
+
+def parse_arches(words: Iterable[str]) -> tuple[str, ...]:
+    """Check architecture names, given apart or in one string. Raises ConfigError offering the nearest names."""
+    arches = tuple(dict.fromkeys(part for word in words for part in word.replace(",", " ").split()))
+    _demand([_unknown("architecture", name, ARCHES) for name in arches])
+    return arches
+
+
+def parse_suites(words: Iterable[str]) -> tuple[str, ...]:
+    """Check suite names and turn `unstable` and the like into codenames. Raises ConfigError offering the nearest names."""
+    suites = tuple(dict.fromkeys(codename(part) for word in words for part in word.replace(",", " ").split()))
+    _demand([_unknown("suite", name, known_suites()) for name in suites])
+    return suites
+
+
+def codename(suite: str) -> str:
+    """The codename of a suite: sid for unstable, trixie for stable as long as it is."""
+    debian = distro_info.DebianDistroInfo()
+    return ALIASES.get(suite) or (debian.codename(suite) if suite in {"stable", "testing", "oldstable"} else suite)
+
+
+def known_suites() -> tuple[str, ...]:
+    """Every Debian and Ubuntu codename that distro-info knows."""
+    return (*distro_info.DebianDistroInfo().all, *distro_info.UbuntuDistroInfo().all)
+
+
+def _from_toml(project: Path, data: dict[str, Any]) -> Config:
+    """Build the values. Only called on data that the schema has accepted."""
+    build, chroot, checks = data.get("build", {}), data.get("chroot", {}), data.get("checks", {})
+    source, archive, lintian = data.get("source", {}), data.get("archive", {}), checks.get("lintian", {})
+    return Config(
+        project=project,
+        build=BuildConfig(
+            **_taken(build, "backend", "layers"),
+            **{key: tuple(build[key]) for key in ("arches", "options", "profiles") if key in build},
+            **({"suites": tuple(codename(s) for s in build["suites"])} if "suites" in build else {}),
+            **({"timeout": seconds(build["timeout"])} if "timeout" in build else {}),
+            packages=tuple(project / deb for deb in build.get("packages", ())),
+            repositories=tuple(
+                Repository(line=r["line"], key=project / r["key"] if "key" in r else None) for r in build.get("repositories", ())
+            ),
+        ),
+        chroot=ChrootConfig(
+            **_taken(chroot, "mirror"),
+            **{key: tuple(chroot[key]) for key in ("components", "packages") if key in chroot},
+            **({"max_age": seconds(chroot["max-age"])} if "max-age" in chroot else {}),
+            **({"cache_limit": _bytes(chroot["cache-limit"])} if "cache-limit" in chroot else {}),
+        ),
+        checks=ChecksConfig(
+            **({"run": tuple(checks["run"])} if "run" in checks else {}),
+            **({"timeout": seconds(checks["timeout"])} if "timeout" in checks else {}),
+            lintian=LintianConfig(
+                **_taken(lintian, "profile"),
+                **({"fail_on": lintian["fail-on"]} if "fail-on" in lintian else {}),
+                suppress=tuple(Suppression(**entry) for entry in lintian.get("suppress", ())),
+            ),
+        ),
+        keys=KeysConfig(**{use: fingerprint.upper() for use, fingerprint in data.get("keys", {}).items()}),
+        archive=ArchiveConfig(**_taken(archive, "name", "url"), path=Path(archive.get("path", "repo"))),
+        source=SourceConfig(keyring=project / source["keyring"] if "keyring" in source else None),
+    )
+
+
+def _taken(table: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: table[key] for key in keys if key in table}
+
+
+def seconds(duration: str) -> float:
+    """Turn "90m" into 5400.0."""
+    return float(duration[:-1]) * SECONDS[duration[-1]]
+
+
+def _bytes(size: str) -> int:
+    size = size.removesuffix("B")
+    return int(size[:-1]) * BYTES[size[-1]]
+
+
+def _unknown_names(config: Config) -> list[str]:
+    found = [
+        *(_unknown("architecture in build.arches", arch, ARCHES) for arch in config.build.arches),
+        *(_unknown("suite in build.suites", suite, known_suites()) for suite in config.build.suites),
+        _unknown("build.backend", config.build.backend, rooms(BACKENDS)),
+        *(_unknown("check in checks.run", check, rooms(CHECKS)) for check in config.checks.run),
+    ]
+    return [text for text in found if text]
+
+
+def _missing_files(config: Config) -> list[str]:
+    files = [
+        *(("build.packages", deb) for deb in config.build.packages),
+        *(("build.repositories", r.key) for r in config.build.repositories if r.key),
+        *((("source.keyring", config.source.keyring),) if config.source.keyring else ()),
+    ]
+    return [f"{key}: there is no file {path}" for key, path in files if not path.is_file()]
+
+
+def rooms(directory: Path) -> tuple[str, ...]:
+    """The modules that a directory offers by their names."""
+    return tuple(sorted(p.stem for p in directory.glob("*.py") if not p.stem.startswith("_")))
+
+
+def _explain(error: ValidationError) -> list[str]:
+    """What a schema error means to somebody who writes the file: where, what, and the nearest name or what is allowed."""
+    where = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        table = f" in [{where}]" if where else ""
+        return [_unknown(f"key{table}", key, known) for key in error.instance if key not in known]
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return [f"{where}: {key} is missing" for key in missing]
+    wanted = error.schema.get("description", "") if error.validator == "pattern" else ""
+    return [f"{where}: {error.message}" + (f" (it is {wanted})" if wanted else "")]
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """A sentence on a name that is not known, or an empty one."""
+    known = tuple(known)
+    if name in known:
+        return ""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"unknown {what}: {name}" + (f" (did you mean {near[0]}?)" if near else f" (known: {', '.join(known[-12:])})")
+
+
+def _demand(problems: list[str]) -> None:
+    found = [text for text in problems if text]
+    if found:
+        raise _problems(found[0] if len(found) == 1 else f"{len(found)} names are unknown", found, "debkit --help")
+
+
+def _problems(what: str, problems: list[str], hint: str) -> ConfigError:
+    return ConfigError(what, cause="\n".join(problems), hint=hint)

@@ -101,10 +101,6 @@ class Source:
     def upstream_version(self) -> str:
         return self.version.partition(":")[2] or self.version
 
-    def builds_on(self, arch: str) -> bool:
-        """Whether it makes a package of its own for `arch` (wildcards as in Debian policy 11.1: any, linux-any, any-arm64)."""
-        return any(a in {"any", arch, "linux-any", f"any-{arch}"} for a in self.architectures)
-
 
 class ChrootKind(StrEnum):
     """What a cached root is for: building, clean installs, or running native Debian tools."""

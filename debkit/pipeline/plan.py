@@ -1,0 +1,161 @@
+"""What will be done and why: pure, so that it can be shown before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debian.debian_support import DpkgArchTable
+
+from debkit.errors import HostError, SourceError
+from debkit.model import ARCHES, RUNS_ALSO, Target, Via
+
+if TYPE_CHECKING:
+    from debkit.config import Config
+
+ALL_BUILDER = "amd64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the caller asked for. `where` is a tree, a .dsc or a source package's name; `via` None lets the plan choose.
+
+    `publish` False stops after the checks; `accept_incomplete` publishes although a check was skipped or broke.
+    """
+
+    where: str
+    suites: tuple[str, ...]
+    arches: tuple[str, ...]
+    via: Via | None = None
+    publish: bool = True
+    release: bool = False
+    accept_incomplete: bool = False
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """What planning must know of the source. `version` is empty and `architectures` unknown until an archive's is fetched."""
+
+    name: str
+    version: str = ""
+    architectures: tuple[str, ...] = ("any", "all")
+    snapshot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What planning must know of this machine: its architecture, and for each foreign one why it cannot run here (empty: it can)."""
+
+    arch: str
+    obstacles: tuple[tuple[str, str], ...] = ()
+
+    def obstacle(self, arch: str) -> str:
+        return dict(self.obstacles).get(arch, "no emulator is registered for it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One build: its target, how it runs and why, and whether it makes the `Architecture: all` packages of its suite."""
+
+    target: Target
+    via: Via
+    reason: str
+    build_all: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that a run will do. `notes` tell choices that are not a job's own."""
+
+    request: Request
+    source: SourceFacts
+    backend: str
+    jobs: tuple[Job, ...]
+    checks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(job.target.suite for job in self.jobs))
+
+
+def plan(request: Request, source: SourceFacts, machine: Machine, config: Config) -> Plan:
+    """Choose the jobs. Raises SourceError when nothing can be built, HostError when an architecture cannot run here."""
+    ways = {arch: choose_via(arch, machine, request.via) for arch in request.arches}
+    has_all = "all" in source.architectures
+    builder = ALL_BUILDER if ALL_BUILDER in request.arches else request.arches[0]
+    own = tuple(arch for arch in request.arches if builds_on(source.architectures, arch))
+    builds = tuple(arch for arch in request.arches if arch in own or (has_all and arch == builder))
+    if not builds:
+        raise SourceError(
+            f"{source.name} has nothing to build for {', '.join(request.arches)}",
+            cause=f"its Architecture is {' '.join(source.architectures)}",
+            hint="name another architecture: make deb ARCH=…",
+        )
+    notes = [
+        f"{arch}: nothing of its own to build; the packages are Architecture: all and {builder} builds them"
+        for arch in request.arches
+        if arch not in builds
+    ]
+    if request.suites[1:]:
+        notes.append(f"versions for {', '.join(request.suites[1:])} get the suffix ~SUITE1: one pool serves all suites")
+    if not request.publish:
+        notes.append("nothing is signed or published")
+    jobs = tuple(
+        Job(target=Target(suite, arch), via=ways[arch][0], reason=ways[arch][1], build_all=has_all and arch == builder)
+        for suite in request.suites
+        for arch in builds
+    )
+    return Plan(
+        request=request,
+        source=source,
+        backend=config.build.backend,
+        jobs=jobs,
+        checks=config.checks.run,
+        notes=tuple(notes),
+    )
+
+
+def builds_on(architectures: tuple[str, ...], arch: str) -> bool:
+    """Whether a source's Architecture field makes a package of `arch`'s own (wildcards: Debian policy 11.1)."""
+    table = DpkgArchTable.load_arch_table()
+    return any(table.matches_architecture(arch, alias) for alias in architectures if alias != "all")
+
+
+def choose_via(arch: str, machine: Machine, forced: Via | None) -> tuple[Via, str]:
+    """How programs of `arch` run on this machine, and the reason. Raises HostError when they cannot."""
+    here = arch == machine.arch or (machine.arch, arch) in RUNS_ALSO
+    if forced is Via.CROSS:
+        if here:
+            raise HostError(
+                f"{arch} cannot be cross-built here",
+                cause=f"this machine is {machine.arch} itself",
+                hint="leave --via cross out",
+            )
+        return Via.CROSS, f"asked for with --via; the compiler runs on {machine.arch}, tests do not run"
+    if forced is Via.NATIVE and not here:
+        raise HostError(
+            f"{arch} cannot be built natively here",
+            cause=f"this machine is {machine.arch}",
+            hint="leave --via native out: emulation is chosen by itself",
+        )
+    if here and forced is not Via.EMULATED:
+        return Via.NATIVE, f"this machine is {machine.arch}"
+    if here:
+        raise HostError(f"{arch} is not emulated here", cause="it runs natively", hint="leave --via emulated out")
+    if obstacle := machine.obstacle(arch):
+        raise HostError(f"{arch} programs do not run on this machine", cause=obstacle, hint="debkit doctor --fix")
+    return Via.EMULATED, f"{machine.arch} runs {arch} programs through qemu-{ARCHES[arch].qemu}"
+
+
+def rendered(plan: Plan) -> tuple[str, ...]:
+    """The plan as lines for a person."""
+    source = " ".join(filter(None, (plan.source.name, plan.source.version or "(version known once fetched)")))
+    lines = [f"source   {source}" + (" (snapshot of an unreleased tree)" if plan.source.snapshot else "")]
+    for job in plan.jobs:
+        also = ", with the Architecture: all packages" if job.build_all else ""
+        lines.append(f"build    {job.target}  {job.via} with {plan.backend}{also}: {job.reason}")
+    lines.append(f"check    {', '.join(plan.checks) or 'nothing'}")
+    lines += [f"note     {note}" for note in plan.notes]
+    return tuple(lines)

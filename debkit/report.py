@@ -1,0 +1,110 @@
+"""`report.json`: the record of a run, to which every step adds what it returned.
+
+`report.schema.json` beside this file documents the fields; `schema` grows by one whenever a reader must change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+import threading
+import time
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import debkit
+
+if TYPE_CHECKING:
+    from debkit.errors import DebkitError
+    from debkit.run import Completed
+
+SCHEMA_VERSION = 1
+SCHEMA = Path(__file__).with_name("report.schema.json")
+
+
+class Ledger:
+    """Collects a run's values and keeps `path` up to date, whole at any moment. Usable from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._started = time.time()
+        self._lock = threading.Lock()
+        self._data: dict[str, Any] = {
+            "schema": SCHEMA_VERSION,
+            "debkit": debkit.__version__,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started)),
+            "seconds": 0.0,
+            "outcome": "running",
+            "error": None,
+            "tools": {},
+            "plan": None,
+            "sources": [],
+            "builds": [],
+            "checks": [],
+            "uploads": [],
+            "published": [],
+            "sightings": [],
+            "files": [],
+            "commands": [],
+        }
+
+    def put(self, name: str, value: object) -> None:
+        """Set a field that a run has once."""
+        with self._lock:
+            self._data[name] = plain(value)
+            self._save()
+
+    def add(self, name: str, *values: object) -> None:
+        """Append to a field that a run has many of."""
+        with self._lock:
+            self._data[name] += [plain(value) for value in values]
+            self._save()
+
+    def command(self, done: Completed) -> None:
+        """Take note of a process that ran. Written with the next step: commands come by the hundred."""
+        with self._lock:
+            argv = [part if len(part) < 500 else part[:500] + "…" for part in done.command.argv]
+            self._data["commands"].append({"argv": argv, "code": done.code, "seconds": round(done.seconds, 3)})
+
+    def finish(self, failure: DebkitError | None) -> None:
+        """Write how the run ended."""
+        with self._lock:
+            self._data["seconds"] = round(time.time() - self._started, 3)
+            self._data["outcome"] = "failed" if failure else "succeeded"
+            if failure:
+                self._data["error"] = {
+                    "exit_code": failure.exit_code,
+                    "what": failure.what,
+                    "cause": failure.cause,
+                    "hint": failure.hint,
+                    "log": plain(failure.log),
+                }
+            self._save()
+
+    def _save(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self.path.parent, prefix=".report.", delete=False) as new:
+            json.dump(self._data, new, indent=1, ensure_ascii=False)
+            new.write("\n")
+        Path(new.name).chmod(0o644)
+        Path(new.name).replace(self.path)
+
+
+def plain(value: object) -> Any:
+    """Turn debkit's frozen values into what JSON has."""
+    match value:
+        case Enum():
+            return value.value
+        case Path():
+            return os.fspath(value)
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+        case tuple() | list() | frozenset():
+            return [plain(item) for item in value]
+        case _ if dataclasses.is_dataclass(value):
+            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        case _:
+            return value

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit import config
+from debkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(project: Path, text: str) -> Path:
+    (project / "config").mkdir(parents=True, exist_ok=True)
+    (project / "config" / "debkit.toml").write_text(text)
+    return project
+
+
+def test_a_project_without_a_file_has_the_defaults(tmp_path: Path) -> None:
+    assert config.load(tmp_path) == config.Config(project=tmp_path)
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.load(tmp_path, tmp_path / "other.toml")
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    (tmp_path / "extra.deb").touch()
+    (tmp_path / "key.asc").touch()
+    loaded = config.load(
+        write(
+            tmp_path,
+            """
+            [build]
+            suites = ["unstable", "bookworm"]
+            arches = ["arm64"]
+            backend = "pbuilder"
+            timeout = "90m"
+            options = ["nocheck"]
+            profiles = ["nodoc"]
+            packages = ["extra.deb"]
+            layers = false
+            repositories = [{line = "deb http://example.org/ trixie main", key = "key.asc"}]
+            [chroot]
+            mirror = "http://example.org/debian"
+            components = ["main", "contrib"]
+            packages = ["ccache"]
+            max-age = "1d"
+            cache-limit = "5GB"
+            [checks]
+            run = ["lintian"]
+            timeout = "10m"
+            [checks.lintian]
+            fail-on = "warning"
+            profile = "debian"
+            suppress = [{tag = "no-manual-page", reason = "it has no options", package = "hello"}]
+            [keys]
+            upload = "aaaabbbbccccddddeeeeffff0000111122223333"
+            [archive]
+            name = "tools"
+            path = "archive"
+            url = "https://example.org/apt"
+            [source]
+            keyring = "key.asc"
+            """,
+        )
+    )
+    assert loaded.build.suites == ("sid", "bookworm")
+    assert loaded.build.timeout == 5400
+    assert loaded.build.packages == (tmp_path / "extra.deb",)
+    assert loaded.build.repositories[0].key == tmp_path / "key.asc"
+    assert not loaded.build.layers
+    assert loaded.chroot.max_age == 86400
+    assert loaded.chroot.cache_limit == 5 * 10**9
+    assert loaded.checks.lintian.suppress[0].reason == "it has no options"
+    assert loaded.keys.upload == "AAAABBBBCCCCDDDDEEEEFFFF0000111122223333"
+    assert loaded.repo == tmp_path / "archive"
+    assert loaded.source.keyring == tmp_path / "key.asc"
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(
+            write(
+                tmp_path,
+                """
+                [buld]
+                [build]
+                archs = ["arm64"]
+                timeout = "soon"
+                [checks.lintian]
+                suppress = [{tag = "no-manual-page"}]
+                """,
+            )
+        )
+    assert caught.value.what.endswith("has 4 problems")
+    for part in (
+        "unknown key: buld (did you mean build?)",
+        "unknown key in [build]: archs (did you mean arches?)",
+        'build.timeout: \'soon\' does not match \'^[0-9]+[smhd]$\' (it is a number and s, m, h or d: "90m")',
+        "checks.lintian.suppress.0: reason is missing",
+    ):
+        assert part in caught.value.cause
+
+
+def test_unknown_names_get_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(tmp_path, '[build]\nsuites = ["trixi"]\narches = ["arm46"]\nbackend = "sbuilt"\n[checks]\nrun = ["lintan"]'))
+    for part in ("trixi (did you mean trixie?)", "arm46 (did you mean arm64?)", "sbuilt (did you mean sbuild?)", "lintan (did you mean"):
+        assert part in caught.value.cause
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="1 problem$") as caught:
+        config.load(write(tmp_path, '[source]\nkeyring = "nowhere.gpg"'))
+    assert "there is no file" in caught.value.cause
+
+
+def test_broken_toml_names_the_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not TOML: Expected"):
+        config.load(write(tmp_path, "[build"))
+
+
+def test_names_on_the_command_line() -> None:
+    assert config.parse_arches(("amd64 arm64", "arm64")) == ("amd64", "arm64")
+    assert config.parse_suites(("unstable,bookworm",)) == ("sid", "bookworm")
+    with pytest.raises(ConfigError, match=r"aarch64"):
+        config.parse_arches(("aarch64",))

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from debkit.config import Config
+from debkit.errors import HostError, SourceError
+from debkit.model import Target, Via
+from debkit.pipeline.plan import Machine, Plan, Request, SourceFacts, plan, rendered
+
+CONFIG = Config(project=Path("/project"))
+PC = Machine(arch="amd64", obstacles=(("arm64", ""), ("armhf", "qemu-arm is not registered")))
+
+
+def planned(arches: tuple[str, ...], *, suites: tuple[str, ...] = ("trixie",), architectures: tuple[str, ...] = ("any", "all"),
+            via: Via | None = None, machine: Machine = PC) -> Plan:  # fmt: skip
+    request = Request(where=".", suites=suites, arches=arches, via=via)
+    return plan(request, SourceFacts(name="hello", version="1.0", architectures=architectures), machine, CONFIG)
+
+
+def test_one_job_a_suite_and_architecture() -> None:
+    jobs = planned(("amd64", "arm64"), suites=("trixie", "bookworm")).jobs
+    assert [job.target for job in jobs] == [
+        Target("trixie", "amd64"), Target("trixie", "arm64"), Target("bookworm", "amd64"), Target("bookworm", "arm64"),
+    ]  # fmt: skip
+    assert [job.via for job in jobs] == [Via.NATIVE, Via.EMULATED] * 2
+
+
+@pytest.mark.parametrize(("arches", "builder"), [(("arm64", "amd64"), "amd64"), (("arm64",), "arm64")])
+def test_exactly_one_job_a_suite_builds_the_independent_packages(arches: tuple[str, ...], builder: str) -> None:
+    jobs = planned(arches, suites=("trixie", "sid")).jobs
+    assert [job.target.arch for job in jobs if job.build_all] == [builder, builder]
+
+
+def test_no_job_builds_them_when_there_are_none() -> None:
+    assert not any(job.build_all for job in planned(("amd64", "arm64"), architectures=("any",)).jobs)
+
+
+def test_a_source_of_independent_packages_alone_is_built_once_and_that_is_told() -> None:
+    made = planned(("arm64", "amd64"), architectures=("all",))
+    assert [job.target.arch for job in made.jobs] == ["amd64"]
+    assert any(note.startswith("arm64: nothing of its own to build") for note in made.notes)
+
+
+def test_nothing_to_build_is_an_error() -> None:
+    with pytest.raises(SourceError, match="nothing to build for arm64"):
+        planned(("arm64",), architectures=("amd64",))
+
+
+def test_an_architecture_that_does_not_run_here_points_to_the_doctor() -> None:
+    with pytest.raises(HostError, match="armhf programs do not run") as caught:
+        planned(("armhf",))
+    assert caught.value.cause == "qemu-arm is not registered"
+    assert caught.value.hint == "debkit doctor --fix"
+
+
+def test_cross_is_only_ever_asked_for() -> None:
+    assert planned(("arm64",), via=Via.CROSS).jobs[0].via is Via.CROSS
+    with pytest.raises(HostError, match="cannot be cross-built here"):
+        planned(("amd64",), via=Via.CROSS)
+
+
+@pytest.mark.parametrize(("arch", "via"), [("arm64", Via.NATIVE), ("amd64", Via.EMULATED)])
+def test_a_way_that_does_not_exist_is_refused(arch: str, via: Via) -> None:
+    with pytest.raises(HostError):
+        planned((arch,), via=via)
+
+
+def test_an_arm64_machine_builds_arm64_natively() -> None:
+    assert planned(("arm64",), machine=Machine(arch="arm64")).jobs[0].via is Via.NATIVE
+
+
+def test_every_choice_is_shown_with_its_reason() -> None:
+    text = "\n".join(rendered(planned(("amd64", "arm64"), suites=("trixie", "bookworm"))))
+    assert "trixie/arm64  emulated with sbuild: amd64 runs arm64 programs through qemu-aarch64" in text
+    assert "bookworm get the suffix ~SUITE1" in text
