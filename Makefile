@@ -1,0 +1,61 @@
+# The same targets serve a developer's machine and CI. `make help` lists them.
+
+SOURCE ?= .
+ARCH ?=
+SUITE ?=
+FLAGS ?=
+
+PYTHON := /usr/bin/python3
+DEBKIT := PYTHONPATH=$(CURDIR) $(PYTHON) -m debkit
+PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
+VENV := .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup deb doctor test test-all unit lint check bench bench-corpus clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## install what debkit needs and mend this machine (root or sudo)
+	@sh packaging/setup
+
+deb: setup ## build, check, sign and publish SOURCE for ARCH and SUITE
+	@$(DEBKIT) build $(SOURCE) $(ARCH:%=--arch %) $(SUITE:%=--suite %) $(FLAGS)
+
+doctor: ## tell what this machine lacks; changes nothing
+	@$(DEBKIT) doctor
+
+test: ## set up and run the tests, a real arm64 build included (up to 25 minutes)
+	@sh packaging/setup --test
+	$(PYTEST) -m "not slow"
+
+test-all: ## also kills, races, the other backend and every bad input
+	@sh packaging/setup --test
+	$(PYTEST)
+
+unit: ## the quick tests: no network, no root
+	$(PYTEST) -q tests/unit
+
+lint: $(VENV)/stamp ## style, types and layers
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+check: lint unit ## what to run before a commit
+
+bench: ## print debkit's own costs as ratios
+	@sh packaging/setup --test
+	$(PYTHON) -m tests.bench
+
+bench-corpus: ## build twenty sources of the archive with raw sbuild and with debkit
+	@sh packaging/setup --test
+	$(PYTHON) -m tests.bench_corpus
+
+clean: ## remove what a run leaves in the tree
+	rm -rf dist build $(VENV) debkit.egg-info
+
+$(VENV)/stamp: setup.cfg
+	$(PYTHON) -m venv --system-site-packages $(VENV)
+	$(VENV)/bin/pip install --quiet ruff mypy import-linter types-jsonschema types-pexpect
+	touch $@

@@ -1,0 +1,136 @@
+"""The command line: one thin file a verb, found by its name. Errors become exit codes here and nowhere else."""
+
+from __future__ import annotations
+
+import ast
+import errno
+import importlib
+import sys
+import traceback
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+import debkit
+from debkit.errors import DebkitError, DiskError, Interrupted
+
+if TYPE_CHECKING:
+    from debkit.config import Config
+    from debkit.console import Console
+    from debkit.run import Processes
+
+DISK_ERRORS = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EROFS: "the file system is read-only"}
+
+
+@dataclass
+class Session:
+    """What every verb is given. Its parts are made when first asked for, so that `--help` imports none of them."""
+
+    project: Path
+    config_file: Path | None
+    verbose: bool
+
+    @cached_property
+    def console(self) -> Console:
+        from debkit.console import Console  # noqa: PLC0415
+
+        return Console(verbose=self.verbose)
+
+    @cached_property
+    def config(self) -> Config:
+        from debkit.config import load  # noqa: PLC0415
+
+        return load(self.project, self.config_file)
+
+    @cached_property
+    def run(self) -> Processes:
+        from debkit.run import Processes  # noqa: PLC0415
+
+        return Processes()
+
+
+class Verbs(click.Group):
+    """Takes its subcommands from the files beside this one: each has a docstring, whose first line is the help, and a `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = importlib.import_module(f"debkit.cli.{cmd_name.replace('-', '_')}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them: help must be quick."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(debkit.__version__, prog_name="debkit")
+@click.option("-C", "--project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", show_default=True,
+              help="The project whose config/, dist/ and repo/ are used.")  # fmt: skip
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Another configuration than config/debkit.toml.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more, such as how long each step took.")
+@click.option("--debug", is_flag=True, help="Show where in debkit an error came from.")
+@click.pass_context
+def debkit_command(ctx: click.Context, *, project: Path, config_file: Path | None, verbose: bool, debug: bool) -> None:
+    """Build, judge, sign and publish Debian packages for several architectures."""
+    del debug  # read by main(), which also has to show errors that come before this
+    ctx.obj = Session(project.resolve(), config_file, verbose)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0, 1 for a defect in debkit, 2 for a wrong command line, else the error's own code."""
+    debug = "--debug" in sys.argv
+    try:
+        code = debkit_command.main(standalone_mode=False, prog_name="debkit")
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(wrong.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _show(Interrupted(2), debug=debug)
+    except DebkitError as failure:
+        _show(failure, debug=debug)
+    except OSError as problem:
+        if problem.errno not in DISK_ERRORS:
+            _show(_defect(problem), debug=debug)
+        _show(
+            DiskError(
+                f"{problem.filename or 'a file'} could not be written: {problem.strerror}",
+                cause=DISK_ERRORS[problem.errno],
+                hint="df -h" if problem.errno != errno.EROFS else "findmnt -o TARGET,OPTIONS",
+            ),
+            debug=debug,
+        )
+    except Exception as problem:  # noqa: BLE001
+        _show(_defect(problem), debug=debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show(failure: DebkitError, *, debug: bool) -> NoReturn:
+    from debkit.console import Console  # noqa: PLC0415
+
+    if debug:
+        traceback.print_exc()
+    Console().error(failure)
+    sys.exit(128 + failure.signal if isinstance(failure, Interrupted) else failure.exit_code)
+
+
+def _defect(problem: Exception) -> DebkitError:
+    return DebkitError(
+        f"debkit itself failed: {type(problem).__name__}: {problem}",
+        cause="this is a defect in debkit, not in your package",
+        hint="run the same command with --debug and report what it prints",
+    )
+
+
+def _first_line(name: str) -> str:
+    """The verb's help, read from its file without running it."""
+    tree = ast.parse(Path(__file__).with_name(f"{name.replace('-', '_')}.py").read_text(encoding="utf-8"))
+    return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")

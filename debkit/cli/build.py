@@ -1,0 +1,73 @@
+"""Build a source package, check it, sign it and publish it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from debkit.model import Via
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.cli import Session
+
+
+@click.command(name="build")
+@click.argument("source", default=".")
+@click.option("-a", "--arch", "arches", multiple=True, metavar="ARCH", help="Architecture to build for; may be given again.")
+@click.option("-d", "--suite", "suites", multiple=True, metavar="SUITE", help="Suite to build for; may be given again.")
+@click.option("--via", type=click.Choice(["auto", *Via]), default="auto", help="Force how the builds run.")
+@click.option("--backend", metavar="NAME", help="The builder: sbuild or pbuilder.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--no-publish", is_flag=True, help="Stop after the checks; nothing is signed.")
+@click.option("--release", is_flag=True, help="Refuse a development key.")
+@click.option("--accept-incomplete-checks", is_flag=True, help="Publish although a check was skipped or could not run.")
+@click.option("--refresh", is_flag=True, help="Make the chroots anew.")
+@click.option("--no-layers", is_flag=True, help="Install the build dependencies again.")
+@click.option("--passphrase-fd", type=int, metavar="N", help="Read the key's passphrase from this file descriptor.")
+@click.option("--passphrase-file", type=click.Path(), metavar="FILE", help="Read the key's passphrase from this file.")
+@click.pass_obj
+def command(
+    session: Session,
+    *,
+    source: str,
+    arches: tuple[str, ...],
+    suites: tuple[str, ...],
+    via: str,
+    backend: str | None,
+    dry_run: bool,
+    no_publish: bool,
+    release: bool,
+    accept_incomplete_checks: bool,
+    refresh: bool,
+    no_layers: bool,
+    passphrase_fd: int | None,
+    passphrase_file: Path | None,
+) -> None:
+    """Build SOURCE: a tree with debian/ or packaging/debian/, a .dsc, or the name of a source package in the suite."""
+    from debkit.pipeline import Invocation, run_pipeline  # noqa: PLC0415
+
+    sys.exit(
+        run_pipeline(
+            session.console,
+            session.config,
+            Invocation(
+                where=source,
+                arches=arches,
+                suites=suites,
+                via=None if via == "auto" else Via(via),
+                backend=backend,
+                dry_run=dry_run,
+                publish=not no_publish,
+                release=release,
+                accept_incomplete=accept_incomplete_checks,
+                refresh=refresh,
+                layers=not no_layers,
+                passphrase_fd=passphrase_fd,
+                passphrase_file=passphrase_file,
+            ),
+        )
+    )
