@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import distro_info
 from jsonschema import Draft202012Validator
@@ -19,7 +19,7 @@ from debkit.errors import ConfigError
 from debkit.model import ARCHES, Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from jsonschema import ValidationError
 
@@ -28,6 +28,9 @@ BACKENDS = Path(__file__).with_name("backends")
 CHECKS = Path(__file__).with_name("checks")
 ALIASES = {"unstable": "sid"}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+Section = TypeVar(
+    "Section", "BuildConfig", "ChrootConfig", "LintianConfig", "ChecksConfig", "KeysConfig", "ArchiveConfig", "SourceConfig"
+)
 BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -168,55 +171,53 @@ def parse_suites(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def codename(suite: str) -> str:
-    """The codename of a suite: sid for unstable, trixie for stable as long as it is."""
+    """Give the codename of a suite: sid for unstable, trixie for stable as long as it is."""
     debian = distro_info.DebianDistroInfo()
     return ALIASES.get(suite) or (debian.codename(suite) if suite in {"stable", "testing", "oldstable"} else suite)
 
 
 def known_suites() -> tuple[str, ...]:
-    """Every Debian and Ubuntu codename that distro-info knows."""
+    """List every Debian and Ubuntu codename that distro-info knows."""
     return (*distro_info.DebianDistroInfo().all, *distro_info.UbuntuDistroInfo().all)
 
 
 def _from_toml(project: Path, data: dict[str, Any]) -> Config:
     """Build the values. Only called on data that the schema has accepted."""
-    build, chroot, checks = data.get("build", {}), data.get("chroot", {}), data.get("checks", {})
-    source, archive, lintian = data.get("source", {}), data.get("archive", {}), checks.get("lintian", {})
+
+    def files(names: list[str]) -> tuple[Path, ...]:
+        return tuple(project / name for name in names)
+
+    def repositories(entries: list[dict[str, str]]) -> tuple[Repository, ...]:
+        return tuple(Repository(line=e["line"], key=project / e["key"] if "key" in e else None) for e in entries)
+
+    def suites(names: list[str]) -> tuple[str, ...]:
+        return tuple(codename(name) for name in names)
+
+    def suppressions(entries: list[dict[str, str]]) -> tuple[Suppression, ...]:
+        return tuple(Suppression(**entry) for entry in entries)
+
+    checks = dict(data.get("checks", {}))
+    lintian = _section(LintianConfig(), checks.pop("lintian", {}), suppress=suppressions)
     return Config(
         project=project,
-        build=BuildConfig(
-            **_taken(build, "backend", "layers"),
-            **{key: tuple(build[key]) for key in ("arches", "options", "profiles") if key in build},
-            **({"suites": tuple(codename(s) for s in build["suites"])} if "suites" in build else {}),
-            **({"timeout": seconds(build["timeout"])} if "timeout" in build else {}),
-            packages=tuple(project / deb for deb in build.get("packages", ())),
-            repositories=tuple(
-                Repository(line=r["line"], key=project / r["key"] if "key" in r else None) for r in build.get("repositories", ())
-            ),
+        build=_section(
+            BuildConfig(), data.get("build", {}), suites=suites, timeout=seconds, packages=files, repositories=repositories
         ),
-        chroot=ChrootConfig(
-            **_taken(chroot, "mirror"),
-            **{key: tuple(chroot[key]) for key in ("components", "packages") if key in chroot},
-            **({"max_age": seconds(chroot["max-age"])} if "max-age" in chroot else {}),
-            **({"cache_limit": _bytes(chroot["cache-limit"])} if "cache-limit" in chroot else {}),
-        ),
-        checks=ChecksConfig(
-            **({"run": tuple(checks["run"])} if "run" in checks else {}),
-            **({"timeout": seconds(checks["timeout"])} if "timeout" in checks else {}),
-            lintian=LintianConfig(
-                **_taken(lintian, "profile"),
-                **({"fail_on": lintian["fail-on"]} if "fail-on" in lintian else {}),
-                suppress=tuple(Suppression(**entry) for entry in lintian.get("suppress", ())),
-            ),
-        ),
-        keys=KeysConfig(**{use: fingerprint.upper() for use, fingerprint in data.get("keys", {}).items()}),
-        archive=ArchiveConfig(**_taken(archive, "name", "url"), path=Path(archive.get("path", "repo"))),
-        source=SourceConfig(keyring=project / source["keyring"] if "keyring" in source else None),
+        chroot=_section(ChrootConfig(), data.get("chroot", {}), max_age=seconds, cache_limit=_bytes),
+        checks=replace(_section(ChecksConfig(), checks, timeout=seconds), lintian=lintian),
+        keys=_section(KeysConfig(), data.get("keys", {}), upload=str.upper, archive=str.upper),
+        archive=_section(ArchiveConfig(), data.get("archive", {}), path=Path),
+        source=_section(SourceConfig(), data.get("source", {}), keyring=lambda name: project / name),
     )
 
 
-def _taken(table: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: table[key] for key in keys if key in table}
+def _section(default: Section, table: dict[str, Any], **convert: Callable[[Any], Any]) -> Section:
+    """Lay a table over a section's defaults. Lists become tuples unless `convert` says otherwise for the key."""
+    given: dict[str, Any] = {
+        key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
+    changes: dict[str, Any] = {key: convert[key](value) if key in convert else value for key, value in given.items()}
+    return replace(default, **changes)
 
 
 def seconds(duration: str) -> float:
@@ -249,26 +250,28 @@ def _missing_files(config: Config) -> list[str]:
 
 
 def rooms(directory: Path) -> tuple[str, ...]:
-    """The modules that a directory offers by their names."""
+    """List the modules that a directory offers by their names."""
     return tuple(sorted(p.stem for p in directory.glob("*.py") if not p.stem.startswith("_")))
 
 
 def _explain(error: ValidationError) -> list[str]:
-    """What a schema error means to somebody who writes the file: where, what, and the nearest name or what is allowed."""
+    """Tell what a schema error means to somebody who writes the file: where, what, and the nearest name or what is allowed."""
     where = ".".join(str(part) for part in error.absolute_path)
+    given: Any = error.instance
+    schema: dict[str, Any] = error.schema  # type: ignore[assignment]  # ours has no boolean schemas
     if error.validator == "additionalProperties":
-        known = error.schema["properties"]
+        known = schema["properties"]
         table = f" in [{where}]" if where else ""
-        return [_unknown(f"key{table}", key, known) for key in error.instance if key not in known]
+        return [_unknown(f"key{table}", key, known) for key in given if key not in known]
     if error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
+        missing = [key for key in schema["required"] if key not in given]
         return [f"{where}: {key} is missing" for key in missing]
-    wanted = error.schema.get("description", "") if error.validator == "pattern" else ""
+    wanted = schema.get("description", "") if error.validator == "pattern" else ""
     return [f"{where}: {error.message}" + (f" (it is {wanted})" if wanted else "")]
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """A sentence on a name that is not known, or an empty one."""
+    """Complain of a name that is not known, or say nothing."""
     known = tuple(known)
     if name in known:
         return ""

@@ -123,7 +123,7 @@ class Console:
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """A named step, timed; in CI a fold."""
+        """Show a named step, timed; in CI a fold."""
         started = time.monotonic()
         self._say(f"::group::{title}" if self.ci else f"[bold]{escape(title)}[/bold]")
         try:
@@ -154,10 +154,9 @@ class Console:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people read them: 8.2 s, 4 min 31 s."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+    """Write seconds as people read them: 8.2 s, 4 min 31 s."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
 
 
 def _annotation(text: str) -> str:

@@ -152,6 +152,8 @@ class BuildState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Phase:
+    """A named part of a build and its wall time."""
+
     name: str
     seconds: float
 
@@ -188,6 +190,8 @@ class BuildResult:
 
 
 class Severity(StrEnum):
+    """How bad a finding is."""
+
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
@@ -207,7 +211,7 @@ class Finding:
 class Outcome(StrEnum):
     """Four different things; only a pass is green."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105
     FAIL = "fail"
     SKIPPED = "skipped"
     ERROR = "environment-error"

@@ -7,18 +7,18 @@ from pathlib import Path
 
 
 def cache_home() -> Path:
-    """Chroot tarballs, dependency layers, downloads: all can be made again."""
+    """Say where chroot tarballs, dependency layers and downloads are: all can be made again."""
     return _xdg("XDG_CACHE_HOME", ".cache") / "debkit"
 
 
 def state_home() -> Path:
-    """The development keys and the history of runs: cannot be made again."""
+    """Say where the development keys are: they cannot be made again."""
     return _xdg("XDG_STATE_HOME", ".local/state") / "debkit"
 
 
 def scratch_home() -> Path:
-    """Where build trees are unpacked: TMPDIR, else /var/tmp, since /tmp is often in memory and a build tree is large."""
-    return Path(os.environ.get("TMPDIR") or "/var/tmp")
+    """Say where build trees are unpacked: TMPDIR, else /var/tmp, since /tmp is often in memory and a build tree is large."""
+    return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
 
 
 def _xdg(variable: str, default: str) -> Path:

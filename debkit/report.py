@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import tempfile
+import textwrap
 import threading
 import time
 from enum import Enum
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from debkit.run import Completed
 
 SCHEMA_VERSION = 1
+LONGEST_WORD = 500
 SCHEMA = Path(__file__).with_name("report.schema.json")
 
 
@@ -66,7 +68,7 @@ class Ledger:
     def command(self, done: Completed) -> None:
         """Take note of a process that ran. Written with the next step: commands come by the hundred."""
         with self._lock:
-            argv = [part if len(part) < 500 else part[:500] + "…" for part in done.command.argv]
+            argv = [textwrap.shorten(part, LONGEST_WORD) for part in done.command.argv]
             self._data["commands"].append({"argv": argv, "code": done.code, "seconds": round(done.seconds, 3)})
 
     def finish(self, failure: DebkitError | None) -> None:

@@ -26,7 +26,7 @@ PREFIX = "debkit-"
 
 
 def as_root(argv: tuple[str, ...], *, network: bool = True) -> tuple[str, ...]:
-    """The argv that runs `argv` as root of a new user namespace, with mounts and processes of its own that end with it."""
+    """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it."""
     private = () if network else ("--net",)
     return (
         "unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
@@ -42,7 +42,7 @@ def inside(
     read_only: tuple[tuple[Path, str], ...] = (),
     network: bool = True,
 ) -> tuple[str, ...]:
-    """The argv that runs `argv` with `root` as its root directory; `binds` and `read_only` are (outer path, inner path)."""
+    """Wrap `argv` to run with `root` as its root directory; `binds` and `read_only` are (outer path, inner path)."""
     mounts: list[str] = []
     for option, pairs in (("--bind", binds), ("--ro-bind", read_only)):
         for outer, inner in pairs:
@@ -82,9 +82,9 @@ def remove_tree(run: Run, path: Path) -> None:
 
 @contextlib.contextmanager
 def scratch(run: Run, purpose: str) -> Iterator[Path]:
-    """A directory for build trees, removed at the end; those that killed runs have left are removed at the start.
+    """Make a directory for build trees, removed at the end; those that killed runs have left are removed at the start.
 
-    Mode 0711, since a chroot's own root (a subordinate id) must pass through it. A lock file in it tells the living from the dead.
+    Mode 0711, since a chroot's own root (a subordinate id) must pass through it. Its lock file tells the living from the dead.
     """
     home = scratch_home()
     sweep(run, home)

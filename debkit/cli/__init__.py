@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from debkit.console import Console
     from debkit.run import Processes
 
-DISK_ERRORS = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EROFS: "the file system is read-only"}
+DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+}
 
 
 @dataclass
@@ -53,16 +57,15 @@ class Session:
 
 
 class Verbs(click.Group):
-    """Takes its subcommands from the files beside this one: each has a docstring, whose first line is the help, and a `command`."""
+    """Takes its subcommands from the files beside this one: a docstring, whose first line is the help, and a `command` each."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"debkit.cli.{cmd_name.replace('-', '_')}").command
-        assert isinstance(command, click.Command)
+        command: click.Command = importlib.import_module(f"debkit.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -131,6 +134,6 @@ def _defect(problem: Exception) -> DebkitError:
 
 
 def _first_line(name: str) -> str:
-    """The verb's help, read from its file without running it."""
+    """Give the verb's help, read from its file without running it."""
     tree = ast.parse(Path(__file__).with_name(f"{name.replace('-', '_')}.py").read_text(encoding="utf-8"))
     return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")

@@ -45,7 +45,7 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What planning must know of this machine: its architecture, and for each foreign one why it cannot run here (empty: it can)."""
+    """What planning must know of this machine: its architecture, and of each foreign one why it cannot run (empty: it can)."""
 
     arch: str
     obstacles: tuple[tuple[str, str], ...] = ()
@@ -150,7 +150,7 @@ def choose_via(arch: str, machine: Machine, forced: Via | None) -> tuple[Via, st
 
 
 def rendered(plan: Plan) -> tuple[str, ...]:
-    """The plan as lines for a person."""
+    """Write the plan as lines for a person."""
     source = " ".join(filter(None, (plan.source.name, plan.source.version or "(version known once fetched)")))
     lines = [f"source   {source}" + (" (snapshot of an unreleased tree)" if plan.source.snapshot else "")]
     for job in plan.jobs:

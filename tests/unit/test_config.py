@@ -99,21 +99,27 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     for part in (
         "unknown key: buld (did you mean build?)",
         "unknown key in [build]: archs (did you mean arches?)",
-        'build.timeout: \'soon\' does not match \'^[0-9]+[smhd]$\' (it is a number and s, m, h or d: "90m")',
+        "build.timeout: 'soon' does not match '^[0-9]+[smhd]$' (it is a number and s, m, h or d: \"90m\")",
         "checks.lintian.suppress.0: reason is missing",
     ):
         assert part in caught.value.cause
 
 
 def test_unknown_names_get_the_nearest(tmp_path: Path) -> None:
+    text = '[build]\nsuites = ["trixi"]\narches = ["arm46"]\nbackend = "sbuilt"\n[checks]\nrun = ["lintan"]'
     with pytest.raises(ConfigError) as caught:
-        config.load(write(tmp_path, '[build]\nsuites = ["trixi"]\narches = ["arm46"]\nbackend = "sbuilt"\n[checks]\nrun = ["lintan"]'))
-    for part in ("trixi (did you mean trixie?)", "arm46 (did you mean arm64?)", "sbuilt (did you mean sbuild?)", "lintan (did you mean"):
+        config.load(write(tmp_path, text))
+    for part in (
+        "trixi (did you mean trixie?)",
+        "arm46 (did you mean arm64?)",
+        "sbuilt (did you mean sbuild?)",
+        "lintan (did you mean",
+    ):
         assert part in caught.value.cause
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="1 problem$") as caught:
+    with pytest.raises(ConfigError, match=r"1 problem$") as caught:
         config.load(write(tmp_path, '[source]\nkeyring = "nowhere.gpg"'))
     assert "there is no file" in caught.value.cause
 

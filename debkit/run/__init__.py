@@ -1,0 +1,34 @@
+"""The only room that starts a process (but for gpg, which python-gnupg starts).
+
+A command is a frozen value; `Processes` runs it in a session of its own with an allow-listed environment, streams its output to
+a log, keeps the tail for the error, and ends the whole tree on a timeout, an interrupt, or debkit's own death. `converse` does
+the same for a command that asks questions on a terminal.
+"""
+
+from debkit.run.command import (
+    Command,
+    CommandFailed,
+    Completed,
+    Run,
+    child_environment,
+    failure,
+    find_tool,
+    redact,
+    require_tool,
+)
+from debkit.run.processes import Processes
+from debkit.run.terminal import converse
+
+__all__ = [
+    "Command",
+    "CommandFailed",
+    "Completed",
+    "Processes",
+    "Run",
+    "child_environment",
+    "converse",
+    "failure",
+    "find_tool",
+    "redact",
+    "require_tool",
+]

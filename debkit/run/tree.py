@@ -1,0 +1,58 @@
+"""Ending a process with all that descends from it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+GRACE_SECONDS = 20.0  # sbuild needs about ten to take its chroot away
+
+
+def end_tree(pid: int) -> None:
+    """End a process and all that descends from it: SIGTERM, then SIGKILL for what is left after the grace time.
+
+    The tree is walked before the first signal, because a child in a session of its own is lost to us once its parent is gone.
+    """
+    doomed = {pid: _start_time(pid)} | {child: _start_time(child) for child in descendants(pid)}
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < deadline and any(_alive(p, start) for p, start in doomed.items()):
+        doomed |= {child: _start_time(child) for p in tuple(doomed) for child in descendants(p) if child not in doomed}
+        time.sleep(0.05)
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    for survivor, start in doomed.items():
+        if _alive(survivor, start):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(survivor, signal.SIGKILL)
+
+
+def descendants(pid: int) -> tuple[int, ...]:
+    """List the processes that stem from `pid`, nearest first, as the kernel lists them now."""
+    found: list[int] = []
+    queue = [pid]
+    while queue:
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{queue.pop(0)}/task").iterdir():
+                children = [int(child) for child in (task / "children").read_text().split()]
+                found += children
+                queue += children
+    return tuple(found)
+
+
+def _start_time(pid: int) -> str:
+    """When a process started, in clock ticks since boot: with it a recycled pid is not mistaken for the old process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    state, *rest = stat.rpartition(")")[2].split()
+    return "" if state == "Z" else rest[18]
+
+
+def _alive(pid: int, start: str) -> bool:
+    return bool(start) and _start_time(pid) == start
