@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -38,16 +38,20 @@ class _Output:
     log: IO[str] | None
     on_line: Callable[[str], None] | None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
-    _partial: dict[int, str] = field(default_factory=dict)
+    _partial: dict[int, list[str]] = field(default_factory=dict)
 
     def feed(self, stream: int, text: str) -> None:
-        *lines, rest = re.split(r"\r?\n|\r", self._partial.get(stream, "") + text)
-        self._partial[stream] = rest
-        for line in lines:
+        pending = self._partial.setdefault(stream, [])
+        if "\n" not in text:  # splitting a long line again with each piece of it would take quadratic time
+            pending.append(text)
+            return
+        first, *lines, rest = text.split("\n")
+        for line in ("".join((*pending, first)), *lines):
             self._line(line)
+        self._partial[stream] = [rest]
 
     def finish(self) -> None:
-        for rest in self._partial.values():
+        for rest in map("".join, self._partial.values()):
             if rest:
                 self._line(rest)
         self._partial.clear()
@@ -157,7 +161,7 @@ class Processes:
         stdout: list[str] = []
         with selectors.DefaultSelector() as ready:
             for stream in filter(None, (child.stdout, child.stderr)):
-                ready.register(stream, selectors.EVENT_READ, codecs.getincrementaldecoder("utf-8")("replace"))
+                ready.register(stream, selectors.EVENT_READ, _decoder())
             # A daemon left behind may hold a pipe open for ever, so the child's exit ends the reading once nothing is waiting.
             while ready.get_map() and not (child.poll() is not None and not ready.select(0)):
                 self._check_deadline(command, started)
@@ -186,6 +190,11 @@ class Processes:
                 hint="raise the limit in config/debkit.toml, or look at the log",
                 log=command.log,
             )
+
+
+def _decoder() -> io.IncrementalNewlineDecoder:
+    """Decode UTF-8 in pieces; a progress bar's carriage returns end lines too."""
+    return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
 
 
 def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:

@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 GRACE_SECONDS = 20.0  # sbuild needs about ten to take its chroot away
+KILLED_SECONDS = 5.0  # a killed process that waits for a disk is gone later
 
 
 def end_tree(pid: int) -> None:
-    """End a process and all that descends from it: SIGTERM, then SIGKILL for what is left after the grace time.
+    """End a process and all that descends from it: SIGTERM and time to clean up for the process, then SIGKILL for what is left.
 
     The tree is walked before the first signal, because a child in a session of its own is lost to us once its parent is gone.
     """
@@ -20,15 +21,16 @@ def end_tree(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
-    while time.monotonic() < deadline and any(_alive(p, start) for p, start in doomed.items()):
-        doomed |= {child: _start_time(child) for p in tuple(doomed) for child in descendants(p) if child not in doomed}
+    while time.monotonic() < deadline and _alive(pid, doomed[pid]):
+        doomed |= {child: _start_time(child) for child in descendants(pid) if child not in doomed}
         time.sleep(0.05)
-        with contextlib.suppress(ChildProcessError):
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     for survivor, start in doomed.items():
         if _alive(survivor, start):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(survivor, signal.SIGKILL)
+    deadline = time.monotonic() + KILLED_SECONDS
+    while time.monotonic() < deadline and any(_alive(p, start) for p, start in doomed.items()):
+        time.sleep(0.01)
 
 
 def descendants(pid: int) -> tuple[int, ...]:
