@@ -51,7 +51,8 @@ class Command:
 
     `env` is added to the allow-listed environment; `stdin` is fed to it (else /dev/null), `stdin_file` is a file opened for it.
     `timeout` is in seconds. `ok` are the exit codes that are not an error. Output goes to `log` (appended) as it comes. With
-    `separate`, standard error is kept out of `Completed.stdout`. No secret shows in the log, the tail or an error.
+    `separate`, standard error is kept out of `Completed.stdout`; without `keep` nothing is gathered there, for output without
+    bounds such as a build's. No secret shows in the log, the tail or an error.
     """
 
     argv: tuple[str, ...]
@@ -64,6 +65,7 @@ class Command:
     log: Path | None = None
     secrets: tuple[str, ...] = ()
     separate: bool = False
+    keep: bool = True
     pass_fds: tuple[int, ...] = ()
 
     def __str__(self) -> str:

@@ -171,7 +171,7 @@ class Processes:
                         ready.unregister(key.fileobj)
                     text = key.data.decode(data, final=not data)
                     output.feed(key.fd, text)
-                    if key.fileobj is child.stdout:
+                    if key.fileobj is child.stdout and command.keep:
                         stdout.append(text)
         while True:
             try:
