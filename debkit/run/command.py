@@ -35,12 +35,15 @@ PROVIDED_BY = {
     "gbp": "git-buildpackage",
     "git": "git",
     "gpg": "gnupg",
+    "ip": "iproute2",
     "mergechanges": "devscripts",
     "mmdebstrap": "mmdebstrap",
     "newuidmap": "uidmap",
     "pbuilder": "pbuilder",
     "reprepro": "reprepro",
     "sbuild": "sbuild",
+    "unshare": "util-linux",
+    "usermod": "passwd",
     "zstd": "zstd",
 }
 
@@ -52,7 +55,8 @@ class Command:
     `env` is added to the allow-listed environment; `stdin` is fed to it (else /dev/null), `stdin_file` is a file opened for it.
     `timeout` is in seconds. `ok` are the exit codes that are not an error. Output goes to `log` (appended) as it comes. With
     `separate`, standard error is kept out of `Completed.stdout`; without `keep` nothing is gathered there, for output without
-    bounds such as a build's. No secret shows in the log, the tail or an error.
+    bounds such as a build's. With `terminal` the child stays in the caller's session, where sudo can ask for a password. No secret
+    shows in the log, the tail or an error.
     """
 
     argv: tuple[str, ...]
@@ -66,6 +70,7 @@ class Command:
     secrets: tuple[str, ...] = ()
     separate: bool = False
     keep: bool = True
+    terminal: bool = False
     pass_fds: tuple[int, ...] = ()
 
     def __str__(self) -> str:

@@ -139,7 +139,8 @@ class Processes:
                 signal.signal(signum, handler)
 
     def _start(self, command: Command, stdin: int | IO[bytes]) -> subprocess.Popen[bytes]:
-        self.check()
+        if not command.cleanup:
+            self.check()
         tool = require_tool(command.argv[0])
         # setpriv makes the kernel send SIGTERM to the child should debkit itself be killed, so that it cleans up after itself.
         argv = ("setpriv", "--pdeathsig", "TERM", "--", os.fspath(tool), *command.argv[1:])
@@ -150,7 +151,7 @@ class Processes:
             stderr=subprocess.PIPE if command.separate else subprocess.STDOUT,
             cwd=command.cwd,
             env=child_environment(dict(command.env)),
-            start_new_session=True,
+            start_new_session=not command.terminal,
             pass_fds=command.pass_fds,
         )
 
@@ -182,7 +183,8 @@ class Processes:
                 return "".join(stdout)
 
     def _check_deadline(self, command: Command, started: float) -> None:
-        self.check()
+        if not command.cleanup:
+            self.check()
         if command.timeout is not None and time.monotonic() - started > command.timeout:
             raise TimeoutFailure(
                 f"{Path(command.argv[0]).name} ran longer than {command.timeout:.0f} s and was ended",

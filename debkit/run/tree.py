@@ -18,16 +18,17 @@ def end_tree(pid: int) -> None:
     The tree is walked before the first signal, because a child in a session of its own is lost to us once its parent is gone.
     """
     doomed = {pid: _start_time(pid)} | {child: _start_time(child) for child in descendants(pid)}
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.killpg(pid, signal.SIGTERM)
+    except OSError:  # it stays in our own session
+        _send(pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline and _alive(pid, doomed[pid]):
         doomed |= {child: _start_time(child) for child in descendants(pid) if child not in doomed}
         time.sleep(0.05)
     for survivor, start in doomed.items():
         if _alive(survivor, start):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(survivor, signal.SIGKILL)
+            _send(survivor, signal.SIGKILL)
     deadline = time.monotonic() + KILLED_SECONDS
     while time.monotonic() < deadline and any(_alive(p, start) for p, start in doomed.items()):
         time.sleep(0.01)
@@ -44,6 +45,12 @@ def descendants(pid: int) -> tuple[int, ...]:
                 found += children
                 queue += children
     return tuple(found)
+
+
+def _send(pid: int, signum: signal.Signals) -> None:
+    """Signal a process that may be gone, or that runs as root through sudo and takes no signal from us."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signum)
 
 
 def _start_time(pid: int) -> str:
