@@ -74,7 +74,11 @@ class Verbs(click.Group):
             formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    short_help="build, judge, sign and publish Debian packages",
+)
 @click.version_option(debkit.__version__, prog_name="debkit")
 @click.option("-C", "--project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", show_default=True,
               help="The project whose config/, dist/ and repo/ are used.")  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,8 +11,6 @@ import click
 from debkit.model import Via
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from debkit.cli import Session
 
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--refresh", is_flag=True, help="Make the chroots anew.")
 @click.option("--no-layers", is_flag=True, help="Install the build dependencies again.")
 @click.option("--passphrase-fd", type=int, metavar="N", help="Read the key's passphrase from this file descriptor.")
-@click.option("--passphrase-file", type=click.Path(), metavar="FILE", help="Read the key's passphrase from this file.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the key's passphrase from this file.")
 @click.pass_obj
 def command(
     session: Session,
@@ -48,26 +47,28 @@ def command(
     passphrase_file: Path | None,
 ) -> None:
     """Build SOURCE: a tree with debian/ or packaging/debian/, a .dsc, or the name of a source package in the suite."""
-    from debkit.pipeline import Invocation, run_pipeline  # noqa: PLC0415
+    from debkit.config import parse_arches, parse_suites  # noqa: PLC0415
+    from debkit.keys import Passphrase  # noqa: PLC0415
+    from debkit.pipeline.execute import execute  # noqa: PLC0415
+    from debkit.pipeline.plan import Request  # noqa: PLC0415
 
-    sys.exit(
-        run_pipeline(
-            session.console,
-            session.config,
-            Invocation(
-                where=source,
-                arches=arches,
-                suites=suites,
-                via=None if via == "auto" else Via(via),
-                backend=backend,
-                dry_run=dry_run,
-                publish=not no_publish,
-                release=release,
-                accept_incomplete=accept_incomplete_checks,
-                refresh=refresh,
-                layers=not no_layers,
-                passphrase_fd=passphrase_fd,
-                passphrase_file=passphrase_file,
-            ),
-        )
+    config = session.config
+    config = replace(
+        config, build=replace(config.build, backend=backend or config.build.backend, layers=config.build.layers and not no_layers)
+    )
+    execute(
+        Request(
+            where=source,
+            suites=parse_suites(suites) or config.build.suites,
+            arches=parse_arches(arches) or config.build.arches,
+            via=None if via == "auto" else Via(via),
+            publish=not no_publish,
+            release=release,
+            accept_incomplete=accept_incomplete_checks,
+            refresh=refresh,
+        ),
+        config,
+        session.console,
+        passphrase=Passphrase(fd=passphrase_fd, file=passphrase_file),
+        dry_run=dry_run,
     )

@@ -1,0 +1,36 @@
+"""Write the man pages and shell completions that the command line itself describes: `python3 docs/generate.py DIRECTORY`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+from click_man.core import write_man_pages
+
+from debkit import __version__
+from debkit.cli import debkit_command
+
+COMPLETIONS = {"bash": "debkit.bash", "zsh": "_debkit", "fish": "debkit.fish"}
+
+
+def generate(into: Path) -> None:
+    """Write one man page a verb, and one completion a shell, into `into`."""
+    into.mkdir(parents=True, exist_ok=True)
+    context = click.Context(debkit_command)
+    verbs = {name: debkit_command.get_command(context, name) for name in debkit_command.list_commands(context)}
+    debkit_command.commands.update({name: verb for name, verb in verbs.items() if verb})
+    date = time.strftime("%Y-%m-%d", time.gmtime(float(os.environ.get("SOURCE_DATE_EPOCH") or time.time())))
+    write_man_pages("debkit", debkit_command, version=__version__, target_dir=os.fspath(into), date=date)
+    for shell, name in COMPLETIONS.items():
+        completion = get_completion_class(shell)
+        assert completion is not None
+        text = completion(debkit_command, {}, "debkit", "_DEBKIT_COMPLETE").source()
+        (into / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    generate(Path(sys.argv[1]))
