@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from debkit.errors import Interrupted
 from debkit.paths import scratch_home
 from debkit.run import Command
 
@@ -75,35 +76,57 @@ def pack(run: Run, root: Path, tarball: Path) -> None:
 
 
 def remove_tree(run: Run, path: Path) -> None:
-    """Remove a tree whose files may belong to subordinate ids. Nothing there is not an error."""
-    if path.exists():
-        run(Command(argv=as_root(("rm", "--recursive", "--force", "--one-file-system", "--", os.fspath(path)))))
+    """Remove a tree whose files may belong to subordinate ids, also once the run was asked to stop. Nothing there is no error."""
+    if not path.exists():
+        return
+    command = Command(argv=as_root(("rm", "--recursive", "--force", "--one-file-system", "--", os.fspath(path))), cleanup=True)
+    try:
+        run(command)
+    except Interrupted:  # the first Ctrl-C came just now; a second one changes nothing
+        run(command)
+        raise
 
 
 @contextlib.contextmanager
 def scratch(run: Run, purpose: str) -> Iterator[Path]:
     """Make a directory for build trees, removed at the end; those that killed runs have left are removed at the start.
 
-    Mode 0711, since a chroot's own root (a subordinate id) must pass through it. Its lock file tells the living from the dead.
+    Mode 0711, since a chroot's own root (a subordinate id) must pass through it. A lock on it tells the living from the dead.
     """
     home = scratch_home()
     sweep(run, home)
-    path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}.", dir=home))
-    path.chmod(0o711)
-    with (path / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    path, lock = _locked_directory(f"{PREFIX}{purpose}.", home)
+    try:
+        path.chmod(0o711)
+        yield path
+    finally:
         try:
-            yield path
-        finally:
             remove_tree(run, path)
+        finally:
+            os.close(lock)
 
 
 def sweep(run: Run, home: Path) -> None:
     """Remove this user's scratch directories whose makers are gone."""
-    for lock_file in home.glob(f"{PREFIX}*/.lock"):
+    for path in home.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
-            if lock_file.stat().st_uid != os.getuid():
+            if path.is_symlink() or not path.is_dir() or path.stat().st_uid != os.getuid():
                 continue
-            with lock_file.open("r") as lock:
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove_tree(run, lock_file.parent)
+                remove_tree(run, path)
+            finally:
+                os.close(lock)
+
+
+def _locked_directory(prefix: str, home: Path) -> tuple[Path, int]:
+    """Make a directory and lock it. Another run's sweep may take it before the lock is on: then make another."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists():
+                return path, lock
+        os.close(lock)

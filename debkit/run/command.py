@@ -55,8 +55,10 @@ class Command:
     `env` is added to the allow-listed environment; `stdin` is fed to it (else /dev/null), `stdin_file` is a file opened for it.
     `timeout` is in seconds. `ok` are the exit codes that are not an error. Output goes to `log` (appended) as it comes. With
     `separate`, standard error is kept out of `Completed.stdout`; without `keep` nothing is gathered there, for output without
-    bounds such as a build's. With `terminal` the child stays in the caller's session, where sudo can ask for a password. No secret
-    shows in the log, the tail or an error.
+    bounds such as a build's. With `terminal` the child stays in the caller's session, where sudo can ask for a password. No
+    secret shows in the log, the tail or an error.
+
+    `cleanup` is for taking away what a run leaves: it runs to its end even after the run was asked to stop.
     """
 
     argv: tuple[str, ...]
@@ -70,6 +72,7 @@ class Command:
     secrets: tuple[str, ...] = ()
     separate: bool = False
     keep: bool = True
+    cleanup: bool = False
     terminal: bool = False
     pass_fds: tuple[int, ...] = ()
 
