@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -23,8 +22,7 @@ def generate(into: Path) -> None:
     context = click.Context(debkit_command)
     verbs = {name: debkit_command.get_command(context, name) for name in debkit_command.list_commands(context)}
     debkit_command.commands.update({name: verb for name, verb in verbs.items() if verb})
-    date = time.strftime("%Y-%m-%d", time.gmtime(float(os.environ.get("SOURCE_DATE_EPOCH") or time.time())))
-    write_man_pages("debkit", debkit_command, version=__version__, target_dir=os.fspath(into), date=date)
+    write_man_pages("debkit", debkit_command, version=__version__, target_dir=os.fspath(into))
     for shell, name in COMPLETIONS.items():
         completion = get_completion_class(shell)
         assert completion is not None
