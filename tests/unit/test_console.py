@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.console import Console, duration
+from debkit.errors import BuildError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
+@pytest.fixture
+def github(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+
+
+def test_an_error_shows_its_three_parts_its_log_and_the_lines_that_matter(
+    plain: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    Console().error(BuildError("it broke", cause="one\ntwo", hint="try [this]", log=tmp_path / "log", excerpt=("x.c:1: error",)))
+    assert capsys.readouterr().err.splitlines() == [
+        "error: it broke",
+        "  likely cause: one",
+        "    two",
+        "  next: try [this]",
+        f"  log: {tmp_path}/log",
+        "",
+        "  | x.c:1: error",
+    ]
+
+
+def test_in_ci_a_failure_is_annotated_and_a_log_folded(github: None, capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    console.error(BuildError("100% broken\nreally"))
+    console.fold("the log's end", ("[a]", "b"))
+    with console.step("sign"):
+        console.info("signing")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "::error::100%25 broken%0Areally"
+    assert lines[lines.index("::group::the log's end") :][:4] == ["::group::the log's end", "[a]", "b", "::endgroup::"]
+    assert lines[-3:] == ["::group::sign", "signing", "::endgroup::"]
+
+
+def test_without_a_terminal_each_phase_is_one_plain_line(plain: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with Console().jobs(("trixie/arm64",)) as rows:
+        rows["trixie/arm64"].phase("build")
+        rows["trixie/arm64"].phase("build")
+        rows["trixie/arm64"].line("gcc -c x.c")
+        rows["trixie/arm64"].done("built")
+    assert capsys.readouterr().err.splitlines() == ["[trixie/arm64] build", "[trixie/arm64] built (0.0 s)"]
+
+
+def test_what_was_asked_for_goes_to_standard_output(plain: None, capsys: pytest.CaptureFixture[str]) -> None:
+    Console().result("[bold]a[/bold]")
+    assert capsys.readouterr().out == "[bold]a[/bold]\n"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1 min 00 s"), (3725, "62 min 05 s")])
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

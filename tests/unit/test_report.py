@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+
+from debkit.errors import BuildError
+from debkit.model import (
+    BuildResult,
+    BuildState,
+    CheckReport,
+    Excerpt,
+    FileRef,
+    Finding,
+    Outcome,
+    Phase,
+    Published,
+    Severity,
+    Sighting,
+    SignedUpload,
+    Source,
+    Target,
+    Via,
+)
+from debkit.pipeline.plan import Job, Plan, Request, SourceFacts
+from debkit.report import SCHEMA, Ledger
+from debkit.run import Command, Completed
+
+if TYPE_CHECKING:
+    from debkit.errors import DebkitError
+
+TARGET = Target("trixie", "arm64")
+FILE = FileRef("hello_1.0.tar.xz", 12, "0" * 64)
+
+
+def filled(path: Path, failure: DebkitError | None = None) -> dict[str, Any]:
+    """Write a report in which every field has something."""
+    ledger = Ledger(path)
+    job = Job(target=TARGET, via=Via.EMULATED, reason="amd64 machine", build_all=True)
+    request = Request(where=".", suites=("trixie",), arches=("arm64",))
+    ledger.put(
+        "plan",
+        Plan(request=request, source=SourceFacts(name="hello"), backend="sbuild", jobs=(job,), checks=("lintian",), notes=("a note",)),
+    )
+    ledger.put("tools", {"sbuild": "0.85.0"})
+    ledger.add(
+        "sources",
+        Source(name="hello", version="1.0", suite="trixie", dsc=Path("x.dsc"), changes=Path("x.changes"), format="3.0 (native)",
+               architectures=("any",), binaries=("hello",), files=(FILE,), snapshot=True),
+    )  # fmt: skip
+    ledger.add(
+        "builds",
+        BuildResult(target=TARGET, via=Via.EMULATED, backend="sbuild", state=BuildState.FAILED, phases=(Phase("build", 1.5),),
+                    disk_bytes=10, log=Path("x.build"), argv=("sbuild", "x.dsc"), error=Excerpt(3, ("x.c:1: error: no",))),
+    )  # fmt: skip
+    finding = Finding(severity=Severity.ERROR, tag="no-copyright-file", package="hello", text="")
+    ledger.add("checks", CheckReport(check="lintian", target=TARGET, outcome=Outcome.FAIL, seconds=1, reason="1 error", findings=(finding,)))
+    ledger.add("uploads", SignedUpload(suite="trixie", changes=Path("x.changes"), files=(FILE,), signer="A" * 40, development=True))
+    ledger.add(
+        "published",
+        Published(suite="trixie", source="hello", version="1.0", arches=("arm64",), packages=("hello",), unchanged=False, signer="B" * 40),
+    )
+    ledger.add("sightings", Sighting(target=TARGET, packages=("hello",), version="1.0", installed=True, seconds=3))
+    ledger.add("files", FILE)
+    ledger.command(Completed(command=Command(argv=("true",)), code=0, seconds=0.1, stdout="", tail=()))
+    ledger.finish(failure)
+    data: dict[str, Any] = json.loads(path.read_text())
+    return data
+
+
+def test_a_full_report_is_what_the_schema_documents(tmp_path: Path) -> None:
+    data = filled(tmp_path / "report.json", BuildError("it failed", cause="why", hint="next", log=Path("x.build")))
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(data)
+    assert data["error"] == {"exit_code": 8, "what": "it failed", "cause": "why", "hint": "next", "log": "x.build"}
+    assert data["outcome"] == "failed"
+    assert data["builds"][0]["state"] == "package failed"
+
+
+def test_the_schema_tells_when_something_is_amiss(tmp_path: Path) -> None:
+    data = filled(tmp_path / "report.json")
+    data["checks"][0]["outcome"] = "green"
+    del data["files"][0]["sha256"]
+    assert len(list(Draft202012Validator(json.loads(SCHEMA.read_text())).iter_errors(data))) == 2
+
+
+def test_the_file_is_whole_after_every_step_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "report.json")
+    for name in ("one", "two"):
+        ledger.add("sources", {"name": name})
+        assert json.loads((tmp_path / "report.json").read_text())["outcome"] == "running"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
