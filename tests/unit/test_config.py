@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -8,7 +11,9 @@ from debkit import config
 from debkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 def write(project: Path, text: str) -> Path:
@@ -134,3 +139,20 @@ def test_names_on_the_command_line() -> None:
     assert config.parse_suites(("unstable,bookworm",)) == ("sid", "bookworm")
     with pytest.raises(ConfigError, match=r"aarch64"):
         config.parse_arches(("aarch64",))
+
+
+def test_the_example_in_the_reference_is_read_and_names_every_key(tmp_path: Path) -> None:
+    text = (CHECKOUT / "docs" / "configuration.md").read_text().partition("```toml\n")[2].partition("```")[0]
+    for path in ("deps/libx_1_amd64.deb", "config/example.asc", "config/uploaders.pgp"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    assert config.load(write(tmp_path, text)).build.suites == ("trixie", "bookworm")
+    shown = set(re.findall(r"^([a-z-]+) =", text, re.MULTILINE))
+    assert shown == set(keys_of(json.loads(config.SCHEMA.read_text())))
+
+
+def keys_of(schema: dict[str, Any]) -> Iterator[str]:
+    """Every key of a schema that holds a value and not a table."""
+    for key, value in schema.get("properties", schema.get("items", {}).get("properties", {})).items():
+        nested = list(keys_of(value))
+        yield from nested or [key]
