@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 ENTER = Path(__file__).with_name("enter")
 PREFIX = "debkit-"
+# unshare(1) blocks SIGTERM while it waits, and the namespace's first process ignores it as every init does. So a shell that dies of
+# it stands before them, and its death kills unshare, which takes the whole namespace along: at once, and also when debkit is killed.
+MORTAL = ("sh", "-c", 'setpriv --pdeathsig KILL -- "$@"; exit $?', "sh")
 
 
 def as_root(argv: tuple[str, ...], *, network: bool = True) -> tuple[str, ...]:
     """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it."""
     private = () if network else ("--net",)
     return (
-        "unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+        *MORTAL, "unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
         "--ipc", "--uts", *private, "--", *argv,
     )  # fmt: skip
 
