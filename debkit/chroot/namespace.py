@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 ENTER = Path(__file__).with_name("enter")
 PREFIX = "debkit-"
-# unshare(1) blocks SIGTERM while it waits, and the namespace's first process ignores it as every init does. So a shell that dies of
-# it stands before them, and its death kills unshare, which takes the whole namespace along: at once, and also when debkit is killed.
+# unshare(1) blocks SIGTERM while it waits, and the namespace's first process ignores it as every init does. So a shell that
+# dies of it stands before them, and its death kills unshare, which takes the whole namespace along: at once, and also when
+# debkit is killed.
 MORTAL = ("sh", "-c", 'setpriv --pdeathsig KILL -- "$@"; exit $?', "sh")
 
 
@@ -33,8 +34,8 @@ def as_root(argv: tuple[str, ...], *, network: bool = True) -> tuple[str, ...]:
     """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it."""
     private = () if network else ("--net",)
     return (
-        *MORTAL, "unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-        "--ipc", "--uts", *private, "--", *argv,
+        *MORTAL, "unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child",
+        "--mount-proc", "--ipc", "--uts", *private, "--", *argv,
     )  # fmt: skip
 
 
@@ -45,13 +46,18 @@ def inside(
     binds: tuple[tuple[Path, str], ...] = (),
     read_only: tuple[tuple[Path, str], ...] = (),
     network: bool = True,
+    sealed: bool = False,
 ) -> tuple[str, ...]:
-    """Wrap `argv` to run with `root` as its root directory; `binds` and `read_only` are (outer path, inner path)."""
+    """Wrap `argv` to run with `root` as its root directory; `binds` and `read_only` are (outer path, inner path).
+
+    With `sealed` nobody can write to the root: inner paths must then be below the directories that `enter` makes private.
+    """
     mounts: list[str] = []
     for option, pairs in (("--bind", binds), ("--ro-bind", read_only)):
         for outer, inner in pairs:
             mounts += [option, os.fspath(outer), inner]
-    return as_root((os.fspath(ENTER), os.fspath(root), *mounts, "--", *argv), network=network)
+    seal = ("--sealed",) if sealed else ()
+    return as_root((os.fspath(ENTER), *seal, os.fspath(root), *mounts, "--", *argv), network=network)
 
 
 def unpack(run: Run, tarball: Path, root: Path) -> None:

@@ -1,0 +1,188 @@
+"""Build-dependency layers: a base chroot with what a source needs already installed, so that its next build installs nothing.
+
+A layer is keyed on the base's generation and on the exact packages that the base's isolated apt resolves, not on the source:
+sources that need the same share one. They lie under $XDG_CACHE_HOME/debkit/layers/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import TYPE_CHECKING
+
+from debkit import apt
+from debkit.chroot import cache, namespace, roots, store
+from debkit.chroot.make import explain
+from debkit.errors import ChrootError
+from debkit.model import ARCHES, Chroot
+from debkit.run import Command, CommandFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.config import ChrootConfig
+    from debkit.console import Progress
+    from debkit.model import Source
+    from debkit.run import Run
+
+INBOX = "/run/debkit"  # where the .debs are bound: a tmpfs, so that nothing of them stays
+START_NO_SERVICE = "#!/bin/sh\nexit 101\n"  # policy-rc.d, see invoke-rc.d(8)
+
+
+def layer(
+    run: Run,
+    base: Chroot,
+    source: Source,
+    *,
+    build_all: bool,
+    arch: bool = True,
+    profiles: tuple[str, ...] = (),
+    config: ChrootConfig,
+    progress: Progress = store.QUIET,
+) -> Chroot:
+    """Give the base with the source's build dependencies installed, or the base itself where it has them all.
+
+    Not for cross builds, nor for builds with extra repositories or local packages: the base's apt does not know those. Raises
+    DependencyError naming the culprit, ChrootError, NetworkError, DiskError.
+    """
+    root = store.apt_root(base)
+
+    def solved() -> apt.Solution:
+        progress.phase("resolving build dependencies")
+        return apt.solve_build(run, root, source.dsc, host=root.arch, profiles=profiles, all=build_all, arch=arch)
+
+    with store.held(base):
+        solution = solved()
+        if not solution.install and not solution.remove:
+            return base
+        found = cache.find(cache.shelf("layers"), name_of(base, solution))
+        if not found:
+            progress.phase("downloading build dependencies")
+            try:
+                apt.download(run, root, solution.install, cache.shelf("debs"), progress=progress)
+            except apt.Superseded:
+                solution = solved()
+                apt.download(run, root, solution.install, cache.shelf("debs"), progress=progress)
+            found = _ensure(run, base, source, solution, progress)
+        cache.touch(found)
+    result = Chroot(spec=base.spec, tarball=found.content, created=base.created, layer=key_of(base, solution))
+    with store.held(result):
+        store.prune(run, config)
+    return result
+
+
+def key_of(base: Chroot, solution: apt.Solution) -> str:
+    """Name a layer by what it is made of, in 16 hex digits."""
+    pins = sorted((pin.name, pin.version, pin.arch, pin.sha256) for pin in solution.install)
+    made_of = [store.generation(base), pins, sorted(solution.remove)]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+
+
+def name_of(base: Chroot, solution: apt.Solution) -> str:
+    return f"{base.spec.target.suite}-{base.spec.target.arch}-layer-{key_of(base, solution)}"
+
+
+def install_argv(solution: apt.Solution) -> tuple[str, ...]:
+    """Have the root's own apt install the .debs bound at INBOX: it orders them right, and upgrades too.
+
+    It is offered nothing else (a base has no lists), so it installs just these or fails.
+    """
+    return (
+        "env", "DEBIAN_FRONTEND=noninteractive",
+        "apt-get", "install", "--yes", "--purge", "--no-install-recommends", "--allow-remove-essential", "--allow-downgrades",
+        "-o", "APT::Sandbox::User=root", "-o", "Dpkg::Use-Pty=false", "-o", "Dpkg::Options::=--force-unsafe-io",
+        *(f"{INBOX}/{pin.sha256}.deb" for pin in solution.install),
+        *(f"{name}-" for name in solution.remove),
+    )  # fmt: skip
+
+
+def _ensure(run: Run, base: Chroot, source: Source, solution: apt.Solution, progress: Progress) -> cache.Entry:
+    """Make the layer, or take the one that another run has made meanwhile."""
+    shelf, name = cache.shelf("layers"), name_of(base, solution)
+    with cache.locked(run, shelf, name, f"which makes the layer for {source.name}", progress=progress):
+        if found := cache.find(shelf, name):
+            return found
+        cache.sweep(run, shelf, name)
+        created = int(time.time())
+        content = shelf / f"{cache.generation(name, created)}.tar.zst"
+        temporary = content.with_name(content.name.replace(".tar.zst", ".new.tar.zst"))
+        log = shelf / f"{name}.log"
+        try:
+            with roots.opened(run, base) as root:
+                progress.phase(f"installing {len(solution.install)} build dependencies")
+                _install(run, root, base, solution, log=log, progress=progress)
+                progress.phase("packing the layer")
+                namespace.pack(run, root, temporary)
+                count = store.packages_in(root / "var/lib/dpkg/status")
+            temporary.rename(content)
+        except BaseException:
+            cache.sweep(run, shelf, name)
+            raise
+        record = cache.Record(
+            content=content.name,
+            created=created,
+            kind="layer",
+            suite=base.spec.target.suite,
+            arch=base.spec.target.arch,
+            size=content.stat().st_size,
+            package_count=count,
+            made_with="apt-get",
+            base=store.generation(base),
+            source=source.name,
+        )
+        entry = cache.commit(run, shelf, name, record)
+        log.unlink(missing_ok=True)
+        return entry
+
+
+def _install(run: Run, root: Path, base: Chroot, solution: apt.Solution, *, log: Path, progress: Progress) -> None:
+    """Install in the root, and leave it as sbuild's own installation would."""
+    log.unlink(missing_ok=True)
+    policy = root / "usr/sbin/policy-rc.d"
+    states = root / "var/lib/apt/extended_states"
+    before = states.read_text(encoding="utf-8") if states.exists() else ""
+    status = root / "var/lib/dpkg/status"
+    present = installed(status.read_text(encoding="utf-8"))
+    policy.write_text(START_NO_SERVICE, encoding="utf-8")
+    policy.chmod(0o755)
+    command = Command(
+        argv=namespace.inside(root, install_argv(solution), read_only=((cache.shelf("debs"), INBOX),), network=False),
+        env=ARCHES[base.spec.target.arch].qemu_env,
+        log=log,
+    )
+    try:
+        run(command, progress.line)
+    except CommandFailed as failed:
+        raise explain(failed, f"the build dependencies could not be installed in the chroot of {base.spec.target}") from failed
+    finally:
+        policy.unlink()
+    after = installed(status.read_text(encoding="utf-8"))
+    missing = [f"{pin.name} {pin.version}" for pin in solution.install if after.get(pin.name) != pin.version]
+    left = [name for name in solution.remove if name.partition(":")[0] in after]
+    if missing or left:
+        raise ChrootError(
+            f"the chroot of {base.spec.target} did not become what was asked for",
+            cause=f"not installed: {', '.join(missing) or 'none'}; not removed: {', '.join(left) or 'none'}",
+            hint="debkit chroot update, then run the same command again",
+            log=log,
+        )
+    new = [pin.name for pin in solution.install if pin.name not in present]
+    states.write_text(before + automatic(new, base.spec.target.arch), encoding="utf-8")
+    for index in (root / "var/cache/apt").glob("*.bin"):
+        index.unlink()
+
+
+def installed(status: str) -> dict[str, str]:
+    """Read the installed packages and their versions from a dpkg status file."""
+    found = {}
+    for stanza in status.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line.startswith(" "))
+        if fields.get("Status") == "install ok installed":
+            found[fields["Package"]] = fields["Version"]
+    return found
+
+
+def automatic(names: list[str], arch: str) -> str:
+    """Mark packages in apt's extended_states as pulled in by another, as those that sbuild's dummy package needs are."""
+    return "".join(f"Package: {name}\nArchitecture: {arch}\nAuto-Installed: 1\n\n" for name in names)

@@ -1,0 +1,95 @@
+"""Unpacked roots: a fresh one to write in, or a cached one with native Debian tools to run from, unprivileged both."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debkit.chroot import cache, make, namespace, store
+from debkit.model import ChrootKind, ChrootSpec, Target
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from debkit.config import ChrootConfig
+    from debkit.console import Progress
+    from debkit.model import Chroot
+    from debkit.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRoot:
+    """A root that many may use at once, since nobody can write to it."""
+
+    path: Path
+
+    def argv(
+        self,
+        argv: tuple[str, ...],
+        *,
+        binds: tuple[tuple[Path, str], ...] = (),
+        read_only: tuple[tuple[Path, str], ...] = (),
+        network: bool = False,
+    ) -> tuple[str, ...]:
+        """Wrap `argv` to run in it as its root; `binds` and `read_only` are (outer path, inner path).
+
+        Inner paths lie under /tmp, /var/tmp, /run, /mnt, /srv or /root: these are empty and private, in memory, and gone
+        afterwards. Everything else is read-only. HOME is /root, and TMPDIR is not set.
+        """
+        return namespace.inside(self.path, argv, binds=binds, read_only=read_only, network=network, sealed=True)
+
+
+@contextlib.contextmanager
+def opened(run: Run, chroot: Chroot) -> Iterator[Path]:
+    """Unpack a chroot into a directory that may be written to, and that is gone at the end. Enter it with `namespace.inside`."""
+    with namespace.scratch(run, "root") as work:
+        root = work / "root"
+        root.mkdir(mode=0o755)
+        with store.held(chroot):
+            namespace.unpack(run, chroot.tarball, root)
+        yield root
+
+
+@contextlib.contextmanager
+def tools(
+    run: Run,
+    suite: str,
+    packages: tuple[str, ...],
+    *,
+    config: ChrootConfig,
+    refresh: bool = False,
+    progress: Progress = store.QUIET,
+) -> Iterator[ToolRoot]:
+    """Have a root of `suite`, of this machine's own architecture, with `packages` and what they depend on.
+
+    Cached under $XDG_CACHE_HOME/debkit/tools/ and made anew when it is older than `config.max_age`, like a chroot, and it
+    raises what `store.ensure` does. While in use it is not removed.
+    """
+    native = run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip()
+    spec = ChrootSpec(
+        kind=ChrootKind.TOOLS,
+        target=Target(suite, native),
+        mirror=config.mirror,
+        components=config.components,
+        packages=tuple(sorted(set(packages))),
+    )
+    entry = store.kept(run, "tools", spec, _made, config=config, refresh=refresh, progress=progress)
+    with cache.held(entry.content):
+        yield ToolRoot(entry.content)
+
+
+def _made(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress) -> tuple[Path, int]:
+    """Make a tarball and keep it unpacked."""
+    progress.phase(f"making a root of {spec.target} with {', '.join(spec.packages)}")
+    temporary = stem.with_name(f"{stem.name}.new")
+    with namespace.scratch(run, "tools") as work:
+        tarball = work / "tools.tar"
+        make.bootstrap(run, spec, tarball, work=work, log=log, progress=progress)
+        temporary.mkdir(mode=0o755)
+        namespace.unpack(run, tarball, temporary)
+    count = store.packages_in(temporary / "var/lib/dpkg/status")
+    temporary.rename(stem)
+    return stem, count

@@ -1,0 +1,259 @@
+"""Base chroots: make, keep fresh, list, remove. Tarballs under $XDG_CACHE_HOME/debkit/chroots/, each with its isolated apt.
+
+trixie-arm64-build-1a2b3c4d.json                    the record: which generation counts
+trixie-arm64-build-1a2b3c4d.20260102T030405.tar.zst the tarball
+trixie-arm64-build-1a2b3c4d.20260102T030405.apt/    apt's view of it, with the lists of that time
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debkit import apt
+from debkit.chroot import cache, make, namespace
+from debkit.console import Quiet
+from debkit.errors import NetworkError
+from debkit.model import Chroot, ChrootKind, ChrootSpec, Target
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from debkit.apt import AptRoot
+    from debkit.config import ChrootConfig
+    from debkit.console import Progress
+    from debkit.run import Run
+
+# Makes a content whose path begins with `stem`, logging to `log`; gives its path and how many packages are in it.
+Maker = Callable[["Run", ChrootSpec, Path, Path, "Progress"], tuple[Path, int]]
+
+QUIET = Quiet()
+RECENT_SECONDS = 3600  # a run under way may be about to use it
+SHELVES = ("chroots", "layers", "tools")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """One line of `debkit chroot list`. Times are in seconds since the epoch, `size` in bytes."""
+
+    name: str
+    kind: str
+    suite: str
+    arch: str
+    path: Path
+    created: float
+    used: float
+    size: int
+    package_count: int
+    source: str
+    fresh: bool
+
+
+def wanted(kind: ChrootKind, target: Target, config: ChrootConfig) -> ChrootSpec:
+    """Say what chroot the configuration asks for. Its extra packages are for building: a clean system stays clean."""
+    return ChrootSpec(
+        kind=kind,
+        target=target,
+        mirror=config.mirror,
+        components=config.components,
+        packages=config.packages if kind is ChrootKind.BUILD else (),
+    )
+
+
+def name_of(spec: ChrootSpec) -> str:
+    """Give the readable name that equal specs share."""
+    made_of = [spec.kind, spec.target.suite, spec.target.arch, spec.mirror, spec.components, sorted(set(spec.packages))]
+    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
+    return f"{spec.target.suite}-{spec.target.arch}-{spec.kind}-{key}"
+
+
+def ensure(
+    run: Run,
+    spec: ChrootSpec,
+    *,
+    config: ChrootConfig,
+    refresh: bool = False,
+    progress: Progress = QUIET,
+    warn: Callable[[str], None] | None = None,
+) -> Chroot:
+    """Give a chroot tarball no older than `config.max_age`, made now where there is none, or where `refresh` asks for it.
+
+    Of two runs at once the second waits and takes what the first has made. Where the mirror cannot be reached the old one
+    serves on, and `warn` is told (else `progress`). Raises ChrootError, HostError, NetworkError, DiskError, MissingTool.
+    """
+    entry = kept(run, "chroots", spec, _made, config=config, refresh=refresh, progress=progress, warn=warn)
+    return Chroot(spec=spec, tarball=entry.content, created=entry.record.created)
+
+
+def kept(
+    run: Run,
+    shelf_name: str,
+    spec: ChrootSpec,
+    maker: Maker,
+    *,
+    config: ChrootConfig,
+    refresh: bool,
+    progress: Progress,
+    warn: Callable[[str], None] | None = None,
+) -> cache.Entry:
+    """Do what `ensure` does for any kind of content."""
+    asked = time.time()
+    shelf, name = cache.shelf(shelf_name), name_of(spec)
+    entry = cache.find(shelf, name)
+    if not entry or refresh or _is_old(entry, config):
+        with cache.locked(run, shelf, name, f"which makes {name}", progress=progress):
+            entry = cache.find(shelf, name)
+            oldest = asked if refresh else asked - config.max_age
+            if not entry or entry.record.created < oldest:
+                entry = _renewed(run, shelf, spec, maker, entry, progress=progress, warn=warn or progress.phase)
+    cache.touch(entry)
+    return entry
+
+
+def apt_root(chroot: Chroot) -> AptRoot:
+    """Give the isolated apt of a base chroot; of a layer, that of its base."""
+    path = cache.shelf("chroots") / f"{generation(chroot)}.apt"
+    return apt.AptRoot(path=path, arch=chroot.spec.target.arch)
+
+
+def generation(chroot: Chroot) -> str:
+    """Name this very base tarball: a refreshed one has another generation."""
+    return cache.generation(name_of(chroot.spec), chroot.created)
+
+
+def held(chroot: Chroot) -> AbstractContextManager[None]:
+    """Keep a chroot from being removed while it is used. Raises LockedError when it has just gone."""
+    return cache.held(chroot.tarball)
+
+
+def listing(config: ChrootConfig) -> tuple[Cached, ...]:
+    """Tell all that lies in the cache: base chroots, layers, tool roots."""
+    return tuple(
+        Cached(
+            name=entry.name,
+            kind=entry.record.kind,
+            suite=entry.record.suite,
+            arch=entry.record.arch,
+            path=entry.content,
+            created=entry.record.created,
+            used=entry.used,
+            size=entry.record.size,
+            package_count=entry.record.package_count,
+            source=entry.record.source,
+            fresh=not _is_old(entry, config),
+        )
+        for name in SHELVES
+        for entry in cache.entries(cache.shelf(name))
+    )
+
+
+def remove(run: Run, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Remove entries by name, base chroots with the layers that stand on them. Gives what is gone, and what is in use."""
+    gone: list[str] = []
+    kept: list[str] = []
+    everything = [entry for name in SHELVES for entry in cache.entries(cache.shelf(name))]
+    bases = {entry.generation for entry in everything if entry.name in names}
+    for entry in everything:
+        if entry.name in names or entry.record.base in bases:
+            (gone if cache.drop(run, entry) else kept).append(entry.name)
+    return tuple(gone), tuple(kept)
+
+
+def prune(run: Run, config: ChrootConfig) -> tuple[str, ...]:
+    """Bring the cache under `config.cache_limit`: first layers whose base was renewed, then what was used least lately.
+
+    What is in use, or was within the hour, stays. Gives the names of what is gone.
+    """
+    everything = [entry for name in SHELVES for entry in cache.entries(cache.shelf(name))]
+    bases = {entry.generation for entry in everything}
+    orphans = [entry for entry in everything if entry.record.base and entry.record.base not in bases]
+    gone = [entry for entry in orphans if cache.drop(run, entry)]
+    left = sorted((entry for entry in everything if entry not in orphans), key=lambda entry: entry.used)
+    total = sum(entry.record.size for entry in left)
+    for entry in left:
+        idle = time.time() - entry.used > RECENT_SECONDS
+        if total > config.cache_limit and idle and cache.drop(run, entry):
+            total -= entry.record.size
+            gone.append(entry)
+    return tuple(entry.name for entry in gone)
+
+
+def _is_old(entry: cache.Entry, config: ChrootConfig) -> bool:
+    return bool(entry.record.kind != "layer" and time.time() - entry.record.created > config.max_age)
+
+
+def _renewed(
+    run: Run,
+    shelf: Path,
+    spec: ChrootSpec,
+    maker: Maker,
+    old: cache.Entry | None,
+    *,
+    progress: Progress,
+    warn: Callable[[str], None],
+) -> cache.Entry:
+    """Make a new generation; the old one serves on where the network fails. NAME's lock is held."""
+    name = name_of(spec)
+    cache.sweep(run, shelf, name)
+    created = max(int(time.time()), old.record.created + 1 if old else 0)
+    log = shelf / f"{name}.log"
+    try:
+        content, package_count = maker(run, spec, shelf / cache.generation(name, created), log, progress)
+    except BaseException as problem:
+        cache.sweep(run, shelf, name)
+        if old and isinstance(problem, NetworkError):
+            days = (time.time() - old.record.created) / 86400
+            warn(f"{name} is {days:.1f} days old and could not be renewed: {problem.what}")
+            return old
+        raise
+    record = cache.Record(
+        content=content.name,
+        created=created,
+        kind=spec.kind,
+        suite=spec.target.suite,
+        arch=spec.target.arch,
+        size=size_of(run, content),
+        package_count=package_count,
+        made_with=run(Command(argv=("mmdebstrap", "--version"))).stdout.strip(),
+        mirror=spec.mirror,
+        components=spec.components,
+        packages=spec.packages,
+    )
+    entry = cache.commit(run, shelf, name, record)
+    log.unlink(missing_ok=True)
+    return entry
+
+
+def _made(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress) -> tuple[Path, int]:
+    """Make a tarball, and apt's view of it beside it."""
+    tarball = stem.with_name(f"{stem.name}.tar.zst")
+    temporary = stem.with_name(f"{stem.name}.new.tar.zst")
+    aptness = stem.with_name(f"{stem.name}.apt")
+    progress.phase(f"making the {spec.kind} chroot of {spec.target}")
+    with namespace.scratch(run, "chroot") as work:
+        make.bootstrap(run, spec, temporary, work=work, log=log, progress=progress)
+    temporary.rename(tarball)
+    progress.phase(f"fetching the package lists of {spec.target}")
+    root = apt.prepare(run, tarball, aptness, spec.target.arch)
+    apt.update(run, root, progress=progress)
+    return tarball, packages_in(aptness / "var/lib/dpkg/status")
+
+
+def size_of(run: Run, content: Path) -> int:
+    """Give the bytes that a file, or a tree of files that may belong to subordinate ids, takes."""
+    if content.is_file():
+        return content.stat().st_size
+    du = run(Command(argv=namespace.as_root(("du", "--summarize", "--block-size=1", os.fspath(content)))))
+    return int(du.stdout.split()[0])
+
+
+def packages_in(status: Path) -> int:
+    """Count the installed packages in a dpkg status file."""
+    return status.read_text(encoding="utf-8", errors="replace").count("\nStatus: install ok installed\n")
