@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Host:
     """This machine. `arch` is dpkg's; `obstacles` says of each foreign architecture why it cannot run here, empty when it can.
 
-    `namespaces` says why user namespaces cannot be made, empty when they can. `memory` is in bytes, `cpus` what we may use.
+    `namespaces` says why user namespaces cannot be made, empty when they can. `root` is whether
+    the caller is; `memory` is in bytes, `cpus` what we may use.
     """
 
     arch: str
@@ -30,6 +31,7 @@ class Host:
     system: str
     version: str
     kernel: str
+    root: bool
     cpus: int
     memory: int
 
@@ -59,6 +61,7 @@ def facts(run: Run, *, arches: tuple[str, ...] = tuple(ARCHES), root: Path = Pat
         system=release.get("ID", "linux"),
         version=release.get("VERSION_ID") or release.get("VERSION_CODENAME", ""),
         kernel=platform.release(),
+        root=os.geteuid() == 0,
         cpus=len(os.sched_getaffinity(0)),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     )

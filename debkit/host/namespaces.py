@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from debkit.host.fact import ANY_CODE, Fact, State, Step, install, write
 from debkit.run import Command, find_tool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from debkit.run import Run
 
 IDS = 65536  # what Debian's own files are numbered with
@@ -87,7 +90,7 @@ def explain(rung: tuple[str, ...], said: str, root: Path) -> Trouble:
             by_hand="start the container with --security-opt systempaths=unconfined (podman: --security-opt unmask=ALL)",
         )
     if rung == ALL_IDS:
-        return _powerless(said, root)
+        return _unmapped(said, root)
     if _status(root, "Seccomp") not in {"", "0"}:
         return Trouble(
             reason=f"a seccomp filter forbids them: {said}",
@@ -127,13 +130,15 @@ def _confined(root: Path) -> Trouble:
     )
 
 
-def _powerless(said: str, root: Path) -> Trouble:
-    """Say why newuidmap, which is setuid root, cannot map the subordinate ids."""
+def _unmapped(said: str, root: Path) -> Trouble:
+    """Say why newuidmap, which is setuid root, does not map the subordinate ids."""
     tool = find_tool("newuidmap")
     if tool is None:
         return Trouble(reason="newuidmap is not installed", mend=install("uidmap"))
     if "no line matching" in said:
-        return Trouble(reason="there are no subordinate ids to map (see there)")
+        return Trouble(reason="there are no subordinate ids to map")
+    if "not allowed" in said and (mend := tuple(_put_first(root))):
+        return Trouble(reason="unshare before 2.40 takes the first line of /etc/subuid, whosever it is, for root's", mend=mend)
     if _status(root, "NoNewPrivs") == "1":
         return Trouble(
             reason=f"no_new_privs is set for this process, which makes newuidmap powerless: {said}",
@@ -141,8 +146,19 @@ def _powerless(said: str, root: Path) -> Trouble:
         )
     if os.statvfs(tool).f_flag & os.ST_NOSUID:
         return Trouble(reason=f"{tool} is on a file system mounted nosuid: {said}", by_hand=f"findmnt --target {tool}")
-    apt_get = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get")
-    return Trouble(reason=said, mend=(Step(argv=(*apt_get, "install", "--yes", "--reinstall", "uidmap")),))
+    if not tool.stat().st_mode & stat.S_ISUID and "security.capability" not in os.listxattr(tool):
+        return Trouble(reason=f"{tool} has lost its setuid bit: {said}", mend=(Step(argv=("chmod", "u+s", os.fspath(tool))),))
+    return Trouble(reason=said)
+
+
+def _put_first(root: Path) -> Iterator[Step]:
+    """Move root's own line to the top of subuid and subgid, where it is not: util-linux took any name for the number 0 there."""
+    for file in (root / "etc/subuid", root / "etc/subgid"):
+        ranges = read_ranges(file)
+        own = _first(ranges, "root", 0)
+        if os.getuid() == 0 and own and own != ranges[0]:
+            line = f"{own.owner}:{own.first}:{own.count}"
+            yield Step(argv=("sed", "-i", "-e", f"/^{line}$/d", "-e", f"1i {line}", os.fspath(file)))
 
 
 def namespaces_fact(trouble: Trouble | None) -> Fact:
