@@ -54,7 +54,6 @@ def build_chroot(debkit_cache: Path, run: Processes) -> Callable[[str, str], Chr
     """A base chroot to build in, by suite and architecture."""
 
     def ensure(suite: str, arch: str) -> Chroot:
-        assert debkit_cache
         return store.ensure(run, ChrootSpec(kind=ChrootKind.BUILD, target=Target(suite, arch)), config=ChrootConfig())
 
     return ensure

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--no-publish", is_flag=True, help="Stop after the checks; nothing is signed.")
 @click.option("--release", is_flag=True, help="Refuse a development key.")
-@click.option("--accept-incomplete-checks", is_flag=True, help="Publish although a check was skipped or could not run.")
+@click.option("--accept-incomplete-checks", is_flag=True, help="Publish although a check was skipped or broke.")
 @click.option("--refresh", is_flag=True, help="Make the chroots anew.")
 @click.option("--no-layers", is_flag=True, help="Install the build dependencies again.")
 @click.option("--passphrase-fd", type=int, metavar="N", help="Read the key's passphrase from this file descriptor.")
-@click.option("--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the key's passphrase from this file.")
+@click.option(
+    "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the key's passphrase from this file."
+)
 @click.pass_obj
 def command(
     session: Session,
@@ -53,9 +55,8 @@ def command(
     from debkit.pipeline.plan import Request  # noqa: PLC0415
 
     config = session.config
-    config = replace(
-        config, build=replace(config.build, backend=backend or config.build.backend, layers=config.build.layers and not no_layers)
-    )
+    building = replace(config.build, backend=backend or config.build.backend, layers=config.build.layers and not no_layers)
+    config = replace(config, build=building)
     execute(
         Request(
             where=source,

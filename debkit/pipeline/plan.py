@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from debian.debian_support import DpkgArchTable
 
+from debkit import backends
 from debkit.errors import HostError, SourceError
 from debkit.model import ARCHES, RUNS_ALSO, Target, Via
 
 if TYPE_CHECKING:
     from debkit.config import Config
+    from debkit.host import Host
 
 ALL_BUILDER = "amd64"
 
@@ -44,17 +46,6 @@ class SourceFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What planning must know of this machine: its architecture, and of each foreign one why it cannot run (empty: it can)."""
-
-    arch: str
-    obstacles: tuple[tuple[str, str], ...] = ()
-
-    def obstacle(self, arch: str) -> str:
-        return dict(self.obstacles).get(arch, "no emulator is registered for it")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One build: its target, how it runs and why, and whether it makes the `Architecture: all` packages of its suite."""
 
@@ -80,9 +71,11 @@ class Plan:
         return tuple(dict.fromkeys(job.target.suite for job in self.jobs))
 
 
-def plan(request: Request, source: SourceFacts, machine: Machine, config: Config) -> Plan:
+def plan(request: Request, source: SourceFacts, machine: Host, config: Config) -> Plan:
     """Choose the jobs. Raises SourceError when nothing can be built, HostError when an architecture cannot run here."""
     ways = {arch: choose_via(arch, machine, request.via) for arch in request.arches}
+    for via, _ in ways.values():
+        demand_backend(config.build.backend, via, machine)
     has_all = "all" in source.architectures
     builder = ALL_BUILDER if ALL_BUILDER in request.arches else request.arches[0]
     own = tuple(arch for arch in request.arches if builds_on(source.architectures, arch))
@@ -123,7 +116,7 @@ def builds_on(architectures: tuple[str, ...], arch: str) -> bool:
     return any(table.matches_architecture(arch, alias) for alias in architectures if alias != "all")
 
 
-def choose_via(arch: str, machine: Machine, forced: Via | None) -> tuple[Via, str]:
+def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:
     """How programs of `arch` run on this machine, and the reason. Raises HostError when they cannot."""
     here = arch == machine.arch or (machine.arch, arch) in RUNS_ALSO
     if forced is Via.CROSS:
@@ -147,6 +140,16 @@ def choose_via(arch: str, machine: Machine, forced: Via | None) -> tuple[Via, st
     if obstacle := machine.obstacle(arch):
         raise HostError(f"{arch} programs do not run on this machine", cause=obstacle, hint="debkit doctor --fix")
     return Via.EMULATED, f"{machine.arch} runs {arch} programs through qemu-{ARCHES[arch].qemu}"
+
+
+def demand_backend(name: str, via: Via, machine: Host) -> None:
+    """Raise HostError where the backend cannot build this way here."""
+    if obstacle := backends.find(name).obstacle(via=via, root=machine.root, namespaces=not machine.namespaces):
+        raise HostError(
+            f"{name} cannot do a {via} build on this machine",
+            cause="; ".join(filter(None, (obstacle, machine.namespaces))),
+            hint="debkit doctor --fix" if machine.namespaces else "choose another way: --backend, --via",
+        )
 
 
 def rendered(plan: Plan) -> tuple[str, ...]:

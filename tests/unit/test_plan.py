@@ -1,20 +1,32 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from debkit.config import Config
 from debkit.errors import HostError, SourceError
+from debkit.host import Host
 from debkit.model import Target, Via
-from debkit.pipeline.plan import Machine, Plan, Request, SourceFacts, plan, rendered
+from debkit.pipeline.plan import Plan, Request, SourceFacts, plan, rendered
 
 CONFIG = Config(project=Path("/project"))
-PC = Machine(arch="amd64", obstacles=(("arm64", ""), ("armhf", "qemu-arm is not registered")))
+PC = Host(
+    arch="amd64",
+    obstacles=(("arm64", ""), ("armhf", "qemu-arm is not registered")),
+    namespaces="",
+    system="debian",
+    version="12",
+    kernel="6.1",
+    root=False,
+    cpus=2,
+    memory=2**33,
+)
 
 
 def planned(arches: tuple[str, ...], *, suites: tuple[str, ...] = ("trixie",), architectures: tuple[str, ...] = ("any", "all"),
-            via: Via | None = None, machine: Machine = PC) -> Plan:  # fmt: skip
+            via: Via | None = None, machine: Host = PC) -> Plan:  # fmt: skip
     request = Request(where=".", suites=suites, arches=arches, via=via)
     return plan(request, SourceFacts(name="hello", version="1.0", architectures=architectures), machine, CONFIG)
 
@@ -68,10 +80,17 @@ def test_a_way_that_does_not_exist_is_refused(arch: str, via: Via) -> None:
 
 
 def test_an_arm64_machine_builds_arm64_natively() -> None:
-    assert planned(("arm64",), machine=Machine(arch="arm64")).jobs[0].via is Via.NATIVE
+    assert planned(("arm64",), machine=replace(PC, arch="arm64")).jobs[0].via is Via.NATIVE
 
 
 def test_every_choice_is_shown_with_its_reason() -> None:
     text = "\n".join(rendered(planned(("amd64", "arm64"), suites=("trixie", "bookworm"))))
     assert "trixie/arm64  emulated with sbuild: amd64 runs arm64 programs through qemu-aarch64" in text
     assert "bookworm get the suffix ~SUITE1" in text
+
+
+def test_without_user_namespaces_the_plan_says_why_and_what_mends_it() -> None:
+    with pytest.raises(HostError, match="sbuild cannot do a native build") as caught:
+        planned(("amd64",), machine=replace(PC, namespaces="user.max_user_namespaces is 0"))
+    assert "user.max_user_namespaces is 0" in caught.value.cause
+    assert caught.value.hint == "debkit doctor --fix"

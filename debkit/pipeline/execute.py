@@ -1,0 +1,278 @@
+"""Doing what the plan says: sources, builds and checks beside each other, then sign, publish and prove."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debkit import archive, host, keys, sign, source
+from debkit.apt import source as fetch_source
+from debkit.chroot import store
+from debkit.console import DEVELOPMENT_KEY_NOTICE
+from debkit.errors import DebkitError, Interrupted
+from debkit.model import BuildResult, ChrootKind, Outcome, Target
+from debkit.paths import state_home
+from debkit.pipeline import jobs
+from debkit.pipeline.plan import SourceFacts, plan, rendered
+from debkit.report import Ledger
+from debkit.run import Command, Processes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from debkit.config import Config
+    from debkit.console import Console, JobProgress
+    from debkit.host import Host
+    from debkit.keys import Keys, Passphrase
+    from debkit.model import CheckReport, Published, Source
+    from debkit.pipeline.plan import Job, Plan, Request
+
+TOOLS = (
+    "sbuild",
+    "pbuilder",
+    "mmdebstrap",
+    "qemu-user",
+    "qemu-user-static",
+    "reprepro",
+    "devscripts",
+    "gnupg",
+    "dpkg-dev",
+    "apt",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """One run of the pipeline: the plan and what carries it out."""
+
+    plan: Plan
+    config: Config
+    console: Console
+    ledger: Ledger
+    run: Processes
+    machine: Host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What one job came to."""
+
+    build: BuildResult
+    checks: tuple[CheckReport, ...]
+
+
+def execute(request: Request, config: Config, console: Console, *, passphrase: Passphrase, dry_run: bool) -> None:
+    """Plan, show the plan, carry it out. Raises the first error once every job has ended; `report.json` has them all."""
+    ledger = Ledger(config.dist / "report.json")
+    run = Processes(ledger.command)
+    with run.interruptible():
+        machine = host.facts(run, arches=request.arches)
+        made = plan(request, describe(request, config, run), machine, config)
+        console.title("plan")
+        for line in rendered(made):
+            console.info(f"  {line}")
+        if dry_run:
+            return
+        shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
+        try:
+            carry_out(shift, passphrase)
+        except DebkitError as failure:
+            ledger.finish(failure)
+            raise
+        ledger.finish(None)
+        console.info(f"report: {ledger.path}")
+
+
+def describe(request: Request, config: Config, run: Processes) -> SourceFacts:
+    """Read what planning must know of the source; of an archive's nothing is known yet but its name."""
+    suite = request.suites[0]
+    draft = source.describe(run, request.where, suite=suite, config=config, staging=staging(config, suite))
+    if draft is None:
+        return SourceFacts(name=request.where)
+    return SourceFacts(name=draft.name, version=draft.version, architectures=draft.architectures, snapshot=draft.snapshot)
+
+
+def staging(config: Config, suite: str) -> Path:
+    """Say where a suite's finished source packages are."""
+    return config.dist / suite / "source"
+
+
+def carry_out(shift: Shift, passphrase: Passphrase) -> None:
+    """Do all that the plan says, in the order in which a failure costs least: the key is proven before anything is built."""
+    shift.ledger.put("plan", shift.plan)
+    shift.ledger.put("tools", tool_versions(shift.run))
+    with contextlib.ExitStack() as stack:
+        signing: Keys | None = None
+        if shift.plan.request.publish:
+            signing = stack.enter_context(
+                keys.find_keys(
+                    shift.run,
+                    shift.config.keys,
+                    environ=os.environ,
+                    state=state_home(),
+                    passphrase=passphrase,
+                    release=shift.plan.request.release,
+                )
+            )
+            keys.prove(signing)
+            if signing.upload.development:
+                shift.console.warn(DEVELOPMENT_KEY_NOTICE)
+        sources = {suite: make_source(shift, suite) for suite in shift.plan.suites}
+        judged = build_and_check(shift, sources)
+        if signing:
+            for suite, made in sources.items():
+                publish(shift, made, tuple(j for j in judged if j.build.target.suite == suite), signing)
+
+
+def tool_versions(run: Processes) -> dict[str, str]:
+    """Read the versions of the tools whose work goes into a package, as dpkg knows them."""
+    query = Command(
+        argv=("dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *TOOLS), ok=frozenset({0, 1}), separate=True
+    )
+    return dict(line.split(" ") for line in run(query).stdout.splitlines() if not line.endswith(" "))
+
+
+def make_source(shift: Shift, suite: str) -> Source:
+    """Have one suite's source package ready."""
+    shift.console.title(f"source for {suite}")
+    made = source.open_source(
+        shift.run,
+        shift.plan.request.where,
+        suite=suite,
+        first_suite=suite == shift.plan.suites[0],
+        config=shift.config,
+        staging=staging(shift.config, suite),
+        fetch=lambda name: fetched(shift, suite, name),
+    )
+    shift.console.info(f"  {made.name} {made.version}")
+    shift.ledger.add("sources", made)
+    return made
+
+
+def fetched(shift: Shift, suite: str, name: str) -> Path:
+    """Download a source package by the lists of the chroot that this machine's own architecture builds in."""
+    spec = store.wanted(ChrootKind.BUILD, Target(suite, shift.machine.arch), shift.config.chroot)
+    with shift.console.jobs((name,)) as rows:
+        row = rows[name]
+        chroot = store.ensure(shift.run, spec, config=shift.config.chroot, refresh=shift.plan.request.refresh, progress=row)
+        row.phase("fetching the source")
+        return fetch_source(shift.run, store.apt_root(chroot), name, shift.config.dist / suite / "fetched")
+
+
+def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, ...]:
+    """Run every job beside the others. Raises the first error in the plan's order when all have ended."""
+    shop = jobs.Workshop(run=shift.run, config=shift.config, machine_arch=shift.machine.arch, refresh=shift.plan.request.refresh)
+    # Whoever builds the Architecture: all packages goes first, because the others' checks wait for them.
+    ordered = sorted(shift.plan.jobs, key=lambda job: not job.build_all)
+    builds: dict[Target, Future[BuildResult]] = {}
+    with shift.console.jobs(tuple(str(job.target) for job in shift.plan.jobs)) as rows:
+        workers = max(2, os.cpu_count() or 2)
+        with ThreadPoolExecutor(workers) as building, ThreadPoolExecutor(workers) as checking:
+            for job in ordered:
+                row = rows[str(job.target)]
+                builds[job.target] = building.submit(build_one, shift, shop, job, sources[job.target.suite], row)
+            judged = [checking.submit(judge_one, shift, shop, job, builds, rows[str(job.target)]) for job in ordered]
+            outcomes = [settled(future, shift) for future in judged]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, DebkitError)]
+    for failure in failures:
+        if isinstance(failure, Interrupted):
+            raise failure
+    for later in failures[1:]:
+        shift.console.error(later)
+    if failures:
+        raise failures[0]
+    done = tuple(outcome for outcome in outcomes if isinstance(outcome, Judged))
+    show_checks(shift, done)
+    reports = tuple(report for each in done for report in each.checks)
+    if unpublishable := jobs.check_failure(reports, accept_incomplete=shift.plan.request.accept_incomplete):
+        raise unpublishable
+    return done
+
+
+def build_one(shift: Shift, shop: jobs.Workshop, job: Job, made: Source, row: JobProgress) -> BuildResult:
+    """Build one job and take note of how it ended."""
+    try:
+        result = jobs.build(job, made, shop, row)
+    except DebkitError:
+        row.done("failed")
+        raise
+    shift.ledger.add("builds", result)
+    if failure := jobs.build_failure(result):
+        row.done(result.state.value)
+        shift.console.fold(f"{job.target}: the log's end", tuple(result.log.read_text(errors="replace").splitlines()[-200:]))
+        raise failure
+    row.phase("built")
+    return result
+
+
+def judge_one(shift: Shift, shop: jobs.Workshop, job: Job, builds: dict[Target, Future[BuildResult]], row: JobProgress) -> Judged:
+    """Check one job's packages, together with the Architecture: all ones that its suite's other job has built."""
+    result = builds[job.target].result()
+    siblings = tuple(
+        deb
+        for other in shift.plan.jobs
+        if other.build_all and other.target.suite == job.target.suite and other is not job
+        for deb in builds[other.target].result().debs
+        if deb.stem.endswith("_all")
+    )
+    reports = jobs.check(result, siblings, shop, row)
+    shift.ledger.add("checks", *reports)
+    passed = all(report.outcome is Outcome.PASS for report in reports)
+    row.done("built and checked" if passed else "checks did not all pass")
+    return Judged(build=result, checks=reports)
+
+
+def settled(future: Future[Judged], shift: Shift) -> Judged | DebkitError:
+    """Wait for one job, so that the others may end too before its error is told."""
+    try:
+        return future.result()
+    except DebkitError as failure:
+        return failure
+    except BaseException:
+        shift.run.stop(2)  # a defect here must not leave the other jobs running for an hour
+        raise
+
+
+def show_checks(shift: Shift, judged: tuple[Judged, ...]) -> None:
+    """Print one line a check, and its findings where it did not pass."""
+    shift.console.title("checks")
+    for each in judged:
+        for report in each.checks:
+            line = f"  {report.target}  {report.check}: {report.outcome}" + (f" ({report.reason})" if report.reason else "")
+            (shift.console.good if report.outcome is Outcome.PASS else shift.console.warn)(line)
+            for finding in report.findings:
+                accepted = f" (accepted: {finding.accepted})" if finding.accepted else ""
+                shift.console.detail(f"    {finding.severity} {finding.package}: {finding.tag} {finding.text}{accepted}")
+
+
+def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Keys) -> None:
+    """Sign one suite's packages, put them into the archive, and prove what a clean client sees."""
+    suite = made.suite
+    results = tuple(each.build for each in judged)
+    shift.console.title(f"sign and publish for {suite}")
+    upload = sign.sign_upload(shift.run, signing, source=made, results=results, into=shift.config.dist / suite / "upload")
+    shift.ledger.add("uploads", upload)
+    shift.ledger.add("files", *upload.files)
+    with shift.console.jobs((suite,)) as rows:
+        row = rows[suite]
+        published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
+        shift.ledger.add("published", published)
+        for result in results:
+            row.phase(f"installing on a clean {result.target}")
+            sighting = archive.prove(shift.run, shift.config, published, target=result.target, progress=row)
+            shift.ledger.add("sightings", sighting)
+        row.done("published and installed from the archive")
+    show_published(shift, published)
+
+
+def show_published(shift: Shift, published: Published) -> None:
+    """End by telling how to install it."""
+    verb = "is already in" if published.unchanged else "published to"
+    arches = " ".join(published.arches)
+    shift.console.good(f"{published.source} {published.version} {verb} {shift.config.repo} ({published.suite}: {arches})")
+    for line in archive.instructions(shift.config, published):
+        shift.console.info(f"  {line}")

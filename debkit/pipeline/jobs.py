@@ -1,0 +1,158 @@
+"""One job: its chroot, its dependency layer, its build, and the checks on what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debkit import backends, checks
+from debkit.chroot import layers, store
+from debkit.errors import (
+    BuildError,
+    CheckError,
+    CheckIncomplete,
+    DebkitError,
+    DependencyError,
+    EnvironmentFailure,
+    TimeoutFailure,
+)
+from debkit.model import BuildState, ChrootKind, Outcome, Severity, Target, Via
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.config import Config
+    from debkit.console import Progress
+    from debkit.model import BuildResult, CheckReport, Chroot, Source
+    from debkit.pipeline.plan import Job
+    from debkit.run import Run
+
+FAILURES: dict[BuildState, tuple[type[DebkitError], str, str]] = {
+    BuildState.FAILED: (BuildError, "the build ended with the error below", "mend the source, then run the same command again"),
+    BuildState.UNINSTALLABLE: (
+        DependencyError,
+        "the suite lacks a build dependency, or two of them conflict",
+        "compare Build-Depends in debian/control with the suite",
+    ),
+    BuildState.ENVIRONMENT: (
+        EnvironmentFailure,
+        "the chroot or the builder failed before the package had a say",
+        "debkit doctor",
+    ),
+    BuildState.GIVEN_BACK: (
+        EnvironmentFailure,
+        "the builder gave the package back for another try",
+        "run the same command again",
+    ),
+    BuildState.TIMED_OUT: (
+        TimeoutFailure,
+        "the build hangs, or needs longer than [build] timeout",
+        "raise timeout in config/debkit.toml, or look at the log's end",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What every job of a run shares."""
+
+    run: Run
+    config: Config
+    machine_arch: str
+    refresh: bool
+
+    def into(self, target: Target) -> Path:
+        return self.config.dist / target.suite / target.arch
+
+
+def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> BuildResult:
+    """Build one job. A build that failed is raised as the error its state stands for."""
+    chroot = base_chroot(job, shop, progress)
+    if layered(job, shop.config):
+        chroot = layers.layer(
+            shop.run,
+            chroot,
+            source,
+            build_all=job.build_all,
+            profiles=shop.config.build.profiles,
+            config=shop.config.chroot,
+            progress=progress,
+        )
+    with store.held(chroot):
+        return backends.find(shop.config.build.backend).build(
+            shop.run,
+            source=source,
+            target=job.target,
+            via=job.via,
+            chroot=chroot,
+            into=shop.into(job.target),
+            config=shop.config.build,
+            build_all=job.build_all,
+            progress=progress,
+        )
+
+
+def base_chroot(job: Job, shop: Workshop, progress: Progress) -> Chroot:
+    """Give the chroot a job builds in; a cross build's is of this machine's own architecture."""
+    arch = shop.machine_arch if job.via is Via.CROSS else job.target.arch
+    spec = store.wanted(ChrootKind.BUILD, Target(job.target.suite, arch), shop.config.chroot)
+    return store.ensure(shop.run, spec, config=shop.config.chroot, refresh=shop.refresh, progress=progress)
+
+
+def layered(job: Job, config: Config) -> bool:
+    """Whether the build dependencies come from a cached layer: not where something else than the suite may provide them."""
+    return config.build.layers and job.via is not Via.CROSS and not (config.build.repositories or config.build.packages)
+
+
+def check(result: BuildResult, siblings: tuple[Path, ...], shop: Workshop, progress: Progress) -> tuple[CheckReport, ...]:
+    """Judge a successful build by every configured check."""
+    bench = checks.Bench(
+        run=shop.run,
+        config=shop.config.checks,
+        chroot=shop.config.chroot,
+        progress=progress,
+        work=shop.into(result.target),
+        siblings=siblings,
+    )
+    return tuple(checks.judge(name, bench, result) for name in shop.config.checks.run)
+
+
+def build_failure(result: BuildResult) -> DebkitError | None:
+    """Make the error of a build that did not succeed."""
+    if result.state is BuildState.SUCCEEDED:
+        return None
+    error, cause, hint = FAILURES[result.state]
+    return error(
+        f"{result.target}: {result.state.value}",
+        cause=cause,
+        hint=hint,
+        log=result.log,
+        excerpt=result.error.lines if result.error else (),
+    )
+
+
+def check_failure(reports: tuple[CheckReport, ...], *, accept_incomplete: bool) -> DebkitError | None:
+    """Make the error of checks that keep packages from being published: first the failed, then those that gave no verdict."""
+    failed = [report for report in reports if report.outcome is Outcome.FAIL]
+    if failed:
+        findings = [
+            f"{report.check} on {report.target}: {finding.package}: {finding.tag} {finding.text}".rstrip()
+            for report in failed
+            for finding in report.findings
+            if finding.severity is Severity.ERROR and not finding.accepted
+        ]
+        return CheckError(
+            "; ".join(f"{report.check} failed on {report.target}" for report in failed),
+            cause="\n".join(findings[:20]) or failed[0].reason,
+            hint="mend the package; a lintian tag may be suppressed in config/debkit.toml, with a reason",
+            log=failed[0].log,
+        )
+    open_ended = [report for report in reports if report.outcome is not Outcome.PASS]
+    if open_ended and not accept_incomplete:
+        return CheckIncomplete(
+            "; ".join(f"{report.check} on {report.target}: {report.outcome}" for report in open_ended),
+            cause="\n".join(report.reason for report in open_ended),
+            hint="mend the cause, or publish all the same with --accept-incomplete-checks",
+            log=open_ended[0].log,
+        )
+    return None

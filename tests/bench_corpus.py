@@ -1,0 +1,67 @@
+"""Build twenty sources of the suite's archive with raw sbuild and with debkit, on both architectures: `make bench-corpus`.
+
+Every one that raw sbuild builds should be built by debkit too; the success rate is printed at the end. Takes hours: arm64 is
+emulated. BENCH_ARCHES and BENCH_SOURCES name fewer.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess  # noqa: TID251  # debkit is measured from outside
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.bench import SUITE, debkit, make_project, timed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ARCHES = os.environ.get("BENCH_ARCHES", "amd64 arm64").split()
+# Small, and of many kinds: make, autotools, cmake, meson, perl, python, go-less; only what needs no other component than main.
+SOURCES = os.environ.get(
+    "BENCH_SOURCES",
+    "bzip2 tinyxml2 lz4 re2 libyaml gzip memcached dnsmasq mosquitto hostname pv jansson libmicrohttpd bc dash patch "
+    "time which libev uthash",
+).split()
+
+
+def main() -> None:
+    """Print a line a build, and the rate."""
+    tried = passed = 0
+    with tempfile.TemporaryDirectory(prefix="debkit-corpus.", dir="/var/tmp") as directory:
+        work = Path(directory)
+        for name in SOURCES:
+            for arch in ARCHES:
+                project = make_project(work, f"{name}-{arch}")
+                ours = attempt(partial(debkit, project, "build", name, "--arch", arch, "--no-publish"))
+                raw = attempt(partial(raw_build, project, work, arch))
+                if raw:
+                    tried += 1
+                    passed += ours
+                print(f"{name:<16} {arch:<6} raw sbuild {'ok' if raw else 'no':<3} debkit {'ok' if ours else 'no'}", flush=True)
+    print(f"debkit built {passed} of the {tried} that raw sbuild built ({100 * passed / max(tried, 1):.0f} %; the floor is 95 %)")
+
+
+def attempt(build: Callable[[], object]) -> bool:
+    try:
+        build()
+    except (subprocess.CalledProcessError, StopIteration) as failure:
+        print(str(getattr(failure, "output", failure))[-600:], flush=True)
+        return False
+    return True
+
+
+def raw_build(project: Path, work: Path, arch: str) -> None:
+    """Build the .dsc that debkit has fetched, in the base chroot, the way sbuild does it alone."""
+    dsc = next((project / "dist" / SUITE).rglob("*.dsc"))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "debkit" / "chroots"
+    tarball = max(cache.glob(f"{SUITE}-{arch}-build-*.tar.zst"))
+    into = Path(tempfile.mkdtemp(dir=work))
+    argv = ["sbuild", "--chroot-mode=unshare", f"--chroot={tarball}", f"--arch={arch}", "-d", SUITE, "--no-run-lintian"]
+    timed([*argv, os.fspath(dsc)], into)
+
+
+if __name__ == "__main__":
+    main()
