@@ -131,14 +131,19 @@ def _confined(root: Path) -> Trouble:
 
 
 def _unmapped(said: str, root: Path) -> Trouble:
-    """Say why newuidmap, which is setuid root, does not map the subordinate ids."""
+    """Say why newuidmap does not map the subordinate ids."""
     tool = find_tool("newuidmap")
     if tool is None:
         return Trouble(reason="newuidmap is not installed", mend=install("uidmap"))
     if "no line matching" in said:
         return Trouble(reason="there are no subordinate ids to map")
     if "not allowed" in said and (mend := tuple(_put_first(root))):
-        return Trouble(reason="unshare before 2.40 takes the first line of /etc/subuid, whosever it is, for root's", mend=mend)
+        return Trouble(reason="unshare (util-linux 2.38, 2.39) takes the first line of /etc/subuid for root's", mend=mend)
+    return _powerless(tool, said, root)
+
+
+def _powerless(tool: Path, said: str, root: Path) -> Trouble:
+    """Say why newuidmap does not run as root although it is setuid root."""
     if _status(root, "NoNewPrivs") == "1":
         return Trouble(
             reason=f"no_new_privs is set for this process, which makes newuidmap powerless: {said}",
@@ -152,7 +157,7 @@ def _unmapped(said: str, root: Path) -> Trouble:
 
 
 def _put_first(root: Path) -> Iterator[Step]:
-    """Move root's own line to the top of subuid and subgid, where it is not: util-linux took any name for the number 0 there."""
+    """Move root's own line to the top of subuid and subgid, where it is not: util-linux reads any name as the number 0."""
     for file in (root / "etc/subuid", root / "etc/subgid"):
         ranges = read_ranges(file)
         own = _first(ranges, "root", 0)
