@@ -3,5 +3,6 @@
 from debkit.host.doctor import doctor, fix, require
 from debkit.host.fact import Fact, State, Step, as_json, as_line
 from debkit.host.machine import Host, facts
+from debkit.host.tools import installed_versions
 
-__all__ = ["Fact", "Host", "State", "Step", "as_json", "as_line", "doctor", "facts", "fix", "require"]
+__all__ = ["Fact", "Host", "State", "Step", "as_json", "as_line", "doctor", "facts", "fix", "installed_versions", "require"]

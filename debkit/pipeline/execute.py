@@ -18,7 +18,7 @@ from debkit.paths import state_home
 from debkit.pipeline import jobs
 from debkit.pipeline.plan import SourceFacts, plan, rendered
 from debkit.report import Ledger
-from debkit.run import Command, Processes
+from debkit.run import Processes
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -104,7 +104,7 @@ def staging(config: Config, suite: str) -> Path:
 def carry_out(shift: Shift, passphrase: Passphrase) -> None:
     """Do all that the plan says, in the order in which a failure costs least: the key is proven before anything is built."""
     shift.ledger.put("plan", shift.plan)
-    shift.ledger.put("tools", tool_versions(shift.run))
+    shift.ledger.put("tools", host.installed_versions(shift.run, TOOLS))
     with contextlib.ExitStack() as stack:
         signing: Keys | None = None
         if shift.plan.request.publish:
@@ -126,14 +126,6 @@ def carry_out(shift: Shift, passphrase: Passphrase) -> None:
         if signing:
             for suite, made in sources.items():
                 publish(shift, made, tuple(j for j in judged if j.build.target.suite == suite), signing)
-
-
-def tool_versions(run: Processes) -> dict[str, str]:
-    """Read the versions of the tools whose work goes into a package, as dpkg knows them."""
-    query = Command(
-        argv=("dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *TOOLS), ok=frozenset({0, 1}), separate=True
-    )
-    return dict(line.split(" ") for line in run(query).stdout.splitlines() if not line.endswith(" "))
 
 
 def make_source(shift: Shift, suite: str) -> Source:
