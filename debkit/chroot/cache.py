@@ -7,6 +7,7 @@ makes NAME next. `NAME.lock` is held while NAME is made; a content that is in us
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import fcntl
 import json
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from debkit.console import Progress
     from debkit.run import Run
+
+
+STAMP = "%Y%m%dT%H%M%S"  # in UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,12 @@ class Entry:
 
 
 def generation(name: str, created: float) -> str:
-    return f"{name}.{time.strftime('%Y%m%dT%H%M%S', time.gmtime(created))}"
+    return f"{name}.{time.strftime(STAMP, time.gmtime(created))}"
+
+
+def created_at(generation: str) -> int:
+    """Read back when a generation was made."""
+    return calendar.timegm(time.strptime(generation.rpartition(".")[2], STAMP))
 
 
 def shelf(name: str) -> Path:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from typing import TYPE_CHECKING
 
 from debkit import apt
-from debkit.chroot import cache, namespace, roots, store
+from debkit.chroot import cache, namespace, roots, store, upkeep
 from debkit.chroot.make import explain
 from debkit.errors import ChrootError
 from debkit.model import ARCHES, Chroot
@@ -52,23 +53,27 @@ def layer(
         progress.phase("resolving build dependencies")
         return apt.solve_build(run, root, source.dsc, host=root.arch, profiles=profiles, all=build_all, arch=arch)
 
+    def fetched() -> None:
+        progress.phase("downloading build dependencies")
+        for deb in apt.download(run, root, solution.install, cache.shelf("debs"), progress=progress):
+            os.utime(deb)  # it is in use, so not to be pruned
+
     with store.held(base):
         solution = solved()
         if not solution.install and not solution.remove:
             return base
         found = cache.find(cache.shelf("layers"), name_of(base, solution))
         if not found:
-            progress.phase("downloading build dependencies")
             try:
-                apt.download(run, root, solution.install, cache.shelf("debs"), progress=progress)
+                fetched()
             except apt.Superseded:
                 solution = solved()
-                apt.download(run, root, solution.install, cache.shelf("debs"), progress=progress)
+                fetched()
             found = _ensure(run, base, source, solution, progress)
         cache.touch(found)
     result = Chroot(spec=base.spec, tarball=found.content, created=base.created, layer=key_of(base, solution))
     with store.held(result):
-        store.prune(run, config)
+        upkeep.prune(run, config)
     return result
 
 
@@ -128,6 +133,9 @@ def _ensure(run: Run, base: Chroot, source: Source, solution: apt.Solution, prog
             size=content.stat().st_size,
             package_count=count,
             made_with="apt-get",
+            mirror=base.spec.mirror,
+            components=base.spec.components,
+            packages=base.spec.packages,
             base=store.generation(base),
             source=source.name,
         )

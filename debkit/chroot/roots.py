@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.chroot import cache, make, namespace, store
@@ -12,12 +14,14 @@ from debkit.run import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from debkit.config import ChrootConfig
     from debkit.console import Progress
     from debkit.model import Chroot
     from debkit.run import Run
+
+
+RESOLVER = Path("/etc/resolv.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class ToolRoot:
         Inner paths lie under /tmp, /var/tmp, /run, /mnt, /srv or /root: these are empty and private, in memory, and gone
         afterwards. Everything else is read-only. HOME is /root, and TMPDIR is not set.
         """
-        return namespace.inside(self.path, argv, binds=binds, read_only=read_only, network=network, sealed=True)
+        names = ((RESOLVER, os.fspath(RESOLVER)),) if network and RESOLVER.exists() else ()
+        return namespace.inside(self.path, argv, binds=binds, read_only=(*read_only, *names), network=network, sealed=True)
 
 
 @contextlib.contextmanager
@@ -76,12 +81,12 @@ def tools(
         components=config.components,
         packages=tuple(sorted(set(packages))),
     )
-    entry = store.kept(run, "tools", spec, _made, config=config, refresh=refresh, progress=progress)
+    entry = store.kept(run, "tools", spec, make_tools, config=config, refresh=refresh, progress=progress)
     with cache.held(entry.content):
         yield ToolRoot(entry.content)
 
 
-def _made(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress) -> tuple[Path, int]:
+def make_tools(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress) -> tuple[Path, int]:
     """Make a tarball and keep it unpacked."""
     progress.phase(f"making a root of {spec.target} with {', '.join(spec.packages)}")
     temporary = stem.with_name(f"{stem.name}.new")
@@ -90,6 +95,7 @@ def _made(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress)
         make.bootstrap(run, spec, tarball, work=work, log=log, progress=progress)
         temporary.mkdir(mode=0o755)
         namespace.unpack(run, tarball, temporary)
+    (temporary / "etc/resolv.conf").touch()  # to bind the machine's onto
     count = store.packages_in(temporary / "var/lib/dpkg/status")
     temporary.rename(stem)
     return stem, count

@@ -1,4 +1,4 @@
-"""Base chroots: make, keep fresh, list, remove. Tarballs under $XDG_CACHE_HOME/debkit/chroots/, each with its isolated apt.
+"""Base chroots: make them and keep them fresh. Tarballs under $XDG_CACHE_HOME/debkit/chroots/, each with its isolated apt.
 
 trixie-arm64-build-1a2b3c4d.json                    the record: which generation counts
 trixie-arm64-build-1a2b3c4d.20260102T030405.tar.zst the tarball
@@ -12,7 +12,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,25 +34,6 @@ if TYPE_CHECKING:
 Maker = Callable[["Run", ChrootSpec, Path, Path, "Progress"], tuple[Path, int]]
 
 QUIET = Quiet()
-RECENT_SECONDS = 3600  # a run under way may be about to use it
-SHELVES = ("chroots", "layers", "tools")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cached:
-    """One line of `debkit chroot list`. Times are in seconds since the epoch, `size` in bytes."""
-
-    name: str
-    kind: str
-    suite: str
-    arch: str
-    path: Path
-    created: float
-    used: float
-    size: int
-    package_count: int
-    source: str
-    fresh: bool
 
 
 def wanted(kind: ChrootKind, target: Target, config: ChrootConfig) -> ChrootSpec:
@@ -88,7 +68,7 @@ def ensure(
     Of two runs at once the second waits and takes what the first has made. Where the mirror cannot be reached the old one
     serves on, and `warn` is told (else `progress`). Raises ChrootError, HostError, NetworkError, DiskError, MissingTool.
     """
-    entry = kept(run, "chroots", spec, _made, config=config, refresh=refresh, progress=progress, warn=warn)
+    entry = kept(run, "chroots", spec, make_base, config=config, refresh=refresh, progress=progress, warn=warn)
     return Chroot(spec=spec, tarball=entry.content, created=entry.record.created)
 
 
@@ -104,14 +84,12 @@ def kept(
     warn: Callable[[str], None] | None = None,
 ) -> cache.Entry:
     """Do what `ensure` does for any kind of content."""
-    asked = time.time()
     shelf, name = cache.shelf(shelf_name), name_of(spec)
-    entry = cache.find(shelf, name)
-    if not entry or refresh or _is_old(entry, config):
+    seen = entry = cache.find(shelf, name)
+    if not entry or refresh or is_old(entry, config):
         with cache.locked(run, shelf, name, f"which makes {name}", progress=progress):
             entry = cache.find(shelf, name)
-            oldest = asked if refresh else asked - config.max_age
-            if not entry or entry.record.created < oldest:
+            if not entry or (seen and seen.record == entry.record):  # else another run has made it while we waited
                 entry = _renewed(run, shelf, spec, maker, entry, progress=progress, warn=warn or progress.phase)
     cache.touch(entry)
     return entry
@@ -133,60 +111,9 @@ def held(chroot: Chroot) -> AbstractContextManager[None]:
     return cache.held(chroot.tarball)
 
 
-def listing(config: ChrootConfig) -> tuple[Cached, ...]:
-    """Tell all that lies in the cache: base chroots, layers, tool roots."""
-    return tuple(
-        Cached(
-            name=entry.name,
-            kind=entry.record.kind,
-            suite=entry.record.suite,
-            arch=entry.record.arch,
-            path=entry.content,
-            created=entry.record.created,
-            used=entry.used,
-            size=entry.record.size,
-            package_count=entry.record.package_count,
-            source=entry.record.source,
-            fresh=not _is_old(entry, config),
-        )
-        for name in SHELVES
-        for entry in cache.entries(cache.shelf(name))
-    )
-
-
-def remove(run: Run, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Remove entries by name, base chroots with the layers that stand on them. Gives what is gone, and what is in use."""
-    gone: list[str] = []
-    kept: list[str] = []
-    everything = [entry for name in SHELVES for entry in cache.entries(cache.shelf(name))]
-    bases = {entry.generation for entry in everything if entry.name in names}
-    for entry in everything:
-        if entry.name in names or entry.record.base in bases:
-            (gone if cache.drop(run, entry) else kept).append(entry.name)
-    return tuple(gone), tuple(kept)
-
-
-def prune(run: Run, config: ChrootConfig) -> tuple[str, ...]:
-    """Bring the cache under `config.cache_limit`: first layers whose base was renewed, then what was used least lately.
-
-    What is in use, or was within the hour, stays. Gives the names of what is gone.
-    """
-    everything = [entry for name in SHELVES for entry in cache.entries(cache.shelf(name))]
-    bases = {entry.generation for entry in everything}
-    orphans = [entry for entry in everything if entry.record.base and entry.record.base not in bases]
-    gone = [entry for entry in orphans if cache.drop(run, entry)]
-    left = sorted((entry for entry in everything if entry not in orphans), key=lambda entry: entry.used)
-    total = sum(entry.record.size for entry in left)
-    for entry in left:
-        idle = time.time() - entry.used > RECENT_SECONDS
-        if total > config.cache_limit and idle and cache.drop(run, entry):
-            total -= entry.record.size
-            gone.append(entry)
-    return tuple(entry.name for entry in gone)
-
-
-def _is_old(entry: cache.Entry, config: ChrootConfig) -> bool:
-    return bool(entry.record.kind != "layer" and time.time() - entry.record.created > config.max_age)
+def is_old(entry: cache.Entry, config: ChrootConfig) -> bool:
+    """Whether the entry wants renewing. A layer never does: it goes with its base."""
+    return entry.record.kind != "layer" and time.time() - entry.record.created > config.max_age
 
 
 def _renewed(
@@ -231,7 +158,7 @@ def _renewed(
     return entry
 
 
-def _made(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress) -> tuple[Path, int]:
+def make_base(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress) -> tuple[Path, int]:
     """Make a tarball, and apt's view of it beside it."""
     tarball = stem.with_name(f"{stem.name}.tar.zst")
     temporary = stem.with_name(f"{stem.name}.new.tar.zst")

@@ -2,7 +2,7 @@
 
 A command is a frozen value; `Processes` runs it in a session of its own with an allow-listed environment, streams its output to
 a log, keeps the tail for the error, and ends the whole tree on a timeout, an interrupt, or debkit's own death. `converse` does
-the same for a command that asks questions on a terminal.
+the same for a command that asks questions on a terminal, `interact` lends it the caller's.
 """
 
 from debkit.run.command import (
@@ -16,7 +16,7 @@ from debkit.run.command import (
     redact,
     require_tool,
 )
-from debkit.run.processes import Processes
+from debkit.run.processes import Processes, interact
 from debkit.run.terminal import converse
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "converse",
     "failure",
     "find_tool",
+    "interact",
     "redact",
     "require_tool",
 ]

@@ -194,6 +194,29 @@ class Processes:
             )
 
 
+def interact(command: Command) -> int:
+    """Run a command on the caller's own terminal and give its exit code; for shells. Only from the main thread.
+
+    Ctrl-C is the command's business. SIGTERM and SIGHUP end it with all that descends from it.
+    """
+    tool = require_tool(command.argv[0])
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the command would inherit
+    try:
+        child = subprocess.Popen(
+            ("setpriv", "--pdeathsig", "TERM", "--", os.fspath(tool), *command.argv[1:]),
+            cwd=command.cwd,
+            env=child_environment(dict(command.env)),
+        )
+        try:
+            return child.wait()
+        except BaseException:
+            end_tree(child.pid)
+            child.wait()
+            raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _decoder() -> io.IncrementalNewlineDecoder:
     """Decode UTF-8 in pieces; a progress bar's carriage returns end lines too."""
     return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)

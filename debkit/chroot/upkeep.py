@@ -1,0 +1,170 @@
+"""The cache as a whole: list it, renew what is in it, remove from it, keep it under its limit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debkit.chroot import cache, roots, store
+from debkit.model import Chroot, ChrootKind, ChrootSpec, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from debkit.config import ChrootConfig
+    from debkit.console import Progress
+    from debkit.run import Run
+
+LAYER = "layer"
+MAKERS = {"chroots": store.make_base, "tools": roots.make_tools}
+SHELVES = ("chroots", "layers", "tools")
+RECENT_SECONDS = 3600  # a run under way may be about to use it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """One thing in the cache. Times are in seconds since the epoch, `size` in bytes.
+
+    `kind` is one of ChrootKind, or "layer"; a layer's `base` is the generation of the chroot it stands on, `source` what it was
+    first made for. `fresh` is False where the next use makes it anew.
+    """
+
+    name: str
+    kind: str
+    suite: str
+    arch: str
+    path: Path
+    created: float
+    used: float
+    size: int
+    package_count: int
+    packages: tuple[str, ...]
+    mirror: str
+    base: str
+    source: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The names of what is gone, and of what stays because it is in use."""
+
+    gone: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def listing(config: ChrootConfig) -> tuple[Cached, ...]:
+    """Tell all that lies in the cache: base chroots, layers, tool roots."""
+    everything = _entries()
+    bases = {entry.generation for entry in everything}
+    return tuple(
+        Cached(
+            name=entry.name,
+            kind=entry.record.kind,
+            suite=entry.record.suite,
+            arch=entry.record.arch,
+            path=entry.content,
+            created=entry.record.created,
+            used=entry.used,
+            size=entry.record.size,
+            package_count=entry.record.package_count,
+            packages=entry.record.packages,
+            mirror=entry.record.mirror,
+            base=entry.record.base,
+            source=entry.record.source,
+            fresh=entry.record.base in bases if entry.record.base else not store.is_old(entry, config),
+        )
+        for entry in everything
+    )
+
+
+def find(name: str) -> Chroot | None:
+    """Give the base chroot or the layer of that name."""
+    for shelf in ("chroots", "layers"):
+        if entry := cache.find(cache.shelf(shelf), name):
+            created = cache.created_at(entry.record.base) if entry.record.base else entry.record.created
+            layer = name.rpartition("-")[2] if entry.record.base else ""
+            return Chroot(spec=_spec(entry), tarball=entry.content, created=created, layer=layer)
+    return None
+
+
+def renew(
+    run: Run,
+    name: str,
+    *,
+    config: ChrootConfig,
+    progress: Progress,
+    warn: Callable[[str], None] | None = None,
+) -> bool:
+    """Make a base chroot or a tool root anew, of what it was made of before; say whether it now is newer.
+
+    Raises what `store.ensure` does; that the mirror cannot be reached is told to `warn`, and the old one stays.
+    """
+    for shelf, maker in MAKERS.items():
+        if entry := cache.find(cache.shelf(shelf), name):
+            kept = store.kept(run, shelf, _spec(entry), maker, config=config, refresh=True, progress=progress, warn=warn)
+            return kept.record.created > entry.record.created
+    return False
+
+
+def remove(run: Run, names: Iterable[str]) -> Removal:
+    """Remove entries by name, base chroots with the layers that stand on them."""
+    wanted = frozenset(names)
+    everything = _entries()
+    bases = {entry.generation for entry in everything if entry.name in wanted}
+    doomed = [entry for entry in everything if entry.name in wanted or entry.record.base in bases]
+    gone = [entry.name for entry in doomed if cache.drop(run, entry)]
+    return Removal(tuple(gone), tuple(entry.name for entry in doomed if entry.name not in gone))
+
+
+def prune(run: Run, config: ChrootConfig) -> tuple[str, ...]:
+    """Bring the cache under `config.cache_limit`: first layers whose base was renewed, then what was used least lately.
+
+    What is in use, or was within the hour, stays. Gives the names of what is gone.
+    """
+    everything = _entries()
+    bases = {entry.generation for entry in everything}
+    orphans = [entry for entry in everything if entry.record.base and entry.record.base not in bases]
+    gone = [entry for entry in orphans if cache.drop(run, entry)]
+    debs = sorted(_downloads(), key=lambda deb: deb[0])
+    left = sorted((entry for entry in everything if entry not in gone), key=lambda entry: entry.used)
+    total = sum(entry.record.size for entry in left) + sum(size for _, size, _ in debs)
+    for used, size, path in debs:
+        if total > config.cache_limit and _is_idle(used):
+            path.unlink(missing_ok=True)
+            total -= size
+    for entry in left:
+        if total > config.cache_limit and _is_idle(entry.used) and cache.drop(run, entry):
+            total -= entry.record.size
+            gone.append(entry)
+    return tuple(entry.name for entry in gone)
+
+
+def _entries() -> tuple[cache.Entry, ...]:
+    return tuple(entry for name in SHELVES for entry in cache.entries(cache.shelf(name)))
+
+
+def _downloads() -> list[tuple[float, int, Path]]:
+    """Give when each downloaded package was last used, its size, and its path."""
+    found = []
+    for path in cache.shelf("debs").glob("*.deb"):
+        stat = path.stat()
+        found.append((stat.st_mtime, stat.st_size, path))
+    return found
+
+
+def _is_idle(used: float) -> bool:
+    return time.time() - used > RECENT_SECONDS
+
+
+def _spec(entry: cache.Entry) -> ChrootSpec:
+    record = entry.record
+    return ChrootSpec(
+        kind=ChrootKind.BUILD if record.kind == LAYER else ChrootKind(record.kind),
+        target=Target(record.suite, record.arch),
+        mirror=record.mirror,
+        components=record.components,
+        packages=record.packages,
+    )

@@ -1,0 +1,219 @@
+"""Make, list, renew and remove the cached chroots, or open a shell in one.
+
+Base chroots are made anew by themselves once they are a week old; these commands are for doing it by hand.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from debkit.chroot.upkeep import Cached
+    from debkit.cli import Session
+    from debkit.model import ChrootSpec
+
+ARCH = click.option("-a", "--arch", "arches", multiple=True, metavar="ARCH", help="Architecture; may be given again.")
+SUITE = click.option("-d", "--suite", "suites", multiple=True, metavar="SUITE", help="Suite; may be given again.")
+KIND = click.option("--kind", type=click.Choice(["build", "clean"]), default="build", show_default=True,
+                    help="With build-essential, or bare for trying an installation.")  # fmt: skip
+
+
+@click.group(name="chroot")
+def command() -> None:
+    """Make, list, renew and remove the cached chroots, or open a shell in one."""
+
+
+@command.command()
+@SUITE
+@ARCH
+@KIND
+@click.option("--refresh", is_flag=True, help="Make it anew although it is not old.")
+@click.pass_obj
+def create(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...], kind: str, refresh: bool) -> None:
+    """Make the chroots of the given, else of all configured suites and architectures, and print where they are."""
+    from debkit.chroot import store  # noqa: PLC0415
+
+    with session.run.interruptible():
+        for spec in _specs(session, suites, arches, kind):
+            name = store.name_of(spec)
+            with session.console.jobs((name,)) as rows:
+                made = store.ensure(
+                    session.run,
+                    spec,
+                    config=session.config.chroot,
+                    refresh=refresh,
+                    progress=rows[name],
+                    warn=session.console.warn,
+                )
+                rows[name].done("ready")
+            session.console.result(str(made.tarball))
+
+
+@command.command()
+@click.argument("names", nargs=-1)
+@SUITE
+@ARCH
+@click.pass_obj
+def update(session: Session, *, names: tuple[str, ...], suites: tuple[str, ...], arches: tuple[str, ...]) -> None:
+    """Make chroots anew: those named, or of the given suites and architectures, else all; then prune the cache."""
+    from debkit.chroot import upkeep  # noqa: PLC0415
+    from debkit.errors import NetworkError  # noqa: PLC0415
+
+    failed: list[str] = []
+    with session.run.interruptible():
+        for item in _chosen(session, names, suites, arches):
+            if item.kind == upkeep.LAYER:
+                continue
+            with session.console.jobs((item.name,)) as rows:
+                config = session.config.chroot
+                newer = upkeep.renew(session.run, item.name, config=config, progress=rows[item.name], warn=failed.append)
+                rows[item.name].done("renewed" if newer else "kept as it was")
+        for name in upkeep.prune(session.run, session.config.chroot):
+            session.console.info(f"removed {name}")
+    if failed:
+        raise NetworkError(
+            f"{len(failed)} chroot(s) could not be renewed",
+            cause="\n".join(failed),
+            hint="check the network and the mirror, then: debkit chroot update",
+        )
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="For programs: sizes in bytes, times in seconds since the epoch.")
+@click.pass_obj
+def list_(session: Session, *, as_json: bool) -> None:
+    """List what is in the cache: chroots, build-dependency layers, tool roots."""
+    from debkit.chroot import upkeep  # noqa: PLC0415
+
+    found = upkeep.listing(session.config.chroot)
+    if as_json:
+        session.console.result(json.dumps([{**asdict(item), "path": str(item.path)} for item in found], indent=1))
+        return
+    rows = [("NAME", "AGE", "USED", "SIZE", "PACKAGES", "NOTE"), *map(_row, found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        session.console.result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@command.command()
+@click.argument("names", nargs=-1)
+@SUITE
+@ARCH
+@click.option("--all", "everything", is_flag=True, help="Remove everything.")
+@click.pass_obj
+def remove(
+    session: Session, *, names: tuple[str, ...], suites: tuple[str, ...], arches: tuple[str, ...], everything: bool
+) -> None:
+    """Remove chroots by name, suite or architecture, with the layers that stand on them."""
+    from debkit.chroot import upkeep  # noqa: PLC0415
+    from debkit.errors import LockedError  # noqa: PLC0415
+
+    if not (names or suites or arches or everything):
+        raise click.UsageError("say which: a NAME from `debkit chroot list`, --suite, --arch or --all")
+    with session.run.interruptible():
+        removal = upkeep.remove(session.run, [item.name for item in _chosen(session, names, suites, arches)])
+    for name in removal.gone:
+        session.console.info(f"removed {name}")
+    if removal.kept:
+        raise LockedError(
+            f"{', '.join(removal.kept)} not removed",
+            cause="a build is using it",
+            hint="wait for the build to end, then run the same command again",
+        )
+
+
+@command.command(context_settings={"ignore_unknown_options": True})
+@click.option("--name", metavar="NAME", help="A chroot or layer from `debkit chroot list`.")
+@SUITE
+@ARCH
+@KIND
+@click.argument("argv", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def shell(
+    session: Session, *, name: str | None, suites: tuple[str, ...], arches: tuple[str, ...], kind: str, argv: tuple[str, ...]
+) -> None:
+    """Open a root shell in a copy of a chroot, made where it is not there; or run ARGV in it. The copy is thrown away."""
+    from debkit.chroot import store, upkeep  # noqa: PLC0415
+    from debkit.chroot.shell import shell as open_shell  # noqa: PLC0415
+
+    with session.run.interruptible():
+        if name:
+            chroot = upkeep.find(_known(session, (name,))[0].name)
+            if not chroot:
+                raise click.UsageError(f"{name} is a root for tools: a shell needs a chroot or a layer")
+        else:
+            spec = _specs(session, suites, arches, kind)[0]
+            chroot = store.ensure(session.run, spec, config=session.config.chroot, warn=session.console.warn)
+        session.console.info(f"root in a copy of {chroot.tarball.name}; what you change is gone when you leave")
+        code = open_shell(session.run, chroot, argv)
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def _specs(session: Session, suites: tuple[str, ...], arches: tuple[str, ...], kind: str) -> list[ChrootSpec]:
+    from debkit.chroot import store  # noqa: PLC0415
+    from debkit.config import parse_arches, parse_suites  # noqa: PLC0415
+    from debkit.model import ChrootKind, Target  # noqa: PLC0415
+
+    config = session.config
+    return [
+        store.wanted(ChrootKind(kind), Target(suite, arch), config.chroot)
+        for suite in parse_suites(suites) or config.build.suites
+        for arch in parse_arches(arches) or config.build.arches
+    ]
+
+
+def _chosen(session: Session, names: tuple[str, ...], suites: tuple[str, ...], arches: tuple[str, ...]) -> list[Cached]:
+    """Give what is cached and meant: by name, else by suite and architecture, each of which may be left open."""
+    from debkit.chroot import upkeep  # noqa: PLC0415
+    from debkit.config import parse_arches, parse_suites  # noqa: PLC0415
+
+    if names:
+        return _known(session, names)
+    meant_suites, meant_arches = parse_suites(suites), parse_arches(arches)
+    return [
+        item
+        for item in upkeep.listing(session.config.chroot)
+        if (not suites or item.suite in meant_suites) and (not arches or item.arch in meant_arches)
+    ]
+
+
+def _known(session: Session, names: tuple[str, ...]) -> list[Cached]:
+    from debkit.chroot import upkeep  # noqa: PLC0415
+    from debkit.errors import ConfigError  # noqa: PLC0415
+
+    cached = {item.name: item for item in upkeep.listing(session.config.chroot)}
+    for name in names:
+        if name not in cached:
+            near = difflib.get_close_matches(name, cached, n=1)
+            raise ConfigError(
+                f"nothing in the cache is called {name}",
+                cause=f"did you mean {near[0]}?" if near else "it was removed, or never made",
+                hint="debkit chroot list",
+            )
+    return [cached[name] for name in names]
+
+
+def _row(item: Cached) -> tuple[str, ...]:
+    now = time.time()
+    note = f"for {item.source}" if item.source else ""
+    if not item.fresh:
+        note = "its chroot is gone" if item.base else "made anew at its next use"
+    return (item.name, _age(now - item.created), _age(now - item.used), _size(item.size), str(item.package_count), note)
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return "now"
+
+
+def _size(size: float) -> str:
+    return f"{size / 10**6:,.0f} MB"
