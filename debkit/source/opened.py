@@ -1,0 +1,258 @@
+"""Open what the caller named and have its source package finished on disk: read, staged, packed, once per content and suite."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from debkit.errors import SourceError
+from debkit.source import changelog, copying, snapshot
+from debkit.source.changelog import read_changelog
+from debkit.source.dsc import read_dsc, verify_files
+from debkit.source.orig import find_orig, make_orig
+from debkit.source.packing import finish, finished, pack, scratch, unpack, write_changes
+from debkit.source.place import Kind, locate
+from debkit.source.signature import verify_signature
+from debkit.source.tree import Tree, read_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from debkit.config import Config
+    from debkit.model import Source
+    from debkit.run import Run
+    from debkit.source.changelog import Entry
+    from debkit.source.dsc import DscFile
+
+KEY_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a source package will be, told before it is made. `time` is its changelog's, in seconds since the epoch."""
+
+    name: str
+    version: str
+    distribution: str
+    format: str
+    architectures: tuple[str, ...]
+    binaries: tuple[str, ...]
+    snapshot: bool
+    time: int
+
+
+def open_source(
+    run: Run,
+    where: str,
+    *,
+    suite: str,
+    first_suite: bool,
+    config: Config,
+    staging: Path,
+    fetch: Callable[[str], Path] | None = None,
+) -> Source:
+    """Have the source package of `where` finished, for one suite: a tree, a .dsc, or the name of a package that `fetch` gets.
+
+    It stands in a directory of `staging` named after its version and content; there once, it is used again. All suites share
+    `staging`, so that a snapshot has one version. Raises SourceError.
+    """
+    place = locate(where)
+    staging.mkdir(parents=True, exist_ok=True)
+    staging = staging.resolve()
+    if place.kind is Kind.TREE:
+        tree = read_tree(run, place.path, given=where, config=config, staging=staging)
+        with snapshot.alone(staging):
+            draft, taken = _drafted(tree, suite, first_suite=first_suite, staging=staging)
+            if taken:
+                snapshot.remember(staging, draft.name, taken)
+        return _open_tree(run, tree, draft, suite=suite, staging=staging)
+    if place.kind is Kind.NAME and fetch is None:
+        raise SourceError(
+            f"there is no source tree {where}",
+            cause="it could be the name of a package, but no archive is at hand to get it from",
+            hint=f"ls, or debkit build ./{where}",
+        )
+    path = fetch(where) if place.kind is Kind.NAME and fetch else place.path
+    return _open_dsc(run, path, suite=suite, first_suite=first_suite, keyring=config.source.keyring, staging=staging)
+
+
+def describe(run: Run, where: str, *, suite: str, first_suite: bool = True, config: Config, staging: Path) -> Draft | None:
+    """Tell what `open_source` will make, writing nothing; None for the name of a package, which is not fetched.
+
+    Raises the SourceErrors that can be seen by reading.
+    """
+    place = locate(where)
+    if place.kind is Kind.NAME:
+        return None
+    if place.kind is Kind.TREE:
+        tree = read_tree(run, place.path, given=where, config=config, staging=staging)
+        return _drafted(tree, suite, first_suite=first_suite, staging=staging)[0]
+    dsc = read_dsc(place.path)
+    verify_files(dsc)
+    return Draft(
+        name=dsc.name,
+        version=dsc.version if first_suite else suffixed(dsc.version, suite),
+        distribution="" if first_suite else suite,
+        format=dsc.format,
+        architectures=dsc.architectures,
+        binaries=dsc.binaries,
+        snapshot=False,
+        time=0,
+    )
+
+
+def suffixed(version: str, suite: str) -> str:
+    """Give the version for a suite after the first: one pool serves all, and two files of one name must not differ in it."""
+    return f"{version}~{suite}1"
+
+
+def _drafted(tree: Tree, suite: str, *, first_suite: bool, staging: Path) -> tuple[Draft, snapshot.Snapshot | None]:
+    """Decide what the tree's source package will be for a suite."""
+    entry = tree.entry
+    draft = Draft(
+        name=entry.name,
+        version=entry.version,
+        distribution=entry.distribution,
+        format=tree.format,
+        architectures=tree.architectures,
+        binaries=tree.binaries,
+        snapshot=entry.unreleased,
+        time=entry.time,
+    )
+    taken = None
+    if entry.unreleased:
+        taken = snapshot.choose(
+            entry.version,
+            commit=tree.listing.commit,
+            content=tree.content,
+            newest=copying.newest(tree.path, tree.files),
+            now=int(time.time()),
+            last=snapshot.recall(staging, entry.name),
+        )
+        draft = replace(draft, version=taken.version, distribution=suite, time=taken.time)
+    if not first_suite:
+        # An entry of its own comes a second later: lintian wants each dated after the one before.
+        draft = replace(
+            draft, version=suffixed(draft.version, suite), distribution=suite, time=draft.time + (not entry.unreleased)
+        )
+    return draft, taken
+
+
+def _open_tree(run: Run, tree: Tree, draft: Draft, *, suite: str, staging: Path) -> Source:
+    upstream = tree.entry.upstream
+    found = find_orig(tree.path, tree.packaging, name=draft.name, upstream=upstream) if tree.has_orig else ()
+    key = _key(tree.content, draft.distribution, *(_sum(path) for path in found))
+    final = _final(staging, draft.name, draft.version, key)
+    if source := finished(final, suite=suite, snapshot=draft.snapshot):
+        return source
+    with scratch(staging) as work:
+        staged = work / f"{draft.name}-{upstream}"
+        copying.copy(tree.files, staged)
+        names = tuple(file.name for file in tree.files)
+        if copying.digest(copying.take(staged, names)) != tree.content:
+            raise copying.changed(tree.path)
+        if tree.has_orig:
+            origs = found or make_orig(run, tree.path, tree.packaging, staged, name=draft.name, upstream=upstream, work=work)
+            for orig in origs:
+                shutil.copyfile(orig, work / orig.name)
+        _write_entry(staged, tree.entry, draft)
+        copying.normalise(staged, draft.time)
+        pack(run, staged, timestamp=draft.time, given=tree.given)
+        write_changes(run, staged, name=draft.name, version=draft.version, timestamp=draft.time)
+        finish(work, final)
+    return _proven(final, suite, snapshot=draft.snapshot)
+
+
+def _open_dsc(run: Run, path: Path, *, suite: str, first_suite: bool, keyring: Path | None, staging: Path) -> Source:
+    dsc = read_dsc(path)
+    verify_files(dsc)
+    with scratch(staging) as work:
+        if keyring:
+            verify_signature(run, path, keyring, work=work)
+        version = dsc.version if first_suite else suffixed(dsc.version, suite)
+        final = _final(staging, dsc.name, version, _key(_sum(path), suite if not first_suite else ""))
+        if source := finished(final, suite=suite, snapshot=False):
+            return source
+        _copy_dsc(dsc, work)
+        staged = work / f"{dsc.name}-{changelog.without_epoch(dsc.version).rpartition('-')[0] or dsc.version}"
+        unpack(run, work / path.name, staged)
+        entry = read_changelog(staged / "debian/changelog")
+        if first_suite:
+            write_changes(run, staged, name=dsc.name, version=version, timestamp=entry.time)
+        else:
+            _rebuild(run, staged, dsc, entry, suite=suite)
+        finish(work, final)
+    return _proven(final, suite, snapshot=False)
+
+
+def _rebuild(run: Run, staged: Path, dsc: DscFile, entry: Entry, *, suite: str) -> None:
+    """Make the source package anew for a suite after the first. The upstream tarball stays as it is."""
+    work, timestamp = staged.parent, entry.time + 1
+    for file in dsc.files:
+        if ".orig" not in file.name:
+            (work / file.name).unlink()
+    (work / dsc.path.name).unlink()
+    version = suffixed(dsc.version, suite)
+    draft = Draft(
+        name=dsc.name,
+        version=version,
+        distribution=suite,
+        format=dsc.format,
+        architectures=dsc.architectures,
+        binaries=dsc.binaries,
+        snapshot=False,
+        time=timestamp,
+    )
+    _write_entry(staged, entry, draft)
+    copying.normalise(staged, timestamp)
+    pack(run, staged, timestamp=timestamp, given=f"{dsc.name} {version}")
+    write_changes(run, staged, name=dsc.name, version=version, timestamp=timestamp)
+
+
+def _write_entry(staged: Path, entry: Entry, draft: Draft) -> None:
+    """Make the staged changelog's newest entry that of the draft: the same one for a snapshot, else one on top."""
+    if draft.version == entry.version:
+        return
+    path = staged / "debian/changelog"
+    text = path.read_text(encoding="utf-8")
+    if draft.snapshot:
+        text = changelog.retitled(text, version=draft.version, distribution=draft.distribution, time=draft.time)
+    else:
+        text = changelog.with_rebuild(text, entry, version=draft.version, distribution=draft.distribution, time=draft.time)
+    if path.is_symlink():
+        path.unlink()
+    path.write_text(text, encoding="utf-8")
+
+
+def _copy_dsc(dsc: DscFile, into: Path) -> None:
+    for name in (dsc.path.name, *(file.name for file in dsc.files)):
+        shutil.copyfile(dsc.path.parent / name, into / name)
+    verify_files(replace(dsc, path=into / dsc.path.name))
+
+
+def _proven(final: Path, suite: str, *, snapshot: bool) -> Source:
+    source = finished(final, suite=suite, snapshot=snapshot)
+    if source is None:
+        raise SourceError(
+            f"the source package in {final} did not last",
+            cause="something else removes or changes files there",
+            hint="run the same command again",
+        )
+    return source
+
+
+def _final(staging: Path, name: str, version: str, key: str) -> Path:
+    return staging / f"{name}_{changelog.without_epoch(version)}_{key[:KEY_LENGTH]}"
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as stream:
+        return path.name + hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,81 @@
+"""The version of an unreleased tree: VERSION~YYYYMMDDHHMMSS.gHASH, before that version's release and after earlier snapshots.
+
+A clean git tree's is made of its last commit alone, so that every machine gets the same. Otherwise the time is the newest
+change to a file or directory. Times alone do not suffice there (an older file may be copied over a newer one, and writing
+output changes a directory's), so the last snapshot is remembered: equal content keeps its version, other content comes later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from debkit.source.git import Commit
+
+HASH_LENGTH = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot of the version `base`. `content` is the hash of all files, `time` in seconds since the epoch."""
+
+    base: str
+    time: int
+    content: str
+    id: str
+
+    @property
+    def version(self) -> str:
+        moment = datetime.fromtimestamp(self.time, UTC)
+        return f"{self.base}~{moment:%Y%m%d%H%M%S}.g{self.id[:HASH_LENGTH]}"
+
+
+def choose(base: str, *, commit: Commit | None, content: str, newest: int, now: int, last: Snapshot | None) -> Snapshot:
+    """Choose the snapshot's version. `newest` is the time of the latest change, `last` the snapshot made before this one."""
+    if commit and commit.clean:
+        return Snapshot(base, commit.time, content, commit.id)
+    committed = commit.time if commit else 0
+    time = max(min(newest, now), committed + 1)
+    if last and last.base == base:
+        if last.content == content and last.id == content and last.time > committed:
+            return last
+        time = max(time, last.time + 1)
+    return Snapshot(base, time, content, content)
+
+
+def recall(staging: Path, name: str) -> Snapshot | None:
+    """Read the last snapshot made of the package, where it is known."""
+    try:
+        return Snapshot(**json.loads(_memory(staging, name).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remember(staging: Path, name: str, snapshot: Snapshot) -> None:
+    """Write the snapshot down for `recall`, at once or not at all."""
+    memory = _memory(staging, name)
+    new = memory.with_name(f"{memory.name}.{os.getpid()}.new")
+    new.write_text(json.dumps(asdict(snapshot)))
+    new.replace(memory)
+
+
+@contextlib.contextmanager
+def alone(staging: Path) -> Iterator[None]:
+    """Keep others from choosing a version meanwhile."""
+    staging.mkdir(parents=True, exist_ok=True)
+    with (staging / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _memory(staging: Path, name: str) -> Path:
+    return staging / f"{name}.last-snapshot"

@@ -1,0 +1,87 @@
+"""Versions of unreleased trees, in dpkg's own order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from debian.debian_support import Version
+
+from debkit.source.git import Commit
+from debkit.source.opened import suffixed
+from debkit.source.snapshot import Snapshot, alone, choose, recall, remember
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOMENT = 1704164645  # 2024-01-02 03:04:05 UTC
+NOW = MOMENT + 10**6
+ONE, TWO = "1" * 64, "2" * 64
+COMMIT = Commit("abcdef0123456789", MOMENT, clean=True)
+EDITED = Commit("abcdef0123456789", MOMENT, clean=False)
+
+
+def test_a_clean_tree_has_the_version_of_its_commit() -> None:
+    taken = choose("1.0-1", commit=COMMIT, content=ONE, newest=NOW, now=NOW, last=None)
+    assert taken.version == "1.0-1~20240102030405.gabcdef0"
+
+
+def test_an_edited_tree_has_the_time_of_the_edit_and_the_hash_of_its_content() -> None:
+    taken = choose("1.0", commit=EDITED, content=ONE, newest=MOMENT + 60, now=NOW, last=None)
+    assert taken.version == "1.0~20240102030505.g1111111"
+
+
+def test_an_edited_tree_comes_after_its_commit_whatever_the_files_say() -> None:
+    taken = choose("1.0", commit=EDITED, content=ONE, newest=MOMENT - 10**6, now=NOW, last=None)
+    assert taken.time == MOMENT + 1
+
+
+def test_a_time_to_come_is_not_believed() -> None:
+    assert choose("1.0", commit=None, content=ONE, newest=NOW + 10**8, now=NOW, last=None).time == NOW
+
+
+def test_equal_content_keeps_its_version() -> None:
+    first = choose("1.0", commit=None, content=ONE, newest=MOMENT, now=NOW, last=None)
+    assert choose("1.0", commit=None, content=ONE, newest=MOMENT + 5, now=NOW, last=first) == first
+
+
+def test_other_content_comes_later_even_with_older_files() -> None:
+    first = choose("1.0", commit=None, content=ONE, newest=MOMENT, now=NOW, last=None)
+    second = choose("1.0", commit=None, content=TWO, newest=MOMENT - 100, now=NOW, last=first)
+    back = choose("1.0", commit=None, content=ONE, newest=MOMENT - 100, now=NOW, last=second)
+    assert Version(first.version) < Version(second.version) < Version(back.version)
+
+
+def test_equal_content_on_a_later_commit_is_a_later_version() -> None:
+    before = choose("1.0", commit=EDITED, content=ONE, newest=MOMENT + 5, now=NOW, last=None)
+    later = Commit("f" * 40, MOMENT + 60, clean=False)
+    assert choose("1.0", commit=later, content=ONE, newest=MOMENT + 5, now=NOW, last=before).time == MOMENT + 61
+
+
+def test_another_base_version_starts_anew() -> None:
+    first = choose("1.0", commit=None, content=ONE, newest=MOMENT, now=NOW, last=None)
+    assert choose("1.1", commit=None, content=ONE, newest=MOMENT - 9, now=NOW, last=first).time == MOMENT - 9
+
+
+@pytest.mark.parametrize("base", ["1.0", "1.0-1", "1:1.0-1", "1.0~rc1-1", "1.0+ds-1.1"])
+def test_versions_sort_as_apt_must_see_them(base: str) -> None:
+    snapshots = [Snapshot(base, MOMENT + later, ONE, ONE) for later in (0, 1, 86400, 400 * 86400)]
+    released = [f"{base}~~before", *(s.version for s in snapshots), base]
+    assert sorted(released, key=Version) == released
+    for version in released[1:]:
+        assert Version(suffixed(version, "bookworm")) < Version(version)
+    assert Version(snapshots[0].version) < Version(suffixed(snapshots[1].version, "bookworm"))
+
+
+def test_a_snapshot_is_remembered(tmp_path: Path) -> None:
+    taken = Snapshot("1.0", MOMENT, ONE, ONE)
+    with alone(tmp_path / "staging"):
+        assert recall(tmp_path / "staging", "hello") is None
+        remember(tmp_path / "staging", "hello", taken)
+    assert recall(tmp_path / "staging", "hello") == taken
+    assert recall(tmp_path / "staging", "other") is None
+
+
+def test_a_broken_memory_is_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "hello.last-snapshot").write_text('{"base": "1.0"')
+    assert recall(tmp_path, "hello") is None
