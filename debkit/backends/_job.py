@@ -1,0 +1,79 @@
+"""What a backend is asked to do, as one value, and what every backend derives from it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debian.deb822 import Changes
+
+from debkit.model import ARCHES, Via
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.config import BuildConfig
+    from debkit.model import Chroot, Source, Target
+
+# One path for every build and backend: the path is part of what a build makes, and the same source must make the same packages.
+# It is what Debian's own builders use since sbuild 0.88.
+BUILD_PATH = "/build/reproducible-path"
+
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One build. `cpus` is how many processes it may run beside each other."""
+
+    source: Source
+    target: Target
+    via: Via
+    chroot: Chroot
+    config: BuildConfig
+    build_all: bool
+    cpus: int
+
+    @property
+    def log_name(self) -> str:
+        """The log's name after sbuild's and the archive's habit: SOURCE_VERSION_ARCH.build, the version without its epoch."""
+        return f"{self.source.name}_{self.source.upstream_version}_{self.target.arch}.build"
+
+    @property
+    def build_options(self) -> str:
+        """DEB_BUILD_OPTIONS. A cross build cannot run the tests it makes."""
+        options = [*self.config.options]
+        if self.via is Via.CROSS and "nocheck" not in options:
+            options.append("nocheck")
+        if not any(option.startswith("parallel=") for option in options):
+            options.append(f"parallel={self.cpus}")
+        return " ".join(options)
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The build profiles; a cross build has those that Debian's cross builders set."""
+        cross = ("cross", "nocheck") if self.via is Via.CROSS else ()
+        return tuple(dict.fromkeys((*cross, *self.config.profiles)))
+
+    @property
+    def emulator_env(self) -> tuple[tuple[str, str], ...]:
+        return ARCHES[self.target.arch].qemu_env if self.via is Via.EMULATED else ()
+
+    @property
+    def offline(self) -> bool:
+        """Whether the chroot holds the build dependencies already, so that nothing is updated or installed."""
+        return bool(self.chroot.layer)
+
+
+def cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def distribution(changes: Path) -> str:
+    """Read the distribution that a source's .changes names.
+
+    The binary .changes must name the same: they are merged into one upload, and lintian warns where the changelog says otherwise.
+    """
+    with changes.open("rb") as file:
+        return str(Changes(file)["Distribution"])

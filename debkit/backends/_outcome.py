@@ -1,0 +1,195 @@
+"""From a builder's end to a BuildResult: what came out is judged, and moved into place whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from debian.deb822 import Changes
+
+from debkit.backends._elf import misfits
+from debkit.backends._errors import FirstError
+from debkit.backends._logs import read
+from debkit.chroot.namespace import scratch
+from debkit.errors import DiskError, TimeoutFailure
+from debkit.model import BuildResult, BuildState, Excerpt
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from debkit.backends._job import Job
+    from debkit.backends._logs import Reading, Watch
+    from debkit.run import Command, Run
+
+ANY_CODE = frozenset(range(-64, 256))  # a builder's log decides how it ended
+TAIL_LINES = 12
+PACKAGES = (".deb", ".udeb", ".ddeb")
+DISK_TROUBLES = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "the directory is not writable for you",
+    errno.EPERM: "the directory is not writable for you",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where one build goes on: `work` is scratch, with `results` in it; `into` is where all ends; `log` grows in `into`."""
+
+    work: Path
+    into: Path
+    log: Path
+
+    @property
+    def results(self) -> Path:
+        return self.work / "results"
+
+
+@contextlib.contextmanager
+def opened(run: Run, job: Job, into: Path, backend: str) -> Iterator[Site]:
+    """Make the directories and room for the log. Raises DiskError for whatever a disk refuses until the end."""
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        log = into / job.log_name
+        log.unlink(missing_ok=True)
+        log.touch()
+        with scratch(run, backend) as work:
+            site = Site(work=work, into=into, log=log)
+            site.results.mkdir()
+            yield site
+    except OSError as problem:
+        if problem.errno not in DISK_TROUBLES:
+            raise
+        raise DiskError(
+            f"{problem.filename or into} cannot be written: {problem.strerror}",
+            cause=DISK_TROUBLES[problem.errno],
+            hint=f"df -h {into}; ls -ld {into}",
+        ) from problem
+
+
+def carry_out(
+    run: Run,
+    job: Job,
+    site: Site,
+    command: Command,
+    *,
+    backend: str,
+    watch: Watch,
+    judge: Callable[[int, Reading], BuildState],
+    signs: Mapping[str, re.Pattern[str]],
+) -> BuildResult:
+    """Run the builder, judge how it ended and what it left and, when all is well, move that into place."""
+    try:
+        code = run(command, watch.line).code
+        reading = read(site.log, signs)
+        state = judge(code, reading)
+    except TimeoutFailure as late:
+        noted(site.log, late.what)
+        reading, state = read(site.log, signs), BuildState.TIMED_OUT
+    result = BuildResult(
+        target=job.target,
+        via=job.via,
+        backend=backend,
+        state=state,
+        phases=watch.phases(),
+        disk_bytes=reading.disk_bytes,
+        log=site.log,
+        argv=command.argv,
+        layer=job.chroot.layer,
+    )
+    if state is BuildState.SUCCEEDED:
+        return _accept(run, job, site, result)
+    return replace(result, error=first_error(site.log) or tail(site.log))
+
+
+def _accept(run: Run, job: Job, site: Site, result: BuildResult) -> BuildResult:
+    """Take what came out, unless something is missing or of another architecture."""
+    changes = next(iter(site.results.glob("*.changes")), None)
+    files = listed(changes) if changes else ()
+    missing = [file.name for file in files if not file.is_file()]
+    if missing or not changes:
+        error = noted(site.log, f"the builder left no {', '.join(missing) or '.changes file'}")
+        return replace(result, state=BuildState.ENVIRONMENT, error=error)
+    debs = tuple(file for file in files if file.suffix in PACKAGES)
+    if wrong := misfits(run, debs, job.target.arch, site.work):
+        return replace(result, state=BuildState.FAILED, error=noted(site.log, *wrong))
+    deliver((*files, changes), site.into, name=job.source.name, log=site.log)
+    return replace(
+        result,
+        changes=site.into / changes.name,
+        buildinfo=next((site.into / file.name for file in files if file.suffix == ".buildinfo"), None),
+        debs=tuple(site.into / deb.name for deb in debs),
+    )
+
+
+def listed(changes: Path) -> tuple[Path, ...]:
+    """Give the files that a .changes names, as paths beside it."""
+    with changes.open("rb") as file:
+        return tuple(changes.with_name(entry["name"]) for entry in Changes(file)["Files"])
+
+
+def deliver(files: tuple[Path, ...], into: Path, *, name: str, log: Path) -> None:
+    """Put the files into `into` in place of what an earlier build of the source `name` left there, the last file last.
+
+    They are copied to the same file system first, so that a full disk is met while the old ones still stand.
+    """
+    incoming = into / f".incoming-{name}"
+    shutil.rmtree(incoming, ignore_errors=True)
+    incoming.mkdir()
+    try:
+        for file in files:
+            shutil.copyfile(file, incoming / file.name)
+        for old in earlier(into, name):
+            if old != log:
+                old.unlink(missing_ok=True)
+        for file in files:
+            (incoming / file.name).replace(into / file.name)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def earlier(into: Path, name: str) -> tuple[Path, ...]:
+    """Find what earlier builds of the source `name` left: .changes, all they list, logs."""
+    found = [*into.glob(f"{name}_*.build")]
+    for changes in into.glob("*.changes"):
+        with changes.open("rb") as file:
+            source = str(Changes(file).get("Source", "")).partition(" ")[0]
+        if source == name:
+            found += [changes, *listed(changes)]
+    return tuple(found)
+
+
+def noted(log: Path, *lines: str) -> Excerpt:
+    """Append what debkit itself found wrong to the log, and give it as the error."""
+    with log.open(encoding="utf-8", errors="replace") as file:
+        count = sum(1 for _ in file)
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(f"debkit: {line}\n" for line in lines)
+    return Excerpt(count + 1, lines)
+
+
+def first_error(log: Path) -> Excerpt | None:
+    """Find the first real error of a log file."""
+    search = FirstError()
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            search.feed(line.rstrip("\n"))
+    return search.found()
+
+
+def tail(log: Path) -> Excerpt | None:
+    """Give the end of a log in which no error was recognised."""
+    last: deque[str] = deque(maxlen=TAIL_LINES)
+    count = 0
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            count += 1
+            last.append(line.rstrip("\n"))
+    return Excerpt(count - len(last) + 1, tuple(last)) if last else None

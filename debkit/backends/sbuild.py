@@ -1,0 +1,192 @@
+"""The default backend: sbuild in unshare mode, which needs no privileges; also the one that cross-builds.
+
+Works with sbuild 0.85 (Debian 12) and later. It takes the network away from dpkg-buildpackage by itself in this mode.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from typing import TYPE_CHECKING
+
+from debkit.backends import _outcome
+from debkit.backends._job import BUILD_PATH, PROXIES, Job, cpus, distribution
+from debkit.backends._logs import SIGNS, Watch
+from debkit.model import BuildState, Via
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from debkit.backends._logs import Reading
+    from debkit.backends._outcome import Site
+    from debkit.config import BuildConfig
+    from debkit.console import Progress
+    from debkit.model import BuildResult, Chroot, Source, Target
+    from debkit.run import Run
+
+NAME = "sbuild"
+
+# sbuild's boxes and what they are called here; those not named belong to the phase before. Since 0.86 a time stands in the box.
+BOX = re.compile(r"^\| (\S.*?) *(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} \+0000)? *\|$")
+PHASES = {
+    "Update chroot": "update chroot",
+    "Fetch source files": "fetch source",
+    "Install package build dependencies": "install dependencies",
+    "Build": "build",
+    "Changes": "collect",
+    "Post Build": "collect",
+    "Cleanup": "clean up",
+}
+
+# Fail-Stage where the package is at fault. sbuild itself gives some of these back, as if another try could help.
+PACKAGE_STAGES = frozenset({"build", "arch-check", "check-architecture", "unpack", "check-unpacked-version", "parse-control"})
+RETRY_STAGES = frozenset(
+    {"fetch-src", "apt-get-update", "apt-get-upgrade", "apt-get-dist-upgrade", "apt-get-distupgrade", "apt-get-clean"}
+)
+
+# Why a build that did not succeed did not. The first that holds counts; when none does, it was the environment.
+RULES: tuple[tuple[Callable[[Reading], bool], BuildState], ...] = (
+    (lambda log: "stalled" in log.signs, BuildState.TIMED_OUT),
+    (lambda log: bool(log.signs & {"disk", "memory"}), BuildState.ENVIRONMENT),
+    (lambda log: log.stage == "install-deps" and "fetch" in log.signs, BuildState.GIVEN_BACK),
+    (lambda log: log.stage == "install-deps", BuildState.UNINSTALLABLE),
+    (lambda log: log.stage in PACKAGE_STAGES or log.status in {"attempted", "skipped"}, BuildState.FAILED),
+    (lambda log: log.stage in RETRY_STAGES or log.status == "given-back", BuildState.GIVEN_BACK),
+)
+
+
+def obstacle(*, via: Via, root: bool, namespaces: bool) -> str:  # noqa: ARG001  # the same for every way and caller
+    """Why sbuild cannot build here, empty when it can."""
+    return "" if namespaces else "sbuild's unshare mode needs user namespaces and subordinate ids (debkit doctor --fix)"
+
+
+def build(
+    run: Run,
+    *,
+    source: Source,
+    target: Target,
+    via: Via,
+    chroot: Chroot,
+    into: Path,
+    config: BuildConfig,
+    build_all: bool,
+    progress: Progress,
+) -> BuildResult:
+    """Build with sbuild. See `Backend.build`; `disk_bytes` is sbuild's own count: the build tree at its end and what came out."""
+    job = Job(source=source, target=target, via=via, chroot=chroot, config=config, build_all=build_all, cpus=cpus())
+    with _outcome.opened(run, job, into, NAME) as site:
+        (site.work / "sbuildrc").write_text(settings(job, site, os.environ), encoding="utf-8")
+        command = Command(
+            argv=argv(job, site, distribution(source.changes)),
+            env=environment(job, site),
+            cwd=site.results,
+            timeout=config.timeout,
+            ok=_outcome.ANY_CODE,
+            log=site.log,
+            keep=False,
+        )
+        watch = Watch(progress, _Boxes(), "unpack chroot")
+        return _outcome.carry_out(run, job, site, command, backend=NAME, watch=watch, judge=judge, signs=SIGNS)
+
+
+def argv(job: Job, site: Site, distribution: str) -> tuple[str, ...]:
+    """Call sbuild: the options of 0.85 and later, each default that a site's configuration could change said outright."""
+    native = job.chroot.spec.target.arch
+    arches = (f"--host={job.target.arch}", f"--build={native}") if job.via is Via.CROSS else (f"--arch={job.target.arch}",)
+    refresh = (
+        ("--no-apt-update", "--no-apt-upgrade", "--no-apt-distupgrade")
+        if job.offline
+        else ("--apt-update", "--no-apt-upgrade", "--apt-distupgrade")
+    )
+    extras = [f"--extra-package={deb.absolute()}" for deb in job.config.packages]
+    for repository in job.config.repositories:
+        extras.append(f"--extra-repository={repository.line}")
+        if repository.key:
+            extras.append(f"--extra-repository-key={repository.key.absolute()}")
+    return (
+        "sbuild",
+        "--chroot-mode=unshare",
+        f"--chroot={job.chroot.tarball.absolute()}",
+        *arches,
+        f"--dist={distribution}",
+        "--arch-all" if job.build_all else "--no-arch-all",
+        "--no-source",
+        f"--build-dir={site.results}",
+        f"--build-path={BUILD_PATH}",
+        "--build-dep-resolver=apt",
+        "--bd-uninstallable-explainer=none",
+        *refresh,
+        "--no-run-lintian",
+        "--no-run-piuparts",
+        "--no-run-autopkgtest",
+        "--purge=always",
+        "--verbose",
+        "--nolog",
+        *((f"--profiles={','.join(job.profiles)}",) if job.profiles else ()),
+        *extras,
+        os.fspath(job.source.dsc.absolute()),
+    )
+
+
+def environment(job: Job, site: Site) -> tuple[tuple[str, str], ...]:
+    """Give sbuild's own environment.
+
+    HOME is elsewhere, because ~/.sbuildrc and ~/.config/sbuild would change what is built unseen; /etc/sbuild, the machine's own,
+    is read.
+    """
+    return (
+        ("HOME", os.fspath(site.work)),
+        ("XDG_CONFIG_HOME", os.fspath(site.work)),
+        ("SBUILD_CONFIG", os.fspath(site.work / "sbuildrc")),
+        ("DEB_BUILD_OPTIONS", job.build_options),
+        *job.emulator_env,
+    )
+
+
+def settings(job: Job, site: Site, environ: Mapping[str, str]) -> str:
+    """Write what sbuild takes from a configuration file only.
+
+    A setting that 0.85 does not know stands in an eval, since an unknown name is an error there. apt inside the chroot may use
+    the caller's proxies; the build itself may not, its tests talk to the loopback only.
+    """
+    build = {name: "" for name in PROXIES if environ.get(name)}
+    passed = ("DEB_BUILD_OPTIONS", *dict(job.emulator_env), *build)
+    lines = [
+        "$chroot_mode = 'unshare';",  # said here too, or Debian 13's sbuild explains schroot at length
+        f"$unshare_tmpdir_template = {_perl(f'{site.work}/root.XXXXXXXXXX')};",
+        "$unshare_bind_mounts = [];",
+        "$mailto = '';",
+        f"$stalled_pkg_timeout = {math.ceil(job.config.timeout / 60)};",  # minutes; one limit, told in one place
+        "$environment_filter = [" + ", ".join(_perl(f"^{name}$") for name in ("PATH", *passed)) + "];",
+        "$build_environment = {" + ", ".join(f"{_perl(name)} => {_perl(value)}" for name, value in build.items()) + "};",
+        "eval '$unshare_mmdebstrap_auto_create = 0;';",  # else a tarball it finds old is made anew
+        "eval '$enable_network = 0;';",
+        "1;",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def judge(code: int, reading: Reading) -> BuildState:
+    """Tell how sbuild ended. Its exit code alone does not: 0 is also a skipped package, 3 also an uninstallable one."""
+    if code == 0 and reading.status == "successful":
+        return BuildState.SUCCEEDED
+    return next((state for rule, state in RULES if rule(reading)), BuildState.ENVIRONMENT)
+
+
+class _Boxes:
+    """Finds sbuild's section boxes: a known title below a rule. Remembers one line."""
+
+    def __init__(self) -> None:
+        self._ruled = False
+
+    def __call__(self, line: str) -> str | None:
+        box = BOX.match(line) if self._ruled else None
+        self._ruled = line.startswith("+------------") and not line.strip("+-")
+        return PHASES.get(box[1]) if box else None
+
+
+def _perl(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
