@@ -106,6 +106,8 @@ def _may_mend(run: Run, *, terminal: bool, tell: Callable[[str], None]) -> bool:
     if find_tool("sudo") is None:
         tell("only root can mend this machine, and there is no sudo here: type the commands below as root")
         return False
+    if terminal:
+        tell("mending this machine takes root: sudo may ask for your password")
     try:
         run(Command(argv=(*_become_root(terminal=terminal), "true"), terminal=terminal))
     except Interrupted:

@@ -195,12 +195,17 @@ def ids_fact(root: Path) -> Fact:
         if not r or r.count < IDS
     )
     text = f"{user} has {lacking}; {IDS} are needed"
-    start = free_ids((*uids, *gids))
-    if start + IDS > mapped_ids(root):
-        text += "; this container is itself given too few ids to share any"
-        return Fact(
-            name=name, state=State.BAD, text=text, by_hand="give the container more ids: man subuid, on the machine around it"
-        )
+    start, limit = free_ids((*uids, *gids)), mapped_ids(root)
+    if start + IDS > limit:
+        if uid or limit < IDS:
+            text += "; this container is itself given too few ids to share any"
+            return Fact(
+                name=name,
+                state=State.BAD,
+                text=text,
+                by_hand="give the container more ids (on the machine around it: man subuid)",
+            )
+        start = 1  # a container's root may pass on all ids that it has but its own
     absent = tuple(os.fspath(file) for file in files if not file.exists())
     touch = (Step(argv=("touch", *absent)),) if absent else ()  # usermod gives no ids where the file is not there
     return Fact(name=name, state=State.BAD, text=text, mend=(*touch, *_give_ids(user, mine, start)))
