@@ -1,12 +1,12 @@
 """Isolated apt for any architecture: resolve, download, fetch sources, and see what a client sees.
 
-The room owns python-apt. Its state is global, so each verb runs it in a child process (`child.py`), which is given one JSON
+The room owns python-apt. Its state is global, so each verb runs it in a child process (`child/`), which is given one JSON
 request and gives back one JSON answer. Nothing of the machine's own apt counts, but for what it takes to reach the network.
 """
 
 from __future__ import annotations
 
-from debkit.apt.model import AptRoot, Pin, Solution, Superseded
+from debkit.apt.model import AptRoot, Pin, Solution, Superseded, Untrusted
 from debkit.apt.root import make, prepare, updated
 from debkit.apt.verbs import download, resolve_build, resolve_install, seen, solve_build, solve_install, source, update
 
@@ -15,6 +15,7 @@ __all__ = [
     "Pin",
     "Solution",
     "Superseded",
+    "Untrusted",
     "download",
     "make",
     "prepare",

@@ -1,0 +1,173 @@
+"""Find out why packages cannot be installed: the one name or version that is at fault, and the way that leads to it.
+
+apt says only that what it was asked for "is not going to be installed". Here the reachable versions are taken as a graph, and
+those that nothing can satisfy are struck out until none is left; where all could be had alone, two of them must conflict.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import apt_pkg
+
+from debkit.apt.child.wanted import DUMMY, relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from debkit.apt.child.system import Json
+
+STRONG = ("PreDepends", "Depends")
+AGAINST = ("Conflicts", "Breaks")
+MOST = 6  # reasons that a reader takes in
+
+
+def why_not(cache: Any, packages: list[Any], depcache: Any) -> Json:
+    """The culprit (a name), the case (absent, version, conflict, unclear), lines that tell it, and names near to the culprit."""
+    view = View(depcache)
+    roots = [depcache.get_candidate_ver(package) or package.version_list[0] for package in packages]
+    impossible = view.impossible(roots)
+    for root in roots:
+        if root.id in impossible:
+            return view.trail(cache, root, impossible)
+    return conflict(cache, packages)
+
+
+class View:
+    """What apt may choose among: of each package its candidate and what is installed."""
+
+    def __init__(self, depcache: Any) -> None:
+        self._depcache = depcache
+
+    def targets(self, group: list[Any]) -> list[Any]:
+        """The versions that would satisfy one group of alternatives."""
+        return [version for dependency in group for version in dependency.all_targets() if self._usable(version)]
+
+    def impossible(self, roots: list[Any]) -> set[int]:
+        """The ids of the reachable versions that cannot be installed whatever is chosen, conflicts left aside."""
+        needs: dict[int, list[list[int]]] = {}
+        queue = list(roots)
+        while queue:
+            version = queue.pop()
+            if version.id in needs:
+                continue
+            needs[version.id] = []
+            for group in groups(version):
+                targets = self.targets(group)
+                needs[version.id].append([target.id for target in targets])
+                queue += [target for target in targets if target.id not in needs]
+        impossible: set[int] = set()
+        while True:
+            more = {
+                version
+                for version, wanted in needs.items()
+                if version not in impossible and any(all(target in impossible for target in targets) for targets in wanted)
+            }
+            if not more:
+                return impossible
+            impossible |= more
+
+    def trail(self, cache: Any, version: Any, impossible: set[int]) -> Json:
+        """Follow what cannot be had from a version down to the name or version that is missing."""
+        lines: list[str] = []
+        walked: set[int] = set()
+        while True:
+            walked.add(version.id)
+            group = next(g for g in groups(version) if all(t.id in impossible for t in self.targets(g)))
+            wish = " | ".join(told(dependency) for dependency in group)
+            name = version.parent_pkg.name
+            lines.append(f"it needs {wish}" if name == DUMMY else f"{name} {version.ver_str} needs {wish}")
+            deeper = [target for target in self.targets(group) if target.id not in walked]
+            if not deeper:
+                return {**missing(cache, group), "lines": [*lines, *missing(cache, group)["lines"]]}
+            version = deeper[0]
+
+    def _usable(self, version: Any) -> bool:
+        package = version.parent_pkg
+        candidate = self._depcache.get_candidate_ver(package)
+        return any(other is not None and other.id == version.id for other in (candidate, package.current_ver))
+
+
+def groups(version: Any) -> list[list[Any]]:
+    return [group for kind in STRONG for group in version.depends_list.get(kind, ())]
+
+
+def told(dependency: Any) -> str:
+    return relation(dependency.target_pkg.get_fullname(True), dependency.target_ver, dependency.comp_type)
+
+
+def missing(cache: Any, group: list[Any]) -> Json:
+    """What there is instead of what a group of alternatives asks for."""
+    first = group[0].target_pkg
+    name, versions = first.name, sorted({v.ver_str for v in first.version_list})
+    if versions:
+        text = f"there is no other {name} than {', '.join(versions)}"
+        return {"culprit": told(group[0]), "case": "version", "lines": [text], "near": []}
+    others = sorted({v.arch for p in _same_name(cache, name) for v in p.version_list})
+    if others:
+        text = f"{name} is there only for {', '.join(others)}, and not for use by {first.architecture}"
+        return {"culprit": name, "case": "absent", "lines": [text], "near": []}
+    near = nearest(name, (p.name for p in cache.packages if p.has_versions))
+    return {"culprit": name, "case": "absent", "lines": [f"there is no package {name}"], "near": near}
+
+
+def conflict(cache: Any, packages: list[Any]) -> Json:
+    """Mark everything that is wanted and tell which of it cannot stand together."""
+    depcache = apt_pkg.DepCache(cache)
+    with apt_pkg.ActionGroup(depcache):
+        for auto in (False, True):
+            for package in packages:
+                depcache.mark_install(package, auto, True)
+    lines: list[str] = []
+    culprit = ""
+    for package in cache.packages:
+        version = _after(depcache, package)
+        if version is None or not depcache.is_inst_broken(package):
+            continue
+        who = "it" if package.name == DUMMY else f"{package.name} {version.ver_str}"
+        for kind in AGAINST:
+            for dependency in (d for group in version.depends_list.get(kind, ()) for d in group):
+                for target in dependency.all_targets():
+                    there = _after(depcache, target.parent_pkg)
+                    if there is not None and there.id == target.id:
+                        verb = "conflicts with" if kind == "Conflicts" else "breaks"
+                        lines.append(f"{who} {verb} {told(dependency)}, and {there.parent_pkg.name} {there.ver_str} is wanted too")
+                        culprit = culprit or package.name
+        for group in groups(version):
+            if not any(_is_there(depcache, target) for dependency in group for target in dependency.all_targets()):
+                lines.append(f"{who} needs {' | '.join(map(told, group))}, which nothing else allows")
+                culprit = culprit or group[0].target_pkg.name
+    unclear = ["apt found no way to have them all together"]
+    return {
+        "culprit": "" if culprit == DUMMY else culprit,
+        "case": "conflict" if lines else "unclear",
+        "lines": list(dict.fromkeys(lines))[:MOST] or unclear,
+        "near": [],
+    }
+
+
+def nearest(name: str, names: Iterable[str]) -> list[str]:
+    """Up to three names that look like this one. Only names of a like length and the same first letter are compared: there are
+    tens of thousands.
+    """
+    alike = {other for other in names if other[:1] == name[:1] and abs(len(other) - len(name)) <= 3}
+    return difflib.get_close_matches(name, sorted(alike), n=3, cutoff=0.75)
+
+
+def _same_name(cache: Any, name: str) -> list[Any]:
+    return [cache[name, arch] for arch in apt_pkg.get_architectures() if (name, arch) in cache]
+
+
+def _after(depcache: Any, package: Any) -> Any:
+    """The version that would be there once the marks were acted on, or None."""
+    if depcache.marked_delete(package):
+        return None
+    if depcache.marked_keep(package):
+        return package.current_ver
+    return depcache.get_candidate_ver(package)
+
+
+def _is_there(depcache: Any, version: Any) -> bool:
+    there = _after(depcache, version.parent_pkg)
+    return there is not None and bool(there.id == version.id)

@@ -1,0 +1,137 @@
+"""Download packages and sources with apt's own methods, each file verified before it gets its name."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apt_pkg
+
+from debkit.apt.child.explain import nearest
+from debkit.apt.child.lists import Recorder, refresh
+from debkit.apt.child.system import Trouble, configure, enter
+from debkit.apt.root import LISTS, UPDATED
+
+if TYPE_CHECKING:
+    from debkit.apt.child.system import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A file to have at `place`. `said` is how the progress tells of it."""
+
+    uri: str
+    size: int
+    sha256: str
+    said: str
+    place: Path
+
+
+def download(request: Json) -> Json:
+    """Have the pins' files in the shared directory, as SHA256.deb."""
+    configure(request)
+    into = Path(request["into"])
+    into.mkdir(parents=True, exist_ok=True)
+    wishes = {
+        pin["sha256"]: Wish(pin["uri"], pin["size"], pin["sha256"], f"{pin['name']} {pin['version']}", into / f"{pin['sha256']}.deb")
+        for pin in request["pins"]
+    }
+    fetch(list(wishes.values()), into)
+    return {}
+
+
+def source(request: Json) -> str:
+    """Download the newest source package of a name; give its .dsc. A file that the mirror no longer has is looked up once more."""
+    enter(request, kind="deb-src", alone=True)
+    root, name, into = request["root"], request["name"], Path(request["into"])
+    into.mkdir(parents=True, exist_ok=True)
+    fresh = not _is_current(root)
+    if fresh:
+        refresh(root, "deb-src")
+    try:
+        return _source(name, into)
+    except Trouble as trouble:
+        if fresh or trouble.about["kind"] != "download":
+            raise
+        refresh(root, "deb-src")
+        return _source(name, into)
+
+
+def fetch(wishes: list[Wish], into: Path) -> None:
+    """Fetch what is not there already and whole."""
+    wishes = [wish for wish in wishes if not _is_whole(wish)]
+    if not wishes:
+        return
+    with tempfile.TemporaryDirectory(prefix=".download.", dir=into) as partial:
+        recorder = Recorder()
+        fetcher = apt_pkg.Acquire(recorder)
+        arriving = {wish.place: Path(partial, wish.place.name) for wish in wishes}
+        files = [
+            apt_pkg.AcquireFile(
+                fetcher, wish.uri, f"SHA256:{wish.sha256}", wish.size, wish.said, wish.said, destfile=str(arriving[wish.place])
+            )
+            for wish in wishes
+        ]
+        failed: dict[str, str] = {}
+        try:
+            fetcher.run()
+        except apt_pkg.Error as problem:
+            failed[""] = str(problem)
+        for wish, file in zip(wishes, files, strict=True):
+            if file.status == apt_pkg.AcquireItem.STAT_DONE and file.complete:
+                arriving[wish.place].replace(wish.place)
+            else:
+                failed[wish.uri] = file.error_text or recorder.failed.get(wish.uri, "it was not fetched")
+    if failed:
+        raise Trouble("download", failed=failed)
+
+
+def _is_whole(wish: Wish) -> bool:
+    if not wish.place.is_file() or wish.place.stat().st_size != wish.size:
+        return False
+    with wish.place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == wish.sha256
+
+
+def _is_current(root: Json) -> bool:
+    """Whether the source lists are there, and no older than the package lists: who asked for the new ones wants new sources."""
+    times = [Path(root["path"], LISTS[kind], UPDATED) for kind in ("deb-src", "deb")]
+    return times[0].exists() and not (times[1].exists() and times[1].stat().st_mtime > times[0].stat().st_mtime)
+
+
+def _source(name: str, into: Path) -> str:
+    records = apt_pkg.SourceRecords()
+    best: Any = None
+    binaries_of = ""
+    while records.lookup(name):
+        if records.package != name:  # the lookup finds a binary package's source as well
+            binaries_of = records.package
+        elif best is None or apt_pkg.version_compare(records.version, best[0]) > 0:
+            best = (records.version, [_wish(name, file, records.index, into) for file in records.files])
+    if best is None:
+        raise Trouble("source", name=name, source=binaries_of, near=[] if binaries_of else nearest(name, _all_sources()))
+    # The .dsc comes last: where it stands, all that it lists stands too.
+    listed = [wish for wish in best[1] if wish.place.suffix != ".dsc"]
+    (dsc,) = [wish for wish in best[1] if wish.place.suffix == ".dsc"]
+    fetch(listed, into)
+    fetch([dsc], into)
+    return str(dsc.place)
+
+
+def _wish(name: str, file: Any, index: Any, into: Path) -> Wish:
+    sha256 = file.hashes.find("SHA256")
+    if sha256 is None:
+        raise Trouble("unhashed", name=name, version=Path(file.path).name)
+    base = Path(file.path).name
+    return Wish(index.archive_uri(file.path), file.size, sha256.hashvalue, base, into / base)
+
+
+def _all_sources() -> set[str]:
+    records = apt_pkg.SourceRecords()
+    names = set()
+    while records.step():
+        names.add(records.package)
+    return names
