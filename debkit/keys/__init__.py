@@ -1,0 +1,20 @@
+"""Signing keys and their life: where they come from, whether they can sign, and what they have signed. Owns python-gnupg.
+
+A key comes from the environment (CI), from the caller's own keyring, or is made for development. Passphrases go to gpg through
+pipes only (loopback pinentry), so that no pinentry ever opens and no argv, log or report shows one.
+"""
+
+from debkit.keys.find import find_keys
+from debkit.keys.passphrase import Passphrase, ask_on_terminal
+from debkit.keys.ring import Keys, Secret, export_public, prove, signed_text
+
+__all__ = [
+    "Keys",
+    "Passphrase",
+    "Secret",
+    "ask_on_terminal",
+    "export_public",
+    "find_keys",
+    "prove",
+    "signed_text",
+]

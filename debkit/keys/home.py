@@ -1,0 +1,106 @@
+"""GnuPG home directories: throwaway ones for keys that are handed to us, and short names for those that lie too deep.
+
+gpg-agent listens on a Unix socket in the home directory unless /run/user has room for it, and a socket's path is at most 107
+bytes long (unix(7)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from debkit.run import Run
+
+PREFIX = "debkit-gpg."
+LONGEST_HOME = 107 - len("/S.gpg-agent.browser")
+LONGEST_PARENT = 60
+
+
+@contextlib.contextmanager
+def throwaway(run: Run) -> Iterator[Path]:
+    """Make a private home (0700) that is gone at the end, its agent too; those that killed runs have left go at the start."""
+    parent = short_directory()
+    sweep(run, parent)
+    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    handle = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield home
+    finally:
+        remove(run, home)
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def reachable(run: Run, home: Path) -> Iterator[Path]:
+    """Give a home's name by which an agent can listen in it: its own, or a short symbolic link to it.
+
+    Through the link an agent of ours is started, since under the long name there cannot be one; it is ended again.
+    """
+    if len(os.fspath(home)) <= LONGEST_HOME or not _socket(run, home).is_relative_to(home):
+        yield home
+        return
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=short_directory()) as directory:
+        link = Path(directory, "home")
+        link.symlink_to(home)
+        try:
+            yield link
+        finally:
+            end_agent(run, link)
+
+
+def sweep(run: Run, parent: Path) -> None:
+    """Remove this user's throwaway homes whose makers are gone: they hold secret keys."""
+    for home in parent.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if home.is_symlink() or home.stat().st_uid != os.getuid() or (home / "home").is_symlink():
+                continue
+            handle = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(run, home)
+            finally:
+                os.close(handle)
+
+
+def remove(run: Run, home: Path) -> None:
+    """End a throwaway home's agent and remove the home."""
+    try:
+        end_agent(run, home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def end_agent(run: Run, home: Path) -> None:
+    """End the daemons of a home, and remove their directory under /run/user where they have one."""
+    codes = frozenset(range(256))
+    run(Command(argv=("gpgconf", "--homedir", os.fspath(home), "--kill", "all"), ok=codes, cleanup=True))
+    run(Command(argv=("gpgconf", "--homedir", os.fspath(home), "--remove-socketdir"), ok=codes, cleanup=True))
+
+
+def short_directory() -> Path:
+    """Where a throwaway home goes: in memory where the system gives the user such a place, and never deep."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    for name in (runtime, tempfile.gettempdir()):
+        path = Path(name)
+        # After sudo or su the variable may name another user's.
+        ours = path.is_dir() and (name != runtime or path.stat().st_uid == os.getuid())
+        if 1 < len(name) <= LONGEST_PARENT and ours and os.access(path, os.W_OK | os.X_OK):
+            return path
+    return Path("/tmp")  # noqa: S108 (mkdtemp makes a private directory in it)
+
+
+def _socket(run: Run, home: Path) -> Path:
+    done = run(Command(argv=("gpgconf", "--homedir", os.fspath(home), "--list-dirs", "agent-socket")))
+    return Path(unquote(done.stdout.strip()))

@@ -1,0 +1,183 @@
+"""What is done with a key: look it up, prove that it can sign, say what it has signed, export it. Owns python-gnupg.
+
+gpg works in the key's own home and under loopback pinentry: what it needs to know comes through a pipe, or it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gnupg
+
+from debkit.errors import SigningError
+from debkit.model import SigningKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WRAPPER = Path(__file__).with_name("gpg")
+OPTIONS = ("--pinentry-mode", "loopback", "--no-auto-check-trustdb")
+PROBE = "debkit proves that this key can sign.\n"
+NO_LOOPBACK = "pinentry mode 'loopback' failed"
+NOT_IN_FAVOUR = {"e": "has expired", "r": "is revoked", "d": "is disabled", "i": "is not valid"}
+
+
+class PassphraseNeeded(SigningError):
+    """A key is protected and nothing that unlocks it is known."""
+
+
+class Secret:
+    """A text that shows itself only when asked: neither printing nor serialising what holds it can betray it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "********"
+
+    def reveal(self) -> str:
+        return self._text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The key that signs uploads and the key that signs the archive; they may be the same. `secrets` is by fingerprint."""
+
+    upload: SigningKey
+    archive: SigningKey
+    secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
+
+    def passphrase(self, key: SigningKey) -> str:
+        """Give a key's passphrase, empty when none is needed or known."""
+        secret = self.secrets.get(key.fingerprint)
+        return secret.reveal() if secret else ""
+
+    @property
+    def each(self) -> tuple[SigningKey, ...]:
+        return tuple({key.fingerprint: key for key in (self.upload, self.archive)}.values())
+
+
+def gpg(home: Path) -> Any:
+    """Open a home through python-gnupg."""
+    ring = gnupg.GPG(gpgbinary=os.fspath(WRAPPER), gnupghome=os.fspath(home), options=list(OPTIONS))
+    ring.encoding = "utf-8"  # its default, Latin-1, garbles passphrases
+    return ring
+
+
+def look_up(home: Path, fingerprint: str, *, development: bool = False) -> SigningKey:
+    """Find a secret key. Raises SigningError when it is not there, has no secret part, has expired or is revoked."""
+    ring = gpg(home)
+    found = ring.list_keys(secret=True, keys=[fingerprint])
+    if NO_LOOPBACK in found.stderr:
+        raise _no_loopback(home)
+    if not found and ring.list_keys(keys=[fingerprint]):
+        raise SigningError(
+            f"the secret part of the key {fingerprint} is missing",
+            cause=f"{home} has only its public part",
+            hint="gpg --import SECRET-KEY.asc",
+        )
+    if not found:
+        raise SigningError(
+            f"there is no signing key {fingerprint}",
+            cause=f"it is not in {home}; [keys] in config/debkit.toml may name another one than you have",
+            hint=f"gpg --homedir {home} --list-secret-keys",
+        )
+    key = found[0]
+    uid = key["uids"][0] if key["uids"] else ""
+    if trouble := NOT_IN_FAVOUR.get(key["trust"]):
+        expired = key["trust"] == "e"
+        raise SigningError(
+            f"the signing key {fingerprint} {trouble}",
+            cause=f"{uid}: what it signs would be refused",
+            hint=f"gpg --quick-set-expire {fingerprint} 1y" if expired else "name another key in [keys] of config/debkit.toml",
+        )
+    return SigningKey(fingerprint=str(key["fingerprint"]), uid=uid, home=home, development=development)
+
+
+def prove(keys: Keys) -> None:
+    """Make and verify a test signature with each key. Raises SigningError telling why one cannot sign, and what mends it."""
+    for key in keys.each:
+        if trouble := attempt(key, keys.passphrase(key)):
+            raise trouble
+
+
+def attempt(key: SigningKey, passphrase: str) -> SigningError | None:
+    """Make a test signature; give the error instead of raising it, since a missing passphrase may still be asked for."""
+    look_up(key.home, key.fingerprint)
+    ring = gpg(key.home)
+    # An empty passphrase would make python-gnupg take the text's first line for one.
+    made = ring.sign(PROBE, passphrase=passphrase or None, extra_args=["--local-user", key.fingerprint])
+    if not made.fingerprint:
+        return explain(key, made.stderr, tried=bool(passphrase))
+    try:
+        _signed(ring, made.data, key, "the test signature")
+    except SigningError as problem:
+        return problem
+    return None
+
+
+def explain(key: SigningKey, printed: str, *, tried: bool) -> SigningError:
+    """Say what a failed signature means, from what gpg printed (in LC_ALL=C.UTF-8). `tried`: a passphrase was given."""
+    reasons = [line for line in printed.splitlines() if line.startswith("gpg: ")]
+    said = reasons[0].removeprefix("gpg: ") if reasons else ""
+    for line in reasons:
+        if found := re.search(r"signing failed: (.*)", line):
+            said = found[1]
+    if tried and re.search(r"Bad passphrase", printed):
+        return SigningError(
+            f"the passphrase does not unlock the key {key.fingerprint}",
+            cause=f"it is not the one of {key.uid}",
+            hint="give the right one with --passphrase-file FILE, or leave it out to be asked",
+        )
+    if re.search(r"Bad passphrase|No passphrase given|can't get input|NEED_PASSPHRASE", printed):
+        return PassphraseNeeded(
+            f"the key {key.fingerprint} needs a passphrase",
+            cause=f"{key.uid} is protected, its agent does not remember the passphrase, and there is nobody to ask",
+            hint="give it with --passphrase-file FILE or --passphrase-fd N",
+        )
+    if NO_LOOPBACK in printed:
+        return _no_loopback(key.home)
+    return SigningError(
+        f"the key {key.fingerprint} cannot sign",
+        cause=said or "gpg does not say why",
+        hint=f"gpg --homedir {key.home} --local-user {key.fingerprint} --clearsign /dev/null",
+    )
+
+
+def _no_loopback(home: Path) -> SigningError:
+    return SigningError(
+        f"the agent of {home} does not take a passphrase from debkit",
+        cause="its gpg-agent.conf says no-allow-loopback-pinentry",
+        hint=f"remove that line from {home}/gpg-agent.conf, then: gpgconf --homedir {home} --kill gpg-agent",
+    )
+
+
+def signed_text(key: SigningKey, path: Path) -> str:
+    """Give what a clearsigned file says under a good signature by this very key: nothing outside it counts.
+
+    Raises SigningError for no signature, a bad one, or another key's.
+    """
+    return _signed(gpg(key.home), path.read_text(encoding="utf-8"), key, os.fspath(path))
+
+
+def _signed(ring: Any, text: str, key: SigningKey, what: str) -> str:
+    checked = ring.decrypt(text)  # of a clearsigned text it gives exactly the part that is signed
+    if not checked.valid or checked.pubkey_fingerprint != key.fingerprint:
+        signer = checked.pubkey_fingerprint or checked.key_id
+        raise SigningError(
+            f"{what} is not signed by {key.fingerprint}",
+            cause=f"it is signed by {signer}" if checked.valid else f"gpg says: {checked.status or 'there is no signature'}",
+            hint=f"gpg --homedir {key.home} --verify {what}",
+        )
+    return str(checked)
+
+
+def export_public(key: SigningKey) -> bytes:
+    """Give the public key as apt's keyrings have it: binary, without other people's signatures."""
+    return bytes(gpg(key.home).export_keys(key.fingerprint, armor=False, minimal=True))
