@@ -107,7 +107,8 @@ def describe(run: Run, where: str, *, suite: str, first_suite: bool = True, conf
 
 def suffixed(version: str, suite: str) -> str:
     """Give the version for a suite after the first: one pool serves all, and two files of one name must not differ in it."""
-    return f"{version}~{suite}1"
+    # A hyphen, as in trixie-backports, would become the start of a Debian revision.
+    return f"{version}~{suite.replace('-', '')}1"
 
 
 def _drafted(tree: Tree, suite: str, *, first_suite: bool, staging: Path) -> tuple[Draft, snapshot.Snapshot | None]:

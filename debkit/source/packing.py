@@ -177,7 +177,9 @@ def _diff(errors: tuple[str, ...]) -> tuple[str, ...]:
     """Read the first lines of the difference that dpkg-source left in a file; the file itself goes with the scratch directory."""
     for line in errors:
         if (named := re.search(r", see (?P<path>/\S+)$", line)) and Path(named["path"]).is_file():
-            return tuple(Path(named["path"]).read_text(errors="replace").splitlines()[:EXCERPT_LINES])
+            lines = Path(named["path"]).read_text(errors="replace").splitlines()
+            start = next((number for number, text in enumerate(lines) if text.startswith("--- ")), 0)  # a template stands above
+            return tuple(lines[start : start + EXCERPT_LINES])
     return ()
 
 

@@ -37,7 +37,7 @@ def test_the_changes_name_the_source_only(recorder: Recorder, tmp_path: Path) ->
 def test_local_changes_are_listed_with_their_difference(recorder: Recorder, tmp_path: Path) -> None:
     log = (DATA / "local-changes.log").read_text().replace("/scratch/", f"{tmp_path}/")
     diff = next(word for word in log.split() if word.startswith(f"{tmp_path}/"))
-    Path(diff).write_text("--- a\n+++ b\n" + "+line\n" * 50)
+    Path(diff).write_text("Description: x\n--- a\n+++ b\n" + "+line\n" * 50)
     recorder.reply("dpkg-source", stdout=log, code=2)
     with pytest.raises(SourceError, match=r"changes upstream files: NEW, hello-debkit\.c") as error:
         pack(recorder, tmp_path / "hello-debkit-1.0", timestamp=1000, given="here")

@@ -73,6 +73,10 @@ def test_versions_sort_as_apt_must_see_them(base: str) -> None:
     assert Version(snapshots[0].version) < Version(suffixed(snapshots[1].version, "bookworm"))
 
 
+def test_a_suites_hyphen_does_not_become_a_revision() -> None:
+    assert suffixed("1.0", "trixie-backports") == "1.0~trixiebackports1"
+
+
 def test_a_snapshot_is_remembered(tmp_path: Path) -> None:
     taken = Snapshot("1.0", MOMENT, ONE, ONE)
     with alone(tmp_path / "staging"):
