@@ -6,7 +6,7 @@ pipes only (loopback pinentry), so that no pinentry ever opens and no argv, log 
 
 from debkit.keys.find import find_keys
 from debkit.keys.passphrase import Passphrase, ask_on_terminal
-from debkit.keys.ring import Keys, Secret, export_public, prove, signed_text
+from debkit.keys.ring import Keys, Secret, export_public, prove, signed_text, unsigned_text
 
 __all__ = [
     "Keys",
@@ -17,4 +17,5 @@ __all__ = [
     "find_keys",
     "prove",
     "signed_text",
+    "unsigned_text",
 ]

@@ -178,6 +178,14 @@ def _signed(ring: Any, text: str, key: SigningKey, what: str) -> str:
     return str(checked)
 
 
+def unsigned_text(text: str) -> str:
+    """Give what a clearsigned text says, whoever has signed it (RFC 4880, 7); a text without a signature says itself."""
+    if text.startswith("-----BEGIN PGP SIGNED MESSAGE-----"):
+        body = text.partition("\n\n")[2].rpartition("-----BEGIN PGP SIGNATURE-----")[0]
+        text = re.sub(r"^- ", "", body, flags=re.MULTILINE)
+    return text.rstrip("\n") + "\n"
+
+
 def export_public(key: SigningKey) -> bytes:
     """Give the public key as apt's keyrings have it: binary, without other people's signatures."""
     return bytes(gpg(key.home).export_keys(key.fingerprint, armor=False, minimal=True))

@@ -10,7 +10,7 @@ import pytest
 
 from debkit.config import KeysConfig
 from debkit.errors import SigningError
-from debkit.keys import Keys, Passphrase, Secret, development, find, find_keys, home
+from debkit.keys import Keys, Passphrase, Secret, development, find, find_keys, home, unsigned_text
 from debkit.keys.passphrase import read_passphrase
 from debkit.keys.ring import PassphraseNeeded, explain
 from debkit.model import SigningKey
@@ -178,3 +178,11 @@ def test_a_runtime_directory_of_somebody_else_is_not_used(monkeypatch: pytest.Mo
 def test_the_expiry_is_extended_in_the_home_given() -> None:
     argv = development._extend_argv(Path("/gnupg"), "A" * 40)
     assert argv == ("gpg", "--homedir", "/gnupg", "--batch", "--quick-set-expire", "A" * 40, "2y")
+
+
+def test_what_a_clearsigned_text_says() -> None:
+    armour = "-----BEGIN PGP SIGNATURE-----\n\niHUE\n-----END PGP SIGNATURE-----\n"
+    for gap in ("", "\n"):
+        signed = f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nFormat: 1\n- -- dashes\n{gap}{armour}"
+        assert unsigned_text(signed) == "Format: 1\n-- dashes\n"
+    assert unsigned_text("Format: 1\n") == "Format: 1\n"
