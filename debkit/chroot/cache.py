@@ -138,7 +138,8 @@ def commit(run: Run, where: Path, name: str, record: Record) -> Entry:
 def sweep(run: Run, where: Path, name: str) -> None:
     """Remove all of NAME's but what counts and what is in use. NAME's lock is held, so nothing of it is being made."""
     entry = find(where, name)
-    left = [path for path in where.glob(f"{name}.*") if path.suffix not in {".json", ".lock", ".log"}]
+    found = (*where.glob(f"{name}.*"), *where.glob(f".{name}.*"))  # the apt room's own lock begins with a dot
+    left = [path for path in found if path.name not in {f"{name}.json", f"{name}.lock", f"{name}.log"}]
     keep = {_stamp(name, path) for path in left if _in_use(path)}
     if entry:
         keep.add(_stamp(name, entry.content))
@@ -251,7 +252,7 @@ def _in_use(content: Path) -> bool:
 
 def _stamp(name: str, path: Path) -> str:
     """When the generation that a path belongs to was made."""
-    return path.name.removeprefix(f"{name}.").split(".")[0]
+    return path.name.removeprefix(".").removeprefix(f"{name}.").split(".")[0]
 
 
 def _remove(run: Run, path: Path) -> None:

@@ -36,7 +36,7 @@ CAUSES: tuple[tuple[re.Pattern[str], type[DebkitError], str, str], ...] = (
         "look at chroot.mirror and chroot.components in config/debkit.toml",
     ),
     (
-        re.compile(r"Exec format error|cannot be executed natively|arch-test"),
+        re.compile(r"Exec format error|neither be executed natively|arch-test"),
         HostError,
         "programs of that architecture do not run on this machine",
         "debkit doctor --fix",

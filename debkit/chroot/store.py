@@ -146,7 +146,7 @@ def _renewed(
         kind=spec.kind,
         suite=spec.target.suite,
         arch=spec.target.arch,
-        size=size_of(run, content),
+        size=size_of(run, content, name, created),
         package_count=package_count,
         made_with=run(Command(argv=("mmdebstrap", "--version"))).stdout.strip(),
         mirror=spec.mirror,
@@ -173,12 +173,11 @@ def make_base(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progr
     return tarball, packages_in(aptness / "var/lib/dpkg/status")
 
 
-def size_of(run: Run, content: Path) -> int:
-    """Give the bytes that a file, or a tree of files that may belong to subordinate ids, takes."""
-    if content.is_file():
-        return content.stat().st_size
-    du = run(Command(argv=namespace.as_root(("du", "--summarize", "--block-size=1", os.fspath(content)))))
-    return int(du.stdout.split()[0])
+def size_of(run: Run, content: Path, name: str, created: float) -> int:
+    """Give the bytes that a generation takes: files, and trees whose files may belong to subordinate ids."""
+    paths = content.parent.glob(f"{cache.generation(name, created)}*")
+    du = run(Command(argv=namespace.as_root(("du", "--summarize", "--block-size=1", "--total", *map(os.fspath, paths)))))
+    return int(du.stdout.splitlines()[-1].split()[0])
 
 
 def packages_in(status: Path) -> int:
