@@ -97,7 +97,8 @@ def explain(rung: tuple[str, ...], said: str, root: Path) -> Trouble:
             by_hand="start the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined",
         )
     return Trouble(
-        reason=f"{said} (so it is inside a chroot, too)", by_hand="leave the chroot, or give the container CAP_SYS_ADMIN"
+        reason=f"{said} (as inside a chroot, or in a container without CAP_SYS_ADMIN)",
+        by_hand="leave the chroot, or start the container with --cap-add SYS_ADMIN",
     )
 
 
@@ -150,7 +151,10 @@ def _powerless(tool: Path, said: str, root: Path) -> Trouble:
             by_hand="start the container without --security-opt no-new-privileges",
         )
     if os.statvfs(tool).f_flag & os.ST_NOSUID:
-        return Trouble(reason=f"{tool} is on a file system mounted nosuid: {said}", by_hand=f"findmnt --target {tool}")
+        mounted = next(path for path in tool.resolve().parents if path.is_mount())
+        return Trouble(
+            reason=f"{tool} is on a file system mounted nosuid: {said}", by_hand=f"sudo mount -o remount,suid {mounted}"
+        )
     if not tool.stat().st_mode & stat.S_ISUID and "security.capability" not in os.listxattr(tool):
         return Trouble(reason=f"{tool} has lost its setuid bit: {said}", mend=(Step(argv=("chmod", "u+s", os.fspath(tool))),))
     return Trouble(reason=said)

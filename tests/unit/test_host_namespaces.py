@@ -168,6 +168,14 @@ def test_ids_that_are_not_mapped(
     assert reason in trouble.reason
 
 
+def test_a_newuidmap_where_setuid_does_not_count(recorder: Recorder, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(namespaces, "find_tool", lambda _: machine / "newuidmap")
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((*(0,) * 8, os.ST_NOSUID, 0)))
+    trouble = find_trouble(fail_from(recorder, 2, "newuidmap: write to uid_map failed: Operation not permitted\n"), machine)
+    assert trouble
+    assert trouble.by_hand.startswith("sudo mount -o remount,suid /")
+
+
 def test_a_newuidmap_without_power_gets_it_back(recorder: Recorder, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = machine / "newuidmap"
     tool.touch(mode=0o755)
