@@ -71,7 +71,7 @@ def verify_files(dsc: DscFile) -> None:
             raise SourceError(
                 f"{listed.name} is missing beside {dsc.path.name}",
                 cause=f"the .dsc lists it, and {dsc.path.parent} does not have it",
-                hint=f"dget -d the .dsc's address, or apt-get source --download-only {dsc.name}={dsc.version}",
+                hint=f"apt-get source --download-only {dsc.name}={dsc.version}",
             )
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -86,4 +86,4 @@ def verify_files(dsc: DscFile) -> None:
 
 
 def _broken(path: Path, why: str) -> SourceError:
-    return SourceError(f"{path} is not a usable .dsc", cause=why, hint=f"less {path}, or get the source again")
+    return SourceError(f"{path} is not a usable .dsc", cause=why, hint=f"less {path}")

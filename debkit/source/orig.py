@@ -41,7 +41,7 @@ def find_orig(tree: Path, packaging: str, *, name: str, upstream: str) -> tuple[
             raise SourceError(
                 f"{directory} has the upstream tarball twice: {' and '.join(mains)}",
                 cause="a source package takes one, and only one has the checksum that was published",
-                hint=f"rm {directory / mains[0]}, or the other",
+                hint=f"rm {directory / mains[0]}\nor: rm {directory / mains[1]}",
             )
         if mains:
             return found
@@ -114,7 +114,7 @@ def missing(tree: Path, packaging: str, *, name: str, upstream: str, said: tuple
     return SourceError(
         f"the upstream tarball {name}_{upstream}.orig.tar.* is missing",
         cause=f"it is not in {looked}, and could not be made from git:\n{why}",
-        hint=f"cd {tree} && origtargz (or uscan --download-current-version, or gbp export-orig), or put it beside the tree",
+        hint=f"cd {tree} && origtargz\nor: uscan --download-current-version, or gbp export-orig, or put it beside the tree",
     )
 
 

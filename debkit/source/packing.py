@@ -141,12 +141,13 @@ def unpackable(done: Completed, *, tree: Path, given: str) -> SourceError:
     errors = said(done, "error")
     changed = modified_files(done.stdout, tree.name)
     if changed:
+        without_path = re.sub(r", see /\S+$", "", errors[-1])  # it goes with the scratch directory
         return SourceError(
             f"{given} changes upstream files: {', '.join(changed[:5])}"
             + (f" and {len(changed) - 5} more" if changed[5:] else ""),
             cause="in format 3.0 (quilt) every change to upstream's files is a patch in debian/patches, and these differ from"
-            f" the upstream tarball; files that a build left behind count too\n{errors[-1]}",
-            hint=f"cd {given} && dpkg-source --commit (or gbp pq), or undo the change",
+            f" the upstream tarball; files that a build left behind count too\n{without_path}",
+            hint=f"cd {given} && dpkg-source --commit\nor: gbp pq import, commit the change there, gbp pq export",
             excerpt=_diff(errors),
         )
     unrepresentable = [line for line in errors if line.startswith("cannot represent change to")]

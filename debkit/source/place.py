@@ -78,7 +78,7 @@ def find_packaging(tree: Path, given: str) -> str:
         raise SourceError(
             f"{given} has two packagings: debian/ and packaging/debian/",
             cause="only one of them can become debian/ in the source package",
-            hint=f"git -C {given} rm -r debian, or packaging/debian, whichever is the old one",
+            hint=f"git -C {given} rm -r debian\nor: git -C {given} rm -r packaging/debian",
         )
     if not (tree / found[0] / "changelog").is_file():
         raise SourceError(
@@ -126,5 +126,5 @@ def _not_a_tree(tree: Path, given: str) -> SourceError:
     return SourceError(
         f"{given} is not a source tree",
         cause="it has neither debian/ nor packaging/debian/" + (f"; {idea} has" if idea else ""),
-        hint=f"debkit build {os.path.relpath(idea)}" if idea else f"cd {given} && dh_make --createorig, or name another tree",
+        hint=f"debkit build {os.path.relpath(idea)}" if idea else f"cd {given} && dh_make --createorig\nor: name another tree",
     )

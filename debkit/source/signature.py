@@ -43,7 +43,7 @@ def verify_signature(run: Run, dsc: Path, keyring: Path, *, work: Path) -> str:
         raise SourceError(
             f"the keyring {keyring} does not exist",
             cause="[source] keyring in config/debkit.toml names it",
-            hint="sudo apt-get install debian-keyring, and name /usr/share/keyrings/debian-keyring.gpg",
+            hint="sudo apt-get install debian-keyring\nand name /usr/share/keyrings/debian-keyring.gpg there",
         )
     text = dsc.read_text(encoding="utf-8", errors="replace")
     if not text.startswith(SIGNED):
@@ -69,7 +69,7 @@ def refused(dsc: Path, keyring: Path, why: str) -> SourceError:
     return SourceError(
         f"the signature of {dsc.name} is not accepted",
         cause=why,
-        hint=f"gpgv --keyring {keyring} {dsc}; or leave [source] keyring out to trust the file as it is",
+        hint=f"gpgv --keyring {keyring} {dsc}\nor: leave [source] keyring out, to trust the file as it is",
     )
 
 
