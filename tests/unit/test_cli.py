@@ -87,7 +87,9 @@ def test_every_verb_helps() -> None:
 
 
 def test_help_imports_no_room() -> None:
-    script = "import sys; from debkit.cli import debkit_command as c; c.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    script = (
+        "import sys; from debkit.cli import debkit_command as c; c.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
     assert not {"rich", "jsonschema", "apt", "gnupg", "debkit.pipeline.execute"} & set(out.splitlines()[-1].split())
 

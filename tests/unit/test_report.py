@@ -42,7 +42,14 @@ def filled(path: Path, failure: DebkitError | None = None) -> dict[str, Any]:
     request = Request(where=".", suites=("trixie",), arches=("arm64",))
     ledger.put(
         "plan",
-        Plan(request=request, source=SourceFacts(name="hello"), backend="sbuild", jobs=(job,), checks=("lintian",), notes=("a note",)),
+        Plan(
+            request=request,
+            source=SourceFacts(name="hello"),
+            backend="sbuild",
+            jobs=(job,),
+            checks=("lintian",),
+            notes=("a note",),
+        ),
     )
     ledger.put("tools", {"sbuild": "0.85.0"})
     ledger.add(
@@ -56,11 +63,24 @@ def filled(path: Path, failure: DebkitError | None = None) -> dict[str, Any]:
                     disk_bytes=10, log=Path("x.build"), argv=("sbuild", "x.dsc"), error=Excerpt(3, ("x.c:1: error: no",))),
     )  # fmt: skip
     finding = Finding(severity=Severity.ERROR, tag="no-copyright-file", package="hello", text="")
-    ledger.add("checks", CheckReport(check="lintian", target=TARGET, outcome=Outcome.FAIL, seconds=1, reason="1 error", findings=(finding,)))
-    ledger.add("uploads", SignedUpload(suite="trixie", changes=Path("x.changes"), files=(FILE,), signer="A" * 40, development=True))
+    ledger.add(
+        "checks",
+        CheckReport(check="lintian", target=TARGET, outcome=Outcome.FAIL, seconds=1, reason="1 error", findings=(finding,)),
+    )
+    ledger.add(
+        "uploads", SignedUpload(suite="trixie", changes=Path("x.changes"), files=(FILE,), signer="A" * 40, development=True)
+    )
     ledger.add(
         "published",
-        Published(suite="trixie", source="hello", version="1.0", arches=("arm64",), packages=("hello",), unchanged=False, signer="B" * 40),
+        Published(
+            suite="trixie",
+            source="hello",
+            version="1.0",
+            arches=("arm64",),
+            packages=("hello",),
+            unchanged=False,
+            signer="B" * 40,
+        ),
     )
     ledger.add("sightings", Sighting(target=TARGET, packages=("hello",), version="1.0", installed=True, seconds=3))
     ledger.add("files", FILE)

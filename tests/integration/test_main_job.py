@@ -1,0 +1,88 @@
+"""The whole way on this machine's own architecture: from a tree to a package that a clean client installs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from debian.debian_support import version_compare
+from jsonschema import Draft202012Validator
+
+from debkit.report import SCHEMA
+from tests.command import Project, make_project
+from tests.trees import make_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = '[build]\nsuites = ["trixie"]\narches = ["amd64"]\n'
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, debkit_cache: Path) -> Project:
+    home = tmp_path_factory.mktemp("main")
+    os.environ["XDG_STATE_HOME"] = os.fspath(home / "state")
+    return make_project(home / "project", CONFIG)
+
+
+@pytest.fixture(scope="module")
+def tree(project: Project) -> Path:
+    return make_tree(project.path.parent / "hello", kind="both", git=True)
+
+
+def test_a_tree_becomes_a_package_that_a_clean_client_installs(project: Project, tree: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
+    ended = project.debkit("build", os.fspath(tree))
+    assert ended.code == 0, ended.err
+    assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
+    report = project.report
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(report)
+    assert [check["outcome"] for check in report["checks"]] == ["pass", "pass"]
+    assert report["uploads"][0]["development"]
+    assert report["sightings"][0]["installed"]
+    assert report["sources"][0]["snapshot"]
+    assert ended.err.index("plan") < ended.err.index("source for")
+    assert "development key" in ended.err
+    assert "sudo apt-get install" in ended.err or "sudo apt install" in ended.err
+
+
+def test_the_same_again_changes_nothing_and_installs_no_dependency(project: Project, tree: Path) -> None:
+    version = project.report["sources"][0]["version"]
+    ended = project.debkit("build", os.fspath(tree))
+    assert ended.code == 0, ended.err
+    assert project.report["sources"][0]["version"] == version
+    assert project.report["published"][0]["unchanged"]
+    assert project.report["builds"][0]["layer"]
+    log = (project.path / project.report["builds"][0]["log"]).read_text()
+    assert not re.search(r"^The following NEW packages will be installed:\n(?!  sbuild-build-depends)", log, re.MULTILINE)
+
+
+def test_an_edit_gives_a_version_that_upgrades(project: Project, tree: Path) -> None:
+    before = project.report["sources"][0]["version"]
+    source = next(tree.glob("*.c"))
+    source.write_text(source.read_text() + "\n/* an edit */\n")
+    ended = project.debkit("build", os.fspath(tree))
+    assert ended.code == 0, ended.err
+    after = project.report["sources"][0]["version"]
+    assert version_compare(after, before) > 0
+    assert version_compare(after, "1.0") < 0
+    assert project.report["sightings"][0]["version"] == after
+
+
+def test_a_dry_run_prints_the_plan_and_touches_nothing(project: Project, tree: Path, tmp_path: Path) -> None:
+    fresh = make_project(tmp_path / "fresh", CONFIG)
+    ended = fresh.debkit("build", os.fspath(tree), "--dry-run", "--arch", "amd64")
+    assert ended.code == 0, ended.err
+    assert "trixie/amd64  native with sbuild" in ended.err
+    assert not list(fresh.path.glob("dist/**/*.deb"))
+    assert sorted(path.name for path in fresh.archive.iterdir()) == ["conf"]
+
+
+def test_a_second_suite_gets_a_suffix_and_both_are_published(project: Project, tree: Path) -> None:
+    ended = project.debkit("build", os.fspath(tree), "--suite", "trixie", "--suite", "bookworm", "--no-publish")
+    assert ended.code == 0, ended.err
+    versions = {source["suite"]: source["version"] for source in project.report["sources"]}
+    assert versions["bookworm"] == versions["trixie"] + "~bookworm1"
