@@ -97,7 +97,8 @@ def make_source(directory: Path, name: str, version: str, *, binary: str = "", *
     dsc.write_text(
         f"Format: 1.0\nSource: {name}\nBinary: {binary or name}\nArchitecture: any all\nVersion: {version}\n"
         f"Maintainer: Test Writer <test@example.org>\n{more}"
-        f"Checksums-Sha1:\n {sums['sha1']} {entry}\nChecksums-Sha256:\n {sums['sha256']} {entry}\nFiles:\n {sums['md5']} {entry}\n"
+        f"Checksums-Sha1:\n {sums['sha1']} {entry}\nChecksums-Sha256:\n {sums['sha256']} {entry}\n"
+        f"Files:\n {sums['md5']} {entry}\n"
     )
     return dsc
 

@@ -52,9 +52,9 @@ class Solution:
     remove: tuple[str, ...] = ()
 
 
-class Superseded(NetworkError):  # noqa: N818 (an outcome that callers wait for)
+class Superseded(NetworkError):
     """The mirror no longer has a pinned version. The lists have been refreshed: resolve again, then download."""
 
 
-class Untrusted(NetworkError):  # noqa: N818 (it says what the repository is)
+class Untrusted(NetworkError):
     """A repository's signature is missing, bad, too old, or by a key that the root does not trust."""

@@ -37,6 +37,7 @@ MEMBERS = (
 )  # fmt: skip
 SOURCES = {"deb": "etc/apt/sources.list.d", "deb-src": "etc/apt/deb-src.list.d"}
 LISTS = {"deb": "var/lib/apt/lists", "deb-src": "var/lib/apt/deb-src-lists"}
+ARMOUR = b"-----BEGIN"
 UPDATED = "updated"  # beside the lists; its time is that of their last refreshing
 # What an end user's .sources file may say in a root that trusts one key; nothing of Trusted, Allow-Insecure and their like.
 CLIENT_FIELDS = frozenset({"types", "uris", "suites", "components", "architectures"})
@@ -100,7 +101,7 @@ def updated(root: AptRoot, kind: str = "deb") -> float | None:
 
 
 def _stamp(tarball: Path, arch: str, foreign: tuple[str, ...], repositories: tuple[Repository, ...]) -> dict[str, object]:
-    """What a root was made of, as JSON has it."""
+    """Tell what a root was made of, as JSON has it."""
     try:
         about = tarball.stat()
     except OSError as problem:
@@ -132,7 +133,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _fresh(path: Path) -> Iterator[Path]:
-    """A directory that takes the place of `path` once it is finished."""
+    """Give a directory that takes the place of `path` once it is finished."""
     new = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         new.chmod(0o755)
@@ -202,7 +203,7 @@ def _rooted(stanza: Stanza, path: Path) -> Stanza:
 
 
 def _extra(new: Path, path: Path, number: int, repository: Repository) -> Stanza:
-    """An extra repository's stanza, trusted by its own key alone where it brings one."""
+    """Write an extra repository's stanza, trusted by its own key alone where it brings one."""
     try:
         (stanza,) = parse_list(repository.line)
     except ValueError as problem:
@@ -216,13 +217,13 @@ def _extra(new: Path, path: Path, number: int, repository: Repository) -> Stanza
 
 
 def _key_suffix(keyring: Path) -> str:
-    """What apt goes by: .asc is armoured, .gpg is not."""
+    """Choose what apt goes by: .asc is armoured, .gpg is not."""
     with keyring.open("rb") as file:
-        return ".asc" if file.read(5) == b"-----" else ".gpg"
+        return ".asc" if file.read(len(ARMOUR)) == ARMOUR else ".gpg"
 
 
 def _plain(path: Path) -> str:
-    """A path as it can stand in a .sources file, where blanks and commas part the words and there is no quoting."""
+    """Give a path as it can stand in a .sources file, where blanks and commas part the words and there is no quoting."""
     text = os.fspath(path.absolute())
     if re.search(r"[\s,\[\]]", text):
         raise ConfigError(

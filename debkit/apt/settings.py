@@ -29,6 +29,6 @@ def network_settings(run: Run) -> tuple[tuple[str, str], ...]:
 
 
 def parse_dump(text: str) -> tuple[tuple[str, str], ...]:
-    """The network settings in what `apt-config dump` printed."""
+    """Find the network settings in what `apt-config dump` printed."""
     found = (DUMPED.fullmatch(line) for line in text.splitlines())
     return tuple((m[1], m[2]) for m in found if m and m[2] and NETWORK.fullmatch(m[1]))

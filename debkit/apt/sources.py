@@ -70,18 +70,18 @@ def render(stanzas: list[Stanza]) -> str:
 
 
 def value(stanza: Stanza, name: str) -> str:
-    """The value of a field whose name may stand in any case, else an empty string."""
+    """Give the value of a field whose name may stand in any case, else an empty string."""
     return next((text for key, text in stanza.items() if key.lower() == name.lower()), "")
 
 
 def with_field(stanza: Stanza, name: str, text: str) -> Stanza:
-    """The stanza with one field set, whatever the case that it stood in, or (empty text) taken away."""
+    """Give the stanza with one field set, whatever the case that it stood in, or (empty text) taken away."""
     kept = {key: old for key, old in stanza.items() if key.lower() != name.lower()}
     return {**kept, name: text} if text else kept
 
 
 def of_type(stanzas: list[Stanza], kind: str) -> list[Stanza]:
-    """The same repositories for `deb` or `deb-src`, whichever of the two each was given for, and no entry twice."""
+    """Give the same repositories for `deb` or `deb-src`, whichever of the two each was given for, and no entry twice."""
     found: list[Stanza] = []
     for stanza in stanzas:
         same = with_field(stanza, "Types", kind)

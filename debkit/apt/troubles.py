@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from debkit.apt.model import Untrusted
+from debkit.apt.root import SOURCES
 from debkit.errors import DebkitError, DependencyError, DiskError, MissingTool, NetworkError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from debkit.apt.model import AptRoot
 
@@ -17,55 +18,92 @@ Json = dict[str, Any]
 
 AGAIN = "run the same command again"
 CLOCK = "date, and set the clock right; debkit doctor compares it"
-# What a message of a failed signature, of gpgv (apt up to 2.x) or sqv (apt 3.x), amounts to. First match wins.
-SIGNATURE: tuple[tuple[str, str, str], ...] = (
-    (r"NO_PUBKEY \w*?(\w{16})\b|Missing key (\w+)", "it is signed by a key that is not trusted here: {}", "gpg --show-keys {keyring}"),
-    (r"EXPKEYSIG (\w+)|KEYEXPIRED|[Kk]ey.* expired|expired on", "the key that signed it has expired {}", "gpg --show-keys {keyring}"),
-    (r"REVKEYSIG (\w+)|revoked", "the key that signed it has been revoked {}", "gpg --show-keys {keyring}"),
-    (r"BADSIG (\w+)|[Bb]ad signature|not a valid signature", "the file was altered after it was signed by {}", AGAIN),
-    (r"is expired \(invalid since ([^)]+)\)", "its Valid-Until passed {} ago: the mirror is out of date, or this clock is wrong", CLOCK),
-    (r"is not valid yet \(invalid for another ([^)]+)\)", "it is dated {} in the future: this clock is wrong", CLOCK),
-    (r"does not have a Release file()", "it has no Release file: the suite's name or the address is wrong {}", "cat {sources}"),
-    (r"SHA-?1|[Ww]eak", "it is signed with a digest that is no longer accepted {}", "gpg --show-keys {keyring}"),
-    (r"NOSPLIT|NODATA|isn't valid", "what came is no signed file {}: a login page or a proxy may stand in the way", AGAIN),
-    (r"is not signed|signatures? (?:were|was) invalid|GPG error|OpenPGP", "it bears no signature that is accepted {}", "cat {sources}"),
+LOOK_AT_KEY = "gpg --show-keys {keyrings}"
+LOOK_AT_SOURCES = "cat {sources}"
+
+
+class Distrust(NamedTuple):
+    """What a message of a signature that does not hold amounts to. `{}` is what the pattern caught, `{where}` the repository."""
+
+    pattern: str
+    what: str
+    cause: str
+    hint: str
+
+
+# What gpgv (apt up to 2.x), sqv (apt 3.x) and libapt say. First match wins.
+DISTRUST = (
+    Distrust(
+        r"does not have a Release file",
+        "{where} is no repository",
+        "it has no Release file: the address or the suite's name is wrong",
+        LOOK_AT_SOURCES,
+    ),
+    Distrust(
+        r"is expired \(invalid since ([^)]+)\)",
+        "{where} is out of date",
+        "its Valid-Until passed {} ago: the mirror is no longer updated, or this machine's clock is wrong",
+        CLOCK,
+    ),
+    Distrust(
+        r"is not valid yet \(invalid for another ([^)]+)\)",
+        "{where} is not valid yet",
+        "it is dated {} from now: this machine's clock is wrong",
+        CLOCK,
+    ),
+    Distrust(
+        r"NO_PUBKEY \w*?(\w{16})\b|Missing key (\w+)",
+        "{where} is signed by a key that is not trusted here",
+        "none of the keyrings has key {}",
+        LOOK_AT_KEY,
+    ),
+    Distrust(
+        r"EXPKEYSIG (\w+)|(?<=[Kk]ey )(\w+) expired|[Kk]ey.* expired|expired on|not alive",
+        "the key that signs {where} has expired",
+        "key {}",
+        LOOK_AT_KEY,
+    ),
+    Distrust(r"REVKEYSIG (\w+)|revoked", "the key that signs {where} has been revoked", "key {}", LOOK_AT_KEY),
+    Distrust(
+        r"NOSPLIT|NODATA|isn't valid",
+        "{where} did not give a signed file",
+        "a login page or a proxy may stand in the way",
+        f"check the network and the mirror, then {AGAIN}",
+    ),
+    Distrust(
+        r"BADSIG (\w+)|[Bb]ad signature|[Mm]essage has been manipulated",
+        "{where} was altered after it was signed",
+        "key {}: the mirror or something between has changed it",
+        AGAIN,
+    ),
+    Distrust(r"SHA-?1|weak|insecure", "{where} is signed with a digest that is no longer accepted", "", LOOK_AT_KEY),
+    Distrust(
+        r"is not signed|signatures? (?:were|was) invalid|GPG error|OpenPGP|could not be verified",
+        "{where} bears no signature that is accepted",
+        "",
+        LOOK_AT_SOURCES,
+    ),
 )
 MISSING_FILE = re.compile(r"\b404\b|\b410\b|Not Found|File not found", re.IGNORECASE)
 CHANGED = re.compile(r"Hash Sum mismatch|unexpected size|does not match", re.IGNORECASE)
-WHERE = re.compile(r"(?:repository '|GPG error: |Release file for )(\S+(?: [\w./-]+)?)")
+WHERE = re.compile(
+    r"(?:repository '|GPG error: |verification failed: |Release file for )(\S+?)(?:/dists/(\S+)/In\S+| ([\w./-]+))"
+)
 
 
 def error_for(trouble: Json, root: AptRoot) -> DebkitError:
-    """The error for a child's trouble."""
-    match trouble["kind"]:
-        case "missing":
-            return _no_python_apt(trouble)
-        case "update":
-            return _update(trouble, root)
-        case "download":
-            return download_error(trouble["failed"])
-        case "dependency":
-            return _dependency(trouble, root)
-        case "unknown" | "version" | "foreign":
-            return _no_such_package(trouble, root)
-        case "source":
-            return _no_such_source(trouble, root)
-        case "unhashed":
-            return NetworkError(
-                f"{trouble['name']} {trouble['version']} has no SHA-256 sum in its repository",
-                cause="a repository must list one for every file",
-            )
-        case _:
-            return _other(trouble["text"])
+    """Give the error for a child's trouble."""
+    return ERRORS.get(trouble["kind"], _other)(trouble, root)
 
 
 def is_gone(trouble: NetworkError) -> bool:
-    """Whether the mirror was there, and the file was not."""
+    """Say whether the mirror was there, and the file was not."""
     return MISSING_FILE.search(trouble.cause) is not None
 
 
-def download_error(failed: dict[str, str]) -> DebkitError:
-    """For files of packages or of sources that did not come."""
+def _download(trouble: Json, _root: AptRoot) -> DebkitError:
+    """Give the error for files of packages or of sources that did not come."""
+    failed: dict[str, str] = trouble["failed"]
     uri, text = next(iter(failed.items()))
     name = uri.rpartition("/")[2] or "a file"
     if disk := _disk(failed.values()):
@@ -83,7 +121,7 @@ def download_error(failed: dict[str, str]) -> DebkitError:
 
 
 def _update(trouble: Json, root: AptRoot) -> DebkitError:
-    """For lists that did not come, or that came with a signature that does not hold."""
+    """Give the error for lists that did not come, or that came with a signature that does not hold."""
     failed: dict[str, str] = trouble["failed"]
     told = [trouble["text"], *failed.values()]
     if disk := _disk(told):
@@ -92,34 +130,36 @@ def _update(trouble: Json, root: AptRoot) -> DebkitError:
     where = WHERE.search(trouble["text"])
     gpgv = next((said for uri, said in failed.items() if uri.startswith(("gpgv:", "sqv:"))), "")
     if where or gpgv:
-        name = where[1].removesuffix(" InRelease").removesuffix(" Release") if where else "a repository"
-        return _untrusted(name, gpgv or text, text, root)
+        return _untrusted(f"{where[1]} {where[2] or where[3]}" if where else "a repository", gpgv or text, text, root)
     uri, said = next(iter(failed.items()), ("", trouble["text"]))
+    cause = _each(failed)
     if CHANGED.search(text):
-        what = f"the package lists at {_site(uri)} do not fit together"
-        return NetworkError(what, cause=f"the mirror is being updated, or a proxy keeps old files\n{_each(failed)}", hint=AGAIN)
-    if MISSING_FILE.search(said):
-        return NetworkError(f"the mirror lacks {uri}", cause=_each(failed), hint=f"{AGAIN} later, or choose another mirror")
-    return NetworkError(f"{_site(uri)} cannot be reached", cause=_each(failed), hint=f"check the network and the mirror, then {AGAIN}")
+        what, hint = f"the package lists at {_site(uri)} do not fit together", AGAIN
+        cause = f"the mirror is being updated, or a proxy keeps old files\n{cause}"
+    elif MISSING_FILE.search(said):
+        what, hint = f"the mirror lacks {uri}", f"{AGAIN} later, or choose another mirror"
+    else:
+        what, hint = f"{_site(uri)} cannot be reached", f"check the network and the mirror, then {AGAIN}"
+    return NetworkError(what, cause=cause, hint=hint)
 
 
-def _untrusted(name: str, said: str, text: str, root: AptRoot) -> Untrusted:
-    """Say what is wrong with the signature, from the narrower message if that tells, else from all that was said."""
-    for pattern, cause, hint in SIGNATURE:
-        if found := re.search(pattern, said) or re.search(pattern, text):
-            detail = next((group for group in found.groups() if group), "")
-            places = {"keyring": root.path / "usr/share/keyrings/*", "sources": root.path / "etc/apt/sources.list.d/*"}
+def _untrusted(where: str, said: str, text: str, root: AptRoot) -> Untrusted:
+    """Say what is wrong, from the narrower message if that tells, else from all that was said."""
+    for row in DISTRUST:
+        if found := re.search(row.pattern, said) or re.search(row.pattern, text):
+            caught = next((group for group in found.groups() if group), "")
+            cause = row.cause.format(caught) if caught or "{}" not in row.cause else ""
+            places = {"keyrings": root.path / "usr/share/keyrings/*", "sources": root.path / "etc/apt/sources.list.d/*"}
             return Untrusted(
-                f"the signature of {name} does not hold",
-                cause=f"{cause.format(detail).strip()}\n{_first_line(said)}".strip(),
-                hint=hint.format(**places),
+                row.what.format(where=where),
+                cause=f"{cause}\n{_first_line(said)}".strip(),
+                hint=row.hint.format(**places),
             )
-    return Untrusted(f"the signature of {name} does not hold", cause=_first_line(said), hint=AGAIN)
+    return Untrusted(f"the signature of {where} does not hold", cause=_first_line(said), hint=AGAIN)
 
 
 def _dependency(trouble: Json, root: AptRoot) -> DependencyError:
-    culprit, near = trouble["culprit"], trouble["near"]
-    wish = trouble.get("wish", "the packages")
+    culprit, told = trouble["culprit"], trouble["lines"] or trouble["text"].splitlines()[:1]
     hints = {
         "absent": "name a repository that has it in build.repositories of config/debkit.toml",
         "version": "name a repository with that version in build.repositories of config/debkit.toml",
@@ -127,42 +167,47 @@ def _dependency(trouble: Json, root: AptRoot) -> DependencyError:
         "unclear": "debkit chroot update, for lists that may fit together by now",
     }
     return DependencyError(
-        f"{wish} cannot be installed on {root.arch}" + (f": {culprit}" if culprit else ""),
-        cause="\n".join((*trouble["lines"], *(line for line in trouble.get("text", "").splitlines()[:1] if not trouble["lines"]))),
-        hint=f"did you mean {' or '.join(near)}?" if near else hints[trouble["case"]],
+        f"{trouble['wish']} cannot be installed on {root.arch}" + (f": {culprit}" if culprit else ""),
+        cause="\n".join(told),
+        hint=_perhaps(trouble["near"]) or hints[trouble["case"]],
     )
 
 
 def _no_such_package(trouble: Json, root: AptRoot) -> DependencyError:
-    match trouble["kind"]:
-        case "unknown":
-            near = trouble["near"]
-            return DependencyError(
-                f"there is no package {trouble['name']} for {root.arch}",
-                cause="the root's repositories do not have it",
-                hint=f"did you mean {' or '.join(near)}?" if near else "",
-            )
-        case "version":
-            return DependencyError(
-                f"there is no version {trouble['version']} of {trouble['name']}",
-                cause=f"the root's repositories have {', '.join(trouble['versions'])}",
-            )
-        case _:
-            return DependencyError(f"{trouble['deb']} is for {trouble['arch']}", cause=f"the root is for {trouble['native']}")
-
-
-def _no_such_source(trouble: Json, root: AptRoot) -> SourceError:
-    name, of, near = trouble["name"], trouble["source"], trouble["near"]
-    if of:
-        return SourceError(f"{name} is no source package", cause=f"a package of that name is built from {of}", hint=f"debkit build {of}")
-    return SourceError(
-        f"there is no source package {name}",
-        cause=f"the sources that the chroot's repositories offer ({root.path / 'etc/apt/deb-src.list.d'}) do not have it",
-        hint=f"did you mean {' or '.join(near)}?" if near else "give a directory with debian/ or packaging/debian/, or a .dsc file",
+    return DependencyError(
+        f"there is no package {trouble['name']} for {root.arch}",
+        cause="the root's repositories do not have it",
+        hint=_perhaps(trouble["near"]),
     )
 
 
-def _no_python_apt(trouble: Json) -> MissingTool:
+def _no_such_version(trouble: Json, _root: AptRoot) -> DependencyError:
+    what = f"there is no version {trouble['version']} of {trouble['name']}"
+    return DependencyError(what, cause=f"the root's repositories have {', '.join(trouble['versions'])}")
+
+
+def _foreign(trouble: Json, _root: AptRoot) -> DependencyError:
+    return DependencyError(f"{trouble['deb']} is for {trouble['arch']}", cause=f"the root is for {trouble['native']}")
+
+
+def _no_such_source(trouble: Json, root: AptRoot) -> SourceError:
+    name, of = trouble["name"], trouble["source"]
+    if of:
+        cause = f"a binary package of that name is built from {of}"
+        return SourceError(f"{name} is no source package", cause=cause, hint=f"debkit build {of}")
+    return SourceError(
+        f"there is no source package {name}",
+        cause=f"none of the repositories in {root.path / SOURCES['deb-src']} has it",
+        hint=_perhaps(trouble["near"]) or "give a directory with debian/ or packaging/debian/, or a .dsc file",
+    )
+
+
+def _unhashed(trouble: Json, _root: AptRoot) -> NetworkError:
+    what = f"{trouble['name']} {trouble['version']} has no SHA-256 sum in its repository"
+    return NetworkError(what, cause="a repository must list one for every file")
+
+
+def _no_python_apt(trouble: Json, _root: AptRoot) -> MissingTool:
     if trouble["python"] != "/usr/bin/python3":
         return MissingTool(
             "python-apt cannot be loaded",
@@ -172,8 +217,26 @@ def _no_python_apt(trouble: Json) -> MissingTool:
     return MissingTool("python-apt is not installed", cause=trouble["text"], hint="sudo apt-get install python3-apt")
 
 
-def _other(text: str) -> DebkitError:
-    return _disk([text]) or NetworkError("apt failed", cause=text.replace(", E:", "\nE:").replace(", W:", "\nW:"), hint=AGAIN)
+def _other(trouble: Json, _root: AptRoot) -> DebkitError:
+    text = trouble["text"]
+    return _disk([text]) or NetworkError("apt failed", cause=re.sub(r", (?=[EW]:)", "\n", text), hint=AGAIN)
+
+
+ERRORS: dict[str, Callable[[Json, AptRoot], DebkitError]] = {
+    "missing": _no_python_apt,
+    "update": _update,
+    "download": _download,
+    "dependency": _dependency,
+    "unknown": _no_such_package,
+    "version": _no_such_version,
+    "foreign": _foreign,
+    "source": _no_such_source,
+    "unhashed": _unhashed,
+}
+
+
+def _perhaps(near: list[str]) -> str:
+    return f"did you mean {' or '.join(near)}?" if near else ""
 
 
 def _disk(told: Iterable[str]) -> DiskError | None:
@@ -190,7 +253,10 @@ def _each(failed: dict[str, str]) -> str:
 
 
 def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]
+    """Give the first line; of several messages that libapt joins, the first error."""
+    messages = re.split(r", (?=[EW]:)", text.strip())
+    worst = next((message for message in messages if message.startswith("E:")), messages[0])
+    return re.sub(r"^[EW]:", "", worst).partition("\n")[0]
 
 
 def _site(uri: str) -> str:

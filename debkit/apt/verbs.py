@@ -161,4 +161,3 @@ def _wishes(
     upgrade: bool = False,
 ) -> dict[str, object]:
     return {"names": names, "debs": [os.fspath(deb.absolute()) for deb in debs], "recommends": recommends, "upgrade": upgrade}
-

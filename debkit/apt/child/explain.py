@@ -14,17 +14,18 @@ import apt_pkg
 from debkit.apt.child.wanted import DUMMY, relation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from debkit.apt.child.system import Json
 
 STRONG = ("PreDepends", "Depends")
-AGAINST = ("Conflicts", "Breaks")
+AGAINST = {"Conflicts": "conflicts with", "Breaks": "breaks"}
 MOST = 6  # reasons that a reader takes in
+ALIKE = 3  # characters that two names which look alike may differ in length
 
 
 def why_not(cache: Any, packages: list[Any], depcache: Any) -> Json:
-    """The culprit (a name), the case (absent, version, conflict, unclear), lines that tell it, and names near to the culprit."""
+    """Give the culprit (a name), the case (absent, version, conflict, unclear), lines that tell it, and names like it."""
     view = View(depcache)
     roots = [depcache.get_candidate_ver(package) or package.version_list[0] for package in packages]
     impossible = view.impossible(roots)
@@ -41,11 +42,11 @@ class View:
         self._depcache = depcache
 
     def targets(self, group: list[Any]) -> list[Any]:
-        """The versions that would satisfy one group of alternatives."""
+        """Give the versions that would satisfy one group of alternatives."""
         return [version for dependency in group for version in dependency.all_targets() if self._usable(version)]
 
     def impossible(self, roots: list[Any]) -> set[int]:
-        """The ids of the reachable versions that cannot be installed whatever is chosen, conflicts left aside."""
+        """Give the ids of the reachable versions that cannot be installed whatever is chosen, conflicts left aside."""
         needs: dict[int, list[list[int]]] = {}
         queue = list(roots)
         while queue:
@@ -76,8 +77,7 @@ class View:
             walked.add(version.id)
             group = next(g for g in groups(version) if all(t.id in impossible for t in self.targets(g)))
             wish = " | ".join(told(dependency) for dependency in group)
-            name = version.parent_pkg.name
-            lines.append(f"it needs {wish}" if name == DUMMY else f"{name} {version.ver_str} needs {wish}")
+            lines.append(f"{_who(version)} needs {wish}")
             deeper = [target for target in self.targets(group) if target.id not in walked]
             if not deeper:
                 return {**missing(cache, group), "lines": [*lines, *missing(cache, group)["lines"]]}
@@ -94,11 +94,11 @@ def groups(version: Any) -> list[list[Any]]:
 
 
 def told(dependency: Any) -> str:
-    return relation(dependency.target_pkg.get_fullname(True), dependency.target_ver, dependency.comp_type)
+    return relation(dependency.target_pkg.get_fullname(pretty=True), dependency.target_ver, dependency.comp_type)
 
 
 def missing(cache: Any, group: list[Any]) -> Json:
-    """What there is instead of what a group of alternatives asks for."""
+    """Tell what there is instead of what a group of alternatives asks for."""
     first = group[0].target_pkg
     name, versions = first.name, sorted({v.ver_str for v in first.version_list})
     if versions:
@@ -118,41 +118,52 @@ def conflict(cache: Any, packages: list[Any]) -> Json:
     with apt_pkg.ActionGroup(depcache):
         for auto in (False, True):
             for package in packages:
-                depcache.mark_install(package, auto, True)
-    lines: list[str] = []
-    culprit = ""
-    for package in cache.packages:
-        version = _after(depcache, package)
-        if version is None or not depcache.is_inst_broken(package):
-            continue
-        who = "it" if package.name == DUMMY else f"{package.name} {version.ver_str}"
-        for kind in AGAINST:
-            for dependency in (d for group in version.depends_list.get(kind, ()) for d in group):
-                for target in dependency.all_targets():
-                    there = _after(depcache, target.parent_pkg)
-                    if there is not None and there.id == target.id:
-                        verb = "conflicts with" if kind == "Conflicts" else "breaks"
-                        lines.append(f"{who} {verb} {told(dependency)}, and {there.parent_pkg.name} {there.ver_str} is wanted too")
-                        culprit = culprit or package.name
-        for group in groups(version):
-            if not any(_is_there(depcache, target) for dependency in group for target in dependency.all_targets()):
-                lines.append(f"{who} needs {' | '.join(map(told, group))}, which nothing else allows")
-                culprit = culprit or group[0].target_pkg.name
-    unclear = ["apt found no way to have them all together"]
+                depcache.mark_install(package, auto, True)  # noqa: FBT003 (python-apt takes no keyword)
+    clashes = [
+        clash
+        for package in cache.packages
+        if (version := _after(depcache, package)) is not None and depcache.is_inst_broken(package)
+        for clash in (*_opponents(depcache, version), *_unmet(depcache, version))
+    ]
+    lines = list(dict.fromkeys(line for _, line in clashes))[:MOST]
     return {
-        "culprit": "" if culprit == DUMMY else culprit,
+        "culprit": next((name for name, _ in clashes if name != DUMMY), ""),
         "case": "conflict" if lines else "unclear",
-        "lines": list(dict.fromkeys(lines))[:MOST] or unclear,
+        "lines": lines or ["apt found no way to have them all together"],
         "near": [],
     }
 
 
+def _opponents(depcache: Any, version: Any) -> Iterator[tuple[str, str]]:
+    """Give what would be there though this version forbids it: who forbids, and a line."""
+    for kind, verb in AGAINST.items():
+        for dependency in (d for group in version.depends_list.get(kind, ()) for d in group):
+            for target in dependency.all_targets():
+                if _is_there(depcache, target):
+                    other = f"{target.parent_pkg.name} {target.ver_str}"
+                    yield version.parent_pkg.name, f"{_who(version)} {verb} {told(dependency)}, and {other} is wanted too"
+
+
+def _unmet(depcache: Any, version: Any) -> Iterator[tuple[str, str]]:
+    """Give what would not be there though this version needs it: its name, and a line."""
+    for group in groups(version):
+        if not any(_is_there(depcache, target) for dependency in group for target in dependency.all_targets()):
+            wish = " | ".join(map(told, group))
+            yield group[0].target_pkg.name, f"{_who(version)} needs {wish}, which something else forbids"
+
+
 def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """Up to three names that look like this one. Only names of a like length and the same first letter are compared: there are
-    tens of thousands.
+    """Give up to three names that look like this one.
+
+    Only names of a like length and the same first letter are compared, since there are tens of thousands.
     """
-    alike = {other for other in names if other[:1] == name[:1] and abs(len(other) - len(name)) <= 3}
+    alike = {other for other in names if other[:1] == name[:1] and abs(len(other) - len(name)) <= ALIKE}
     return difflib.get_close_matches(name, sorted(alike), n=3, cutoff=0.75)
+
+
+def _who(version: Any) -> str:
+    name = version.parent_pkg.name
+    return "the source" if name == DUMMY else f"{name} {version.ver_str}"
 
 
 def _same_name(cache: Any, name: str) -> list[Any]:
@@ -160,7 +171,7 @@ def _same_name(cache: Any, name: str) -> list[Any]:
 
 
 def _after(depcache: Any, package: Any) -> Any:
-    """The version that would be there once the marks were acted on, or None."""
+    """Give the version that would be there once the marks were acted on, or None."""
     if depcache.marked_delete(package):
         return None
     if depcache.marked_keep(package):

@@ -36,15 +36,16 @@ def download(request: Json) -> Json:
     into = Path(request["into"])
     into.mkdir(parents=True, exist_ok=True)
     wishes = {
-        pin["sha256"]: Wish(pin["uri"], pin["size"], pin["sha256"], f"{pin['name']} {pin['version']}", into / f"{pin['sha256']}.deb")
+        pin["sha256"]: Wish(pin["uri"], pin["size"], pin["sha256"], said=f"{pin['name']} {pin['version']}", place=place)
         for pin in request["pins"]
+        for place in (into / f"{pin['sha256']}.deb",)
     }
     fetch(list(wishes.values()), into)
     return {}
 
 
 def source(request: Json) -> str:
-    """Download the newest source package of a name; give its .dsc. A file that the mirror no longer has is looked up once more."""
+    """Download the newest source package of a name and give its .dsc. What the mirror no longer has is looked up once more."""
     enter(request, kind="deb-src", alone=True)
     root, name, into = request["root"], request["name"], Path(request["into"])
     into.mkdir(parents=True, exist_ok=True)
@@ -97,9 +98,9 @@ def _is_whole(wish: Wish) -> bool:
 
 
 def _is_current(root: Json) -> bool:
-    """Whether the source lists are there, and no older than the package lists: who asked for the new ones wants new sources."""
-    times = [Path(root["path"], LISTS[kind], UPDATED) for kind in ("deb-src", "deb")]
-    return times[0].exists() and not (times[1].exists() and times[1].stat().st_mtime > times[0].stat().st_mtime)
+    """Say whether the source lists are there and no older than the package lists: who refreshed those wants new sources too."""
+    sources, packages = (Path(root["path"], LISTS[kind], UPDATED) for kind in ("deb-src", "deb"))
+    return sources.exists() and not (packages.exists() and packages.stat().st_mtime > sources.stat().st_mtime)
 
 
 def _source(name: str, into: Path) -> str:

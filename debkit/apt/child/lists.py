@@ -24,7 +24,7 @@ class Recorder:
         self.failed: dict[str, str] = {}
 
     def fetch(self, item: Any) -> None:
-        print(item.description or item.uri, file=sys.stderr, flush=True)
+        print(item.description or item.uri, file=sys.stderr, flush=True)  # noqa: T201 (it is the progress)
 
     def fail(self, item: Any) -> None:
         self.failed[item.uri] = item.owner.error_text
@@ -76,7 +76,7 @@ def refresh(root: Json, kind: str) -> None:
 
 
 def seen(request: Json) -> list[str]:
-    """The versions of a package that the lists (not the package status) hold, newest first."""
+    """Give the versions of a package that the lists (not the package status) hold, newest first."""
     enter(request)
     cache = apt_pkg.Cache(None)
     key = (request["package"], request["root"]["arch"])
@@ -85,7 +85,7 @@ def seen(request: Json) -> list[str]:
 
 
 def offered(request: Json) -> list[bool]:
-    """Whether the lists still hold each of these packages, at the same place."""
+    """Say whether the lists still hold each of these packages, at the same place."""
     enter(request)
     cache = apt_pkg.Cache(None)
     records = apt_pkg.PackageRecords(cache)

@@ -7,6 +7,7 @@ working on the chroot's own status, lists and pins, so the choice is what `apt-g
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ def _offer_dummy(request: Json, scratch: Path) -> None:
         apt_pkg.config.set("APT::Build-Profiles::", profile)
     if cross and "cross" in request["profiles"]:
         apt_pkg.config.set("APT::BarbarianArchitectures::", host)
-    with open(apt_pkg.open_maybe_clear_signed_file(request["dsc"]), encoding="utf-8") as file:
+    with os.fdopen(apt_pkg.open_maybe_clear_signed_file(request["dsc"]), encoding="utf-8") as file:
         dsc = next(iter(apt_pkg.TagFile(file)))
     depends, conflicts = wanted.fields_for(all_packages=request["all"], arch_packages=request["arch"])
     core = (*request["core"], *(wanted.cross_core(host) if cross else ()))
@@ -87,9 +88,9 @@ def _upgrade(cache: Any, depcache: Any, scratch: Path) -> tuple[dict[Key, Json],
     records = apt_pkg.PackageRecords(cache)
     gone = {*removed, *((v.parent_pkg.name, v.parent_pkg.architecture) for v in installed)}
     native = apt_pkg.config["APT::Architecture"]
-    with open(apt_pkg.config["Dir::State::status"], encoding="utf-8") as status, (scratch / "status").open("w") as new:
+    with Path(apt_pkg.config["Dir::State::status"]).open() as status, (scratch / "status").open("w") as new:
         for section in apt_pkg.TagFile(status):
-            arch = section["Architecture"] if "Architecture" in section else native
+            arch = section.get("Architecture", native)
             if (section["Package"], native if arch == "all" else arch) not in gone:
                 new.write(f"{str(section).strip()}\n\n")
         for version in installed:
@@ -112,12 +113,12 @@ def _cross_solver() -> Any:
 
 
 def _wishes(cache: Any, depcache: Any, request: Json) -> list[Any]:
-    """The packages to install, the wanted version of each made its candidate."""
+    """Give the packages to install, the wanted version of each made its candidate."""
     if request["dsc"]:
         return [cache[wanted.DUMMY, request["host"]]]
     packages = [_named(cache, depcache, name) for name in request["names"]]
     for deb in request["debs"]:
-        with open(deb, "rb") as file:
+        with Path(deb).open("rb") as file:
             control = apt_pkg.TagSection(apt_inst.DebFile(file).control.extractdata("control"))
         arch = control["Architecture"]
         native = request["root"]["arch"]
@@ -129,7 +130,7 @@ def _wishes(cache: Any, depcache: Any, request: Json) -> list[Any]:
 
 
 def _named(cache: Any, depcache: Any, wish: str) -> Any:
-    """The package of NAME, NAME:ARCH or NAME=VERSION; for a virtual one its only provider, as apt-get has it."""
+    """Give the package of NAME, NAME:ARCH or NAME=VERSION; for a virtual one its only provider, as apt-get has it."""
     name, _, version = wish.partition("=")
     name, _, arch = name.partition(":")
     key = (name, arch) if arch else name
@@ -137,7 +138,7 @@ def _named(cache: Any, depcache: Any, wish: str) -> Any:
         raise Trouble("unknown", name=name, near=nearest(name, (p.name for p in cache.packages)))
     package = cache[key]
     if not package.has_versions:
-        providers = {other.parent_pkg.get_fullname(True): other.parent_pkg for _, _, other in package.provides_list}
+        providers = {other.parent_pkg.get_fullname(pretty=True): other.parent_pkg for _, _, other in package.provides_list}
         if len(providers) != 1:
             near = sorted(providers) or nearest(name, (p.name for p in cache.packages if p.has_versions))
             raise Trouble("unknown", name=name, near=near)
@@ -163,7 +164,7 @@ def _install(cache: Any, depcache: Any, packages: list[Any], *, automatic: bool,
         # All are marked before the dependencies of any are looked at: one may be what another needs.
         for auto in (False, True) if automatic else (False,):
             for package in packages:
-                depcache.mark_install(package, auto, True)
+                depcache.mark_install(package, auto, True)  # noqa: FBT003 (python-apt takes no keyword)
     failed = ""
     try:
         resolver.resolve(True)  # noqa: FBT003 (python-apt takes no keyword)
@@ -175,7 +176,7 @@ def _install(cache: Any, depcache: Any, packages: list[Any], *, automatic: bool,
 
 
 def _changes(cache: Any, depcache: Any) -> tuple[list[Any], set[Key]]:
-    """The versions that would be installed, and the (name, architecture) of the packages that would be removed."""
+    """Give the versions that would be installed, and the (name, architecture) of the packages that would be removed."""
     installed, removed = [], set()
     for package in cache.packages:
         if depcache.marked_keep(package):
@@ -188,7 +189,7 @@ def _changes(cache: Any, depcache: Any) -> tuple[list[Any], set[Key]]:
 
 
 def _pins(cache: Any, versions: list[Any]) -> dict[Key, Json]:
-    """What is to be known of each version to download it, by (name, architecture) of its package."""
+    """Give what is to be known of each version to download it, by (name, architecture) of its package."""
     sources = apt_pkg.SourceList()
     sources.read_main_list()
     records = apt_pkg.PackageRecords(cache)
@@ -208,6 +209,6 @@ def _pin(version: Any, sources: Any, records: Any) -> Json:
         if sha256 is not None:
             return {**pin, "filename": records.filename, "sha256": sha256.hashvalue, "uri": uri}
         if uri.startswith("copy:"):
-            with open(uri[5:], "rb") as deb:
+            with Path(uri[5:]).open("rb") as deb:
                 return {**pin, "filename": Path(uri[5:]).name, "sha256": apt_pkg.sha256sum(deb), "uri": uri}
     raise Trouble("unhashed", name=pin["name"], version=pin["version"])

@@ -22,7 +22,7 @@ DROPPED = (
 TARGETS = {"deb": ("Packages", "binary-$(ARCHITECTURE)", "$(ARCHITECTURE) "), "deb-src": ("Sources", "source", "")}
 
 
-class Trouble(Exception):  # noqa: N818 (an answer, not a fault)
+class Trouble(Exception):
     """Something that the caller puts into words; `about` is the answer's error."""
 
     def __init__(self, kind: str, **about: object) -> None:
@@ -95,7 +95,7 @@ def _rules(arch: str) -> dict[str, str]:
 
 
 def _index_target(kind: str) -> dict[str, str]:
-    """libapt's own default for Packages or Sources. The chroot's configuration may ask for translations, contents, icons…"""
+    """Give libapt's own default for Packages or Sources. The chroot's configuration may ask for translations, contents, icons…"""
     name, place, arch = TARGETS[kind]
     target = f"Acquire::IndexTargets::{kind}::{name}"
     return {

@@ -1,7 +1,7 @@
 """Turn a source's build dependencies into the dependencies of a package that apt is asked to install, as sbuild does.
 
-See setup_apt_archive in sbuild's lib/Sbuild/ResolverBase.pm. The groups are what apt_pkg.parse_src_depends makes of a field: lists
-of alternatives (name with its qualifier, version, operator), architecture restrictions and build profiles already applied.
+See setup_apt_archive in sbuild's lib/Sbuild/ResolverBase.pm. The groups are what apt_pkg.parse_src_depends makes of a field:
+lists of alternatives (name with its qualifier, version, operator), architecture restrictions and build profiles applied.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ Groups = list[list[Alternative]]
 
 
 def fields_for(*, all_packages: bool, arch_packages: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The .dsc's fields that count for what is built: those with dependencies and those with conflicts."""
+    """Name the .dsc's fields that count for what is built: those with dependencies and those with conflicts."""
     kinds = ("", *(("-Arch",) if arch_packages else ()), *(("-Indep",) if all_packages else ()))
     return tuple(f"Build-Depends{kind}" for kind in kinds), tuple(f"Build-Conflicts{kind}" for kind in kinds)
 
 
 def cross_core(host: str) -> tuple[str, ...]:
-    """What sbuild adds for a cross build; libc-dev and libstdc++-dev because of Debian bug #815172."""
+    """Give what sbuild adds for a cross build; libc-dev and libstdc++-dev because of Debian bug #815172."""
     return (f"crossbuild-essential-{host}:native", "apt-utils:native", f"libc-dev:{host}", f"libstdc++-dev:{host}")
 
 
@@ -35,9 +35,8 @@ def first_only(groups: Groups) -> Groups:
 
 def qualified(groups: Groups, native: str) -> Groups:
     """Say `:native`, which only source packages know, as binary packages can; `native` is empty unless building across."""
-    return [
-        [(name.replace(":native", f":{native}" if native else ""), version, op) for name, version, op in group] for group in groups
-    ]
+    suffix = f":{native}" if native else ""
+    return [[(name.replace(":native", suffix), version, op) for name, version, op in group] for group in groups]
 
 
 def field(groups: Groups) -> str:
@@ -50,7 +49,7 @@ def relation(name: str, version: str, operator: str) -> str:
 
 
 def stanza(*, arch: str, depends: str, conflicts: str) -> str:
-    """An entry of a Packages file for the package that depends on it all."""
+    """Write an entry of a Packages file for the package that depends on it all."""
     relations = (("Depends", depends), ("Conflicts", conflicts))
     return (
         f"Package: {DUMMY}\nVersion: 0\nArchitecture: {arch}\nMaintainer: debkit <debkit@example.org>\n"
