@@ -111,7 +111,7 @@ class NetworkError(DebkitError):
 
 class DiskError(DebkitError):
     exit_code = 17
-    meaning = "a disk is full or read-only"
+    meaning = "a file cannot be written: the disk is full, read-only, or it is not yours"
 
 
 class MissingTool(DebkitError):

@@ -77,7 +77,7 @@ def raw_sbuild(project: Path, work: Path, arch: str) -> float:
     """Time sbuild alone, on the chroot tarball and the .dsc that debkit has just used."""
     tarball = next(str(word).partition("=")[2] for word in argv_of(project) if str(word).startswith("--chroot="))
     offline = [word for word in argv_of(project) if word.startswith("--no-apt")]
-    dsc = next((project / "dist" / SUITE / "source").rglob("*.dsc"))
+    dsc = next((project / "dist" / "source").rglob("*.dsc"))
     into = Path(tempfile.mkdtemp(dir=work))
     argv = ["sbuild", "--chroot-mode=unshare", f"--chroot={tarball}", f"--arch={arch}", "-d", SUITE, "--no-run-lintian"]
     return timed([*argv, "--arch-all", *offline, os.fspath(dsc)], into).seconds

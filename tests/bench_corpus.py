@@ -55,7 +55,7 @@ def attempt(build: Callable[[], object]) -> bool:
 
 def raw_build(project: Path, work: Path, arch: str) -> None:
     """Build the .dsc that debkit has fetched, in the base chroot, the way sbuild does it alone."""
-    dsc = next((project / "dist" / SUITE).rglob("*.dsc"))
+    dsc = next((project / "dist" / "source").rglob("*.dsc"))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "debkit" / "chroots"
     tarball = max(cache.glob(f"{SUITE}-{arch}-build-*.tar.zst"))
     into = Path(tempfile.mkdtemp(dir=work))

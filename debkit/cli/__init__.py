@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from debkit.run import Processes
 
 DISK_ERRORS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only",
+    errno.ENOSPC: ("the disk is full", "df -h"),
+    errno.EDQUOT: ("the disk quota is used up", "quota"),
+    errno.EROFS: ("the file system is read-only", "findmnt -o TARGET,OPTIONS"),
+    errno.EACCES: ("it belongs to another user, perhaps from an earlier run as root", "ls -ld dist repo ~/.cache/debkit"),
 }
 
 
@@ -107,14 +108,9 @@ def main() -> NoReturn:
     except OSError as problem:
         if problem.errno not in DISK_ERRORS:
             _show(_defect(problem), debug=debug)
-        _show(
-            DiskError(
-                f"{problem.filename or 'a file'} could not be written: {problem.strerror}",
-                cause=DISK_ERRORS[problem.errno],
-                hint="df -h" if problem.errno != errno.EROFS else "findmnt -o TARGET,OPTIONS",
-            ),
-            debug=debug,
-        )
+        cause, hint = DISK_ERRORS[problem.errno]
+        what = f"{problem.filename or 'a file'} could not be written: {problem.strerror}"
+        _show(DiskError(what, cause=cause, hint=hint), debug=debug)
     except Exception as problem:  # noqa: BLE001
         _show(_defect(problem), debug=debug)
     sys.exit(code if isinstance(code, int) else 0)

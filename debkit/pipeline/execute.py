@@ -90,15 +90,15 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
 def describe(request: Request, config: Config, run: Processes) -> SourceFacts:
     """Read what planning must know of the source; of an archive's nothing is known yet but its name."""
     suite = request.suites[0]
-    draft = source.describe(run, request.where, suite=suite, config=config, staging=staging(config, suite))
+    draft = source.describe(run, request.where, suite=suite, config=config, staging=staging(config))
     if draft is None:
         return SourceFacts(name=request.where)
     return SourceFacts(name=draft.name, version=draft.version, architectures=draft.architectures, snapshot=draft.snapshot)
 
 
-def staging(config: Config, suite: str) -> Path:
-    """Say where a suite's finished source packages are."""
-    return config.dist / suite / "source"
+def staging(config: Config) -> Path:
+    """Say where finished source packages are: one place for all suites, whose versions must agree."""
+    return config.dist / "source"
 
 
 def carry_out(shift: Shift, passphrase: Passphrase) -> None:
@@ -137,7 +137,7 @@ def make_source(shift: Shift, suite: str) -> Source:
         suite=suite,
         first_suite=suite == shift.plan.suites[0],
         config=shift.config,
-        staging=staging(shift.config, suite),
+        staging=staging(shift.config),
         fetch=lambda name: fetched(shift, suite, name),
     )
     shift.console.info(f"  {made.name} {made.version}")
@@ -152,7 +152,7 @@ def fetched(shift: Shift, suite: str, name: str) -> Path:
         row = rows[name]
         chroot = store.ensure(shift.run, spec, config=shift.config.chroot, refresh=shift.plan.request.refresh, progress=row)
         row.phase("fetching the source")
-        return fetch_source(shift.run, store.apt_root(chroot), name, shift.config.dist / suite / "fetched")
+        return fetch_source(shift.run, store.apt_root(chroot), name, shift.config.dist / "fetched")
 
 
 def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, ...]:

@@ -65,7 +65,7 @@ def made_dsc(project: Project, tmp_path: Path) -> Path:
     """Have debkit itself make a source package, by a build that cannot go on."""
     tree = make_tree(tmp_path / "hello", distribution="trixie", failing_build=True)
     assert project.debkit("build", os.fspath(tree), "--no-publish").code == 8
-    found = next((project.path / "dist/trixie/source").rglob("*.dsc"))
+    found = next((project.path / "dist/source").rglob("*.dsc"))
     shutil.copytree(found.parent, tmp_path / "dsc")
     return tmp_path / "dsc" / found.name
 

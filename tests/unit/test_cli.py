@@ -45,6 +45,7 @@ def ends(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *argv: str) ->
         (KeyboardInterrupt(), 130),
         (OSError(errno.ENOSPC, "No space left on device", "/x"), 17),
         (OSError(errno.EROFS, "Read-only file system", "/x"), 17),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), 17),
         (OSError(errno.EPERM, "Operation not permitted", "/x"), 1),
         (ZeroDivisionError(), 1),
     ],
