@@ -1,0 +1,111 @@
+"""Judging what a build made. One file a check: its name is the check's, and `find` looks for the file, so that there is no list.
+
+A check is a module with `PACKAGES`, the Debian packages it runs from a cached native tool root, and `judge(bench, result)`.
+A report is a pass, a failure of the package, skipped, or an error of the environment; only a pass is green.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from debkit.chroot import roots
+from debkit.config import rooms
+from debkit.errors import ConfigError, DebkitError, Interrupted
+from debkit.model import BuildState, CheckReport, Outcome
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from debkit.chroot.roots import ToolRoot
+    from debkit.config import ChecksConfig, ChrootConfig
+    from debkit.console import Progress
+    from debkit.model import BuildResult
+    from debkit.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a check works with.
+
+    Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
+    built them; `source` is the source-only .changes, given to one job of a suite, so that its findings are told once.
+    """
+
+    run: Run
+    config: ChecksConfig
+    chroot: ChrootConfig
+    progress: Progress
+    work: Path
+    siblings: tuple[Path, ...] = ()
+    source: Path | None = None
+
+    def tools(self, suite: str) -> AbstractContextManager[ToolRoot]:
+        """Have the root that holds the tools of every configured check: one for all, since they share most of what they need."""
+        packages = {package for name in self.config.run for package in find(name).PACKAGES}
+        return roots.tools(self.run, suite, tuple(sorted(packages)), config=self.chroot, progress=self.progress)
+
+    def fresh_log(self, name: str) -> Path:
+        """Give the path of a log, with what an earlier run wrote there taken away."""
+        log = self.work / name
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        return log
+
+
+class Check(Protocol):
+    """What a module of this package offers."""
+
+    PACKAGES: tuple[str, ...]
+
+    def judge(self, bench: Bench, result: BuildResult) -> CheckReport:
+        """Judge a successful build. What is the package's fault is reported; what is the environment's may be raised."""
+
+
+def find(name: str) -> Check:
+    """Load a check by the name of its file. Raises ConfigError for one that does not exist."""
+    known = [each for directory in __path__ for each in rooms(Path(directory))]
+    if name not in known:
+        raise ConfigError(
+            f"there is no check {name}", cause=f"there are {', '.join(known)}", hint="editor config/debkit.toml, [checks] run"
+        )
+    return cast("Check", importlib.import_module(f"{__name__}.{name}"))
+
+
+def judge(name: str, bench: Bench, result: BuildResult) -> CheckReport:
+    """Have one check judge a build. Whatever keeps it from a verdict, a timeout too, is an environment error, never a pass.
+
+    Raises ConfigError for an unknown check and Interrupted; a defect of the check itself is not caught either.
+    """
+    check = find(name)
+    started = time.monotonic()
+    if result.state is not BuildState.SUCCEEDED:
+        return CheckReport(
+            check=name, target=result.target, outcome=Outcome.SKIPPED, seconds=0.0, reason="there is no successful build"
+        )
+    bench.progress.phase(name)
+    try:
+        report = check.judge(bench, result)
+    except Interrupted:
+        raise
+    except (DebkitError, OSError) as problem:
+        report = CheckReport(
+            check=name,
+            target=result.target,
+            outcome=Outcome.ERROR,
+            seconds=0.0,
+            reason=told(problem),
+            log=problem.log if isinstance(problem, DebkitError) else None,
+        )
+    return replace(report, seconds=time.monotonic() - started)
+
+
+def told(problem: DebkitError | OSError) -> str:
+    """Say in one line what went wrong and why."""
+    if isinstance(problem, OSError):
+        return str(problem)
+    cause = " ".join(problem.cause.split())
+    return f"{problem.what}: {cause}" if cause else problem.what

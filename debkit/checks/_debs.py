@@ -1,0 +1,117 @@
+"""The .debs of one build: what they say of themselves, and which of them can be installed together."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from debian.deb822 import Deb822, PkgRelation
+from debian.debian_support import version_compare
+
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One package of a dependency field; `operator` is empty where any version will do."""
+
+    name: str
+    operator: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deb:
+    """A .deb by its control file. `depends` is every alternative of Pre-Depends and Depends, `refuses` Conflicts and Breaks."""
+
+    path: Path
+    name: str
+    version: str
+    arch: str
+    depends: tuple[Relation, ...] = ()
+    refuses: tuple[Relation, ...] = ()
+    provides: tuple[str, ...] = ()
+    debug: bool = False
+
+
+def read(run: Run, paths: tuple[Path, ...]) -> tuple[Deb, ...]:
+    """Read the control files of .debs, each package once."""
+    debs = {(deb := parse(path, run(Command(argv=("dpkg-deb", "--field", os.fspath(path)))).stdout)).name: deb for path in paths}
+    return tuple(debs.values())
+
+
+def parse(path: Path, control: str) -> Deb:
+    """Read one control file. `Auto-Built-Package: debug-symbols` marks what debhelper made beside the packages."""
+    fields = Deb822(control)
+    return Deb(
+        path=path,
+        name=fields["Package"],
+        version=fields["Version"],
+        arch=fields["Architecture"],
+        depends=(*_relations(fields, "Pre-Depends"), *_relations(fields, "Depends")),
+        refuses=(*_relations(fields, "Conflicts"), *_relations(fields, "Breaks")),
+        provides=tuple(relation.name for relation in _relations(fields, "Provides")),
+        debug=fields.get("Auto-Built-Package") == "debug-symbols",
+    )
+
+
+def rounds(debs: tuple[Deb, ...]) -> tuple[tuple[Deb, ...], ...]:
+    """Part packages into rounds of what can be installed together: one round, unless packages of the source conflict.
+
+    A package brings along those of the source that it depends on, since the suite has none of that version.
+    """
+    found = []
+    left = list(debs)
+    while left:
+        chosen: list[Deb] = []
+        for deb in left:
+            wanted = _with_dependencies(deb, debs)
+            if not any(_clash(a, b) for a in (*chosen, *wanted) for b in wanted):
+                chosen += [each for each in wanted if each not in chosen]
+        if not chosen:  # it conflicts with its own dependency: let apt say so
+            chosen = list(_with_dependencies(left[0], debs))
+        found.append(tuple(deb for deb in debs if deb in chosen))
+        left = [deb for deb in left if deb not in chosen]
+    return tuple(found)
+
+
+def _with_dependencies(deb: Deb, debs: tuple[Deb, ...]) -> tuple[Deb, ...]:
+    found = [deb]
+    for each in found:
+        names = {relation.name for relation in each.depends}
+        found += [other for other in debs if other not in found and names & {other.name, *other.provides}]
+    return tuple(found)
+
+
+def _clash(one: Deb, other: Deb) -> bool:
+    return one != other and (_refuses(one, other) or _refuses(other, one))
+
+
+def _refuses(one: Deb, other: Deb) -> bool:
+    """Whether `one` cannot be there with `other`. A versioned relation does not mean a virtual package (policy 7.5)."""
+    return any(
+        (relation.name == other.name and _holds(other.version, relation))
+        or (relation.name in other.provides and not relation.operator)
+        for relation in one.refuses
+    )
+
+
+def _holds(version: str, relation: Relation) -> bool:
+    if not relation.operator:
+        return True
+    order: int = version_compare(version, relation.version)
+    return {"<<": order < 0, "<=": order <= 0, "=": order == 0, ">=": order >= 0, ">>": order > 0}[relation.operator]
+
+
+def _relations(fields: Deb822, name: str) -> tuple[Relation, ...]:
+    # Substitution variables may leave empty members (", , libc6"), which python-debian only warns of.
+    text = re.sub(r"(?:^|,)\s*(?=,|$)", "", fields.get(name, ""))
+    parsed: Any = PkgRelation.parse_relations(text) if text.strip() else []
+    return tuple(Relation(each["name"], *(each["version"] or ("", ""))) for alternatives in parsed for each in alternatives)

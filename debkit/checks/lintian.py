@@ -1,0 +1,177 @@
+"""lintian, of the target's own suite: an older one calls a newer suite an error. It needs no emulation for foreign packages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from debkit.errors import EnvironmentFailure
+from debkit.model import CheckReport, Finding, Outcome, Severity
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from debkit.checks import Bench
+    from debkit.chroot.roots import ToolRoot
+    from debkit.config import LintianConfig, Suppression
+    from debkit.model import BuildResult
+
+PACKAGES = ("lintian",)
+SHELVES = "/srv"  # where the tool root has an empty place for what is bound
+
+# What `--display-info` shows; pedantic and classification tags are left out.
+SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.INFO}
+FAILING = {"error": {Severity.ERROR}, "warning": {Severity.ERROR, Severity.WARNING}}
+OVERRIDDEN = "overridden by the package"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What lintian said: the base names of the files it looked at, and its findings on them."""
+
+    files: frozenset[str]
+    findings: tuple[Finding, ...]
+
+
+def judge(bench: Bench, result: BuildResult) -> CheckReport:
+    """Run lintian on the build's .changes, and on the source's where the bench has it. The log holds its whole answer."""
+    changes = tuple(path for path in (result.changes, bench.source) if path)
+    if not result.changes:
+        return CheckReport(
+            check="lintian", target=result.target, outcome=Outcome.SKIPPED, seconds=0.0, reason="the build left no .changes"
+        )
+    log = bench.fresh_log("lintian.log")
+    with bench.tools(result.target.suite) as root:
+        bench.progress.phase("lintian")
+        done = bench.run(
+            Command(
+                argv=command(root, changes, profile=bench.config.lintian.profile),
+                timeout=bench.config.timeout,
+                log=log,
+                separate=True,
+            )
+        )
+    answer = parse(done.stdout)
+    unseen = sorted({path.name for path in (*changes, *result.debs)} - answer.files)
+    if unseen:
+        raise EnvironmentFailure(
+            f"lintian did not look at {', '.join(unseen)}", cause="\n".join(done.tail[-3:]), hint=f"less {log}", log=log
+        )
+    findings = accept(answer, bench.config.lintian)
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line(finding)}\n" for finding in findings)
+    blamed = [f for f in findings if not f.accepted and f.severity in FAILING[bench.config.lintian.fail_on]]
+    return CheckReport(
+        check="lintian",
+        target=result.target,
+        outcome=Outcome.FAIL if blamed else Outcome.PASS,
+        seconds=0.0,
+        reason=summary(blamed),
+        findings=findings,
+        log=log,
+    )
+
+
+def command(root: ToolRoot, changes: tuple[Path, ...], *, profile: str) -> tuple[str, ...]:
+    """Build the argv. Exit code 0 then means that lintian worked, whatever it found: what fails is decided here.
+
+    Overridden tags are shown, so that a report tells them; `--allow-root` since it runs as the root of its own namespace.
+    """
+    shelves = tuple((path.parent.resolve(), f"{SHELVES}/{number}") for number, path in enumerate(changes))
+    return root.argv(
+        (
+            "lintian", "--allow-root", "--exp-output", "format=json", "--fail-on", "none", "--display-info", "--show-overrides",
+            *(("--profile", profile) if profile else ()),
+            *(f"{shelf}/{path.name}" for path, (_, shelf) in zip(changes, shelves, strict=True)),
+        ),
+        read_only=shelves,
+    )  # fmt: skip
+
+
+def parse(text: str) -> Answer:
+    """Read the answer of `--exp-output format=json`. Raises EnvironmentFailure where it is none."""
+    try:
+        data: dict[str, Any] = json.loads(text)
+        files = [file for group in data["groups"] for file in group["input_files"]]
+        return Answer(
+            files=frozenset(Path(file["path"]).name for file in files),
+            findings=tuple(finding for file in files for hint in file["hints"] if (finding := _finding(file["path"], hint))),
+        )
+    except (ValueError, KeyError, TypeError) as problem:
+        raise EnvironmentFailure(
+            "lintian gave an answer that debkit cannot read", cause=str(problem), hint="look at lintian.log"
+        ) from problem
+
+
+def accept(answer: Answer, config: LintianConfig) -> tuple[Finding, ...]:
+    """Mark what the configuration suppresses with its reason, and tell of suppressions that nothing called for."""
+    used: set[Suppression] = set()
+    findings = []
+    for finding in answer.findings:
+        found = next((s for s in config.suppress if _covers(s, finding)), None)
+        if found:
+            used.add(found)
+        findings.append(_accepted(finding, found.reason) if found and not finding.accepted else finding)
+    looked_at = {name.partition("_")[0] for name in answer.files}
+    unused = [s for s in config.suppress if s not in used and (not s.package or s.package in looked_at)]
+    return (
+        *findings,
+        *(
+            Finding(
+                severity=Severity.INFO,
+                tag=s.tag,
+                package=s.package,
+                text="is suppressed in the configuration, but lintian does not report it",
+            )
+            for s in unused
+        ),
+    )
+
+
+def line(finding: Finding) -> str:
+    """Write a finding as lintian does for people; O is an overridden or accepted one."""
+    letter = "O" if finding.accepted else finding.severity.value[0].upper()
+    words = (f"{letter}: {finding.package}:", finding.tag, finding.text, f"({finding.accepted})" if finding.accepted else "")
+    return " ".join(word for word in words if word)
+
+
+def summary(blamed: list[Finding]) -> str:
+    """Say how much is wrong, and the first of it."""
+    if not blamed:
+        return ""
+    count = f"{len(blamed)} findings, the first" if len(blamed) > 1 else "1 finding"
+    return f"{count}: {blamed[0].package}: {blamed[0].tag} {blamed[0].text}".strip()
+
+
+def _finding(path: str, hint: dict[str, Any]) -> Finding | None:
+    """Translate one hint. Experimental tags are lintian's own trials: they never fail a package."""
+    severity = SEVERITIES.get(hint["visibility"])
+    if severity is None or hint.get("masks"):
+        return None
+    override = hint.get("override")
+    item = hint.get("pointer", {}).get("item", {})
+    position = hint.get("pointer", {}).get("line_position", 0)
+    where = f"[{item['name']}{f':{position}' if position else ''}]" if item.get("name") else ""
+    return Finding(
+        severity=Severity.INFO if hint.get("experimental") else severity,
+        tag=hint["tag"],
+        package=_package(Path(path).name),
+        text=" ".join(word for word in (hint.get("note", ""), where) if word),
+        accepted="" if override is None else f"{OVERRIDDEN}: {override.get('justification') or 'it says no reason'}",
+    )
+
+
+def _package(file: str) -> str:
+    """Name what a file belongs to as lintian does: a binary by its name, others with what they are."""
+    name = file.partition("_")[0]
+    kind = {".deb": "", ".udeb": " udeb", ".dsc": " source"}.get(Path(file).suffix, f" {Path(file).suffix[1:]}")
+    return name + kind
+
+
+def _covers(suppression: Suppression, finding: Finding) -> bool:
+    return suppression.tag == finding.tag and suppression.package in {"", finding.package.partition(" ")[0]}
+
+
+def _accepted(finding: Finding, reason: str) -> Finding:
+    return Finding(severity=finding.severity, tag=finding.tag, package=finding.package, text=finding.text, accepted=reason)

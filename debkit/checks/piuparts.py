@@ -1,0 +1,232 @@
+"""piuparts: install the packages on a clean system of the target's suite and architecture, purge them, and see what stays.
+
+piuparts itself comes from the native tool root; what it installs, and apt and dpkg, run in the clean system, emulated where that
+is of another architecture. It believes itself root, being uid 0 of a user namespace, so a user and root go the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debian.deb822 import Deb822
+
+from debkit.apt.settings import network_settings
+from debkit.checks import _debs
+from debkit.checks._piuparts_log import PREPARED, Verdict, read_log
+from debkit.chroot import namespace, store
+from debkit.errors import TimeoutFailure
+from debkit.model import ARCHES, CheckReport, ChrootKind, Finding, Outcome, Severity
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from debkit.checks import Bench
+    from debkit.checks._debs import Deb
+    from debkit.chroot.roots import ToolRoot
+    from debkit.model import BuildResult, Target
+
+PACKAGES = ("piuparts",)
+INSIDE = "/srv/piuparts"  # one mount for the root and the place it is linked to: no hard link goes from one mount to another
+ROOM = f"{INSIDE}/room"
+PATH = f"{INSIDE}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CHROOT = Path(__file__).with_name("chroot")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+LINKS = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+RESOLVER = Path("/etc/resolv.conf")  # piuparts copies the tool root's, which is as old as that
+EVERY_CODE = frozenset(range(-64, 256))  # the log tells a bad package from a bad environment, the exit code does not
+
+# A list that cannot be had is an error: by default apt-get update warns of it and exits with 0, and then the package would be
+# blamed for what is missing. No translations, since nobody reads them.
+APT_SETTINGS = ('Acquire::Languages "none";', 'Acquire::Retries "3";', 'APT::Update::Error-Mode "any";')
+PREPARE = "#!/bin/sh\nexec apt-get --yes --allow-downgrades --reinstall --no-install-recommends install /srv/debkit/*.deb\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where one run happens: `work` with the clean system in `root`, and the names of the packages that it has already."""
+
+    work: Path
+    root: Path
+    standing: frozenset[str]
+
+
+def judge(bench: Bench, result: BuildResult) -> CheckReport:
+    """Test all packages of the build together, but for debug symbols; those that conflict with each other in rounds."""
+    target = result.target
+    debs = installable(_debs.read(bench.run, (*result.debs, *bench.siblings)), target)
+    if not debs:
+        return CheckReport(
+            check="piuparts",
+            target=target,
+            outcome=Outcome.SKIPPED,
+            seconds=0.0,
+            reason="the build made nothing to install: only debug symbols, udebs or packages for other architectures",
+        )
+    log = bench.fresh_log("piuparts.log")
+    with bench.tools(target.suite) as tools:
+        deadline = time.monotonic() + bench.config.timeout
+        verdicts = [attempt(bench, tools, each, target, log=log, deadline=deadline) for each in _debs.rounds(debs)]
+    worst = min(verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
+    findings = tuple(dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings))
+    return CheckReport(
+        check="piuparts",
+        target=target,
+        outcome=worst.outcome,
+        seconds=0.0,
+        reason=worst.reason,
+        findings=findings,
+        log=log if log.exists() else None,
+    )
+
+
+# Which outcome counts when rounds differ.
+ORDER = (Outcome.FAIL, Outcome.ERROR, Outcome.SKIPPED, Outcome.PASS)
+
+
+def installable(debs: tuple[Deb, ...], target: Target) -> tuple[Deb, ...]:
+    """Leave out what no user of the target installs. A udeb is for the Debian installer alone."""
+    return tuple(deb for deb in debs if not deb.debug and deb.path.suffix == ".deb" and deb.arch in {target.arch, "all"})
+
+
+def attempt(bench: Bench, tools: ToolRoot, debs: tuple[Deb, ...], target: Target, *, log: Path, deadline: float) -> Verdict:
+    """Test one round of packages, and say whose the leftovers are.
+
+    A dependency that leaves files behind is not the package's fault. To tell costs piuparts another installation, so it is asked
+    (--warn-on-others) only when something was left and there are dependencies that may have done it.
+    """
+    verdict, others = once(bench, tools, debs, target, log=log, deadline=deadline)
+    if verdict.only_leftovers and others:
+        bench.progress.phase("piuparts, to see whose the leftovers are")
+        verdict, _ = once(bench, tools, debs, target, log=log, deadline=deadline, options=("--warn-on-others",))
+    return verdict
+
+
+def once(
+    bench: Bench,
+    tools: ToolRoot,
+    debs: tuple[Deb, ...],
+    target: Target,
+    *,
+    log: Path,
+    deadline: float,
+    options: tuple[str, ...] = (),
+) -> tuple[Verdict, bool]:
+    """Run piuparts once; say too whether the packages have dependencies that the clean system lacks."""
+    with stage(bench, target) as place:
+        tested = tuple(deb for deb in debs if deb.name not in place.standing)
+        standing = tuple(deb for deb in debs if deb.name in place.standing)
+        if not tested:
+            names = ", ".join(deb.name for deb in standing)
+            return Verdict(Outcome.SKIPPED, f"{names}: part of every clean system, so not to be purged"), False
+        equip(place, tested, standing)
+        bench.progress.phase("piuparts")
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutFailure("the packages' first round took all of the time", hint="raise [checks] timeout", log=log)
+        done = bench.run(
+            Command(
+                argv=tools.argv(
+                    command(tested, target, prepare=bool(standing), options=options),
+                    binds=((place.work, INSIDE),),
+                    read_only=((RESOLVER.resolve(), os.fspath(RESOLVER)),) if RESOLVER.exists() else (),
+                    network=True,
+                ),
+                env=ARCHES[target.arch].qemu_env,
+                timeout=left,
+                ok=EVERY_CODE,
+                log=log,
+            ),
+            bench.progress.line,
+        )
+    verdict = read_log(done.stdout, code=done.code, packages=", ".join(deb.name for deb in tested))
+    notes = tuple(_standing(deb) for deb in standing)
+    there = place.standing | {deb.name for deb in debs}
+    others = any(relation.name not in there for deb in tested for relation in deb.depends)
+    return Verdict(verdict.outcome, verdict.reason, (*verdict.findings, *notes)), others
+
+
+def command(debs: tuple[Deb, ...], target: Target, *, prepare: bool, options: tuple[str, ...]) -> tuple[str, ...]:
+    """Build piuparts's argv, in the tool root.
+
+    The clean system's own sources serve (--keep-sources-list). An upgrade is not tried: there may be no published version, and
+    what the suite has under the same name need not be the package's ancestor.
+    """
+    return (
+        "env", f"PATH={PATH}", "piuparts", f"--existing-chroot={INSIDE}/root", "--hard-link", f"--tmpdir={ROOM}",
+        "--keep-sources-list", f"--distribution={target.suite}", "--no-upgrade-test", *options,
+        *((f"--scriptsdir={INSIDE}/scripts",) if prepare else ()),
+        *(f"{INSIDE}/debs/{deb.path.name}" for deb in debs),
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def stage(bench: Bench, target: Target) -> Iterator[Stage]:
+    """Unpack a clean system that may be spoiled, gone at the end."""
+    spec = store.wanted(ChrootKind.CLEAN, target, bench.chroot)
+    chroot = store.ensure(bench.run, spec, config=bench.chroot, progress=bench.progress)
+    with namespace.scratch(bench.run, "piuparts") as work:
+        root = work / "root"
+        root.mkdir(mode=0o755)
+        with store.held(chroot):
+            namespace.unpack(bench.run, chroot.tarball, root)
+        lay_devices(root)
+        settings = (f'{name} "{value}";' for name, value in network_settings(bench.run) if name.startswith("Acquire::http::"))
+        (root / "etc/apt/apt.conf.d/50debkit").write_text("\n".join((*APT_SETTINGS, *settings, "")), encoding="utf-8")
+        yield Stage(work=work, root=root, standing=installed(root))
+
+
+def lay_devices(root: Path) -> None:
+    """Put what devices can be bound over into /dev, and the links that a shell needs. Uid 0 of the root is the caller."""
+    dev = root / "dev"
+    dev.mkdir(exist_ok=True)
+    for name in DEVICES:
+        (dev / name).touch(mode=0o666)
+    for name, where in LINKS.items():
+        (dev / name).symlink_to(where)
+
+
+def installed(root: Path) -> frozenset[str]:
+    """Name the packages that a root has."""
+    with (root / "var/lib/dpkg/status").open(encoding="utf-8") as status:
+        return frozenset(
+            paragraph["Package"]
+            for paragraph in Deb822.iter_paragraphs(status, use_apt_pkg=False)
+            if paragraph["Status"] == "install ok installed"
+        )
+
+
+def equip(place: Stage, tested: tuple[Deb, ...], standing: tuple[Deb, ...]) -> None:
+    """Lay the packages and the `chroot` that binds devices where piuparts finds them.
+
+    What the clean system has already cannot be purged. It is brought to the build's version before piuparts looks at the system
+    first, so that the build's other packages find it there and nothing of it counts as changed. Piuparts overlooks /srv.
+    """
+    for name in ("bin", "debs", "scripts", "room"):
+        (place.work / name).mkdir()
+        (place.work / name).chmod(0o755)
+    shutil.copy(CHROOT, place.work / "bin/chroot")
+    for deb in tested:
+        shutil.copyfile(deb.path, place.work / "debs" / deb.path.name)
+    if standing:
+        (place.root / "srv/debkit").mkdir()
+        for deb in standing:
+            shutil.copyfile(deb.path, place.root / "srv/debkit" / deb.path.name)
+        script = place.work / "scripts" / PREPARED
+        script.write_text(PREPARE, encoding="utf-8")
+        script.chmod(0o755)
+
+
+def _standing(deb: Deb) -> Finding:
+    return Finding(
+        severity=Severity.INFO,
+        tag="part-of-clean-system",
+        package=deb.name,
+        text=f"{os.fspath(deb.path.name)} was installed over the suite's; it cannot be purged",
+    )

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit import checks
+from debkit.chroot import roots
+from debkit.config import ChecksConfig, ChrootConfig
+from debkit.console import Quiet
+from debkit.errors import ConfigError, Interrupted, NetworkError, TimeoutFailure
+from debkit.model import BuildResult, BuildState, CheckReport, Outcome, Target, Via
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.recorder import Recorder
+
+CHECK = """
+from debkit.model import CheckReport, Outcome
+
+PACKAGES = ("a-tool",)
+
+
+def judge(bench, result):
+    if bench.raises:
+        raise bench.raises
+    return CheckReport(check="fresh", target=result.target, outcome=Outcome.PASS, seconds=0.0)
+"""
+
+
+@pytest.fixture
+def bench(recorder: Recorder, tmp_path: Path) -> checks.Bench:
+    return checks.Bench(run=recorder, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> BuildResult:
+    return BuildResult(
+        target=Target("trixie", "arm64"),
+        via=Via.EMULATED,
+        backend="sbuild",
+        state=BuildState.SUCCEEDED,
+        phases=(),
+        disk_bytes=0,
+        log=tmp_path / "build.log",
+        argv=(),
+        changes=tmp_path / "hello_1.0_arm64.changes",
+    )
+
+
+def failing_check(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
+    class Failing:
+        PACKAGES = ()
+
+        def judge(self, bench: checks.Bench, result: BuildResult) -> CheckReport:
+            raise problem
+
+    monkeypatch.setattr(checks, "find", lambda name: Failing())
+
+
+def test_a_new_check_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fresh.py").write_text(CHECK)
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
+    assert checks.find("fresh").PACKAGES == ("a-tool",)
+
+
+def test_the_checks_that_are_there() -> None:
+    assert checks.find("lintian").PACKAGES == ("lintian",)
+    assert checks.find("piuparts").PACKAGES == ("piuparts",)
+
+
+@pytest.mark.parametrize("name", ["lintain", "_debs", "__init__", "../run"])
+def test_an_unknown_check_is_a_mistake_in_the_configuration(name: str) -> None:
+    with pytest.raises(ConfigError, match="there is no check"):
+        checks.find(name)
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (NetworkError("apt-get failed", cause="no\nroute"), "apt-get failed: no route"),
+        (TimeoutFailure("sh ran longer than 5 s and was ended"), "sh ran longer than 5 s and was ended"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+    ],
+)
+def test_trouble_with_the_environment_is_never_a_pass(
+    bench: checks.Bench, result: BuildResult, monkeypatch: pytest.MonkeyPatch, problem: Exception, reason: str
+) -> None:
+    failing_check(monkeypatch, problem)
+    report = checks.judge("lintian", bench, result)
+    assert (report.check, report.target) == ("lintian", Target("trixie", "arm64"))
+    assert (report.outcome, report.reason) == (Outcome.ERROR, reason)
+
+
+def test_an_interrupt_passes_through(bench: checks.Bench, result: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing_check(monkeypatch, Interrupted(2))
+    with pytest.raises(Interrupted):
+        checks.judge("lintian", bench, result)
+
+
+def test_a_defect_is_not_hidden(bench: checks.Bench, result: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing_check(monkeypatch, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        checks.judge("lintian", bench, result)
+
+
+def test_what_was_not_built_is_not_judged(bench: checks.Bench, result: BuildResult, recorder: Recorder) -> None:
+    report = checks.judge("lintian", bench, replace(result, state=BuildState.FAILED))
+    assert (report.outcome, report.reason) == (Outcome.SKIPPED, "there is no successful build")
+    assert not recorder.commands
+
+
+def test_one_tool_root_serves_every_configured_check(bench: checks.Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, tuple[str, ...]]] = []
+    monkeypatch.setattr(roots, "tools", lambda run, suite, packages, **_: asked.append((suite, packages)))
+    bench.tools("trixie")
+    assert asked == [("trixie", ("lintian", "piuparts"))]
