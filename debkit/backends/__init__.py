@@ -48,6 +48,9 @@ class Backend(Protocol):
         `root`: the caller is uid 0. `namespaces`: the caller can make user namespaces with subordinate ids. Pure, for the plan.
         """
 
+    def notice(self, *, root: bool, namespaces: bool) -> str:
+        """Tell what is unusual about how this backend would run, for the plan; empty for the usual."""
+
 
 def find(name: str) -> Backend:
     """Give the backend of that name. Raises ConfigError."""

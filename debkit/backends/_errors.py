@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BEFORE, AFTER = 3, 6
-VERDICT_BEFORE = 10  # the cause is then unknown, and most often just above
+VERDICT_BEFORE, VERDICT_AFTER = 10, 1  # the cause is then unknown, and most often just above
 LONGEST_BLOCK = 40  # of a traceback, or of a list of unmet dependencies
+BLOCKS = ("Traceback ", "The following packages have unmet")
 GROUP_LINES = 200
 
 CLUES = tuple(
@@ -97,7 +98,9 @@ class FirstError:
         elif IGNORED.match(line):
             self._clue = None
         elif any(pattern.match(line) for pattern in VERDICTS):
-            self._verdict = _Collecting(self._count, tuple(self._above), line)
+            self._verdict = _Collecting(self._count, tuple(self._above), line, VERDICT_AFTER)
+            if self._clue:
+                self._clue.limit(VERDICT_AFTER)
         elif any(pattern.search(line) for pattern in CLUES):
             self._note_clue(line)
         self._above.append(line)
@@ -108,18 +111,21 @@ class FirstError:
 
     def _note_clue(self, line: str) -> None:
         if self._clue is None or self._count - self._last_clue > GROUP_LINES:
-            self._clue = _Collecting(self._count, tuple(self._above)[-BEFORE:], line)
+            block = line.startswith(BLOCKS)
+            self._clue = _Collecting(
+                self._count, tuple(self._above)[-BEFORE:], line, LONGEST_BLOCK if block else AFTER, block=block
+            )
         self._last_clue = self._count
 
 
 class _Collecting:
-    """A line, those above it, and those below it as they come: a few, or the whole block that it begins."""
+    """A line, those above it, and those below it as they come: `left` of them, or the whole block that it begins."""
 
-    def __init__(self, number: int, above: tuple[str, ...], line: str) -> None:
+    def __init__(self, number: int, above: tuple[str, ...], line: str, left: int, *, block: bool = False) -> None:
         self._number = number
         self._lines = [*above, line]
-        self._block = line.startswith(("Traceback ", "The following packages have unmet"))
-        self._left = LONGEST_BLOCK if self._block else AFTER
+        self._left = left
+        self._block = block
 
     def add(self, line: str) -> None:
         if self._left:
@@ -127,6 +133,9 @@ class _Collecting:
             self._left -= 1
             if self._block and not line.startswith(" "):  # the line after a block ends it: the exception, apt's verdict
                 self._left = 0
+
+    def limit(self, left: int) -> None:
+        self._left = min(self._left, left)
 
     def excerpt(self) -> Excerpt:
         return Excerpt(self._number, tuple(self._lines))

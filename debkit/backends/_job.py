@@ -6,13 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from debian.deb822 import Changes
-
 from debkit.model import ARCHES, Via
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from debkit.config import BuildConfig
     from debkit.model import Chroot, Source, Target
 
@@ -68,12 +64,3 @@ class Job:
 
 def cpus() -> int:
     return len(os.sched_getaffinity(0))
-
-
-def distribution(changes: Path) -> str:
-    """Read the distribution that a source's .changes names.
-
-    The binary .changes must name the same: they are merged into one upload, and lintian warns where the changelog says otherwise.
-    """
-    with changes.open("rb") as file:
-        return str(Changes(file)["Distribution"])

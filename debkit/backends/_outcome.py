@@ -9,14 +9,13 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from debian.deb822 import Changes
-
 from debkit.backends._elf import misfits
 from debkit.backends._errors import FirstError
 from debkit.backends._logs import read
 from debkit.chroot.namespace import scratch
-from debkit.errors import DiskError, TimeoutFailure
+from debkit.errors import DiskError, SourceError, TimeoutFailure
 from debkit.model import BuildResult, BuildState, Excerpt
+from debkit.source import read_changes
 
 if TYPE_CHECKING:
     import re
@@ -112,7 +111,7 @@ def carry_out(
 def _accept(run: Run, job: Job, site: Site, result: BuildResult) -> BuildResult:
     """Take what came out, unless something is missing or of another architecture."""
     changes = next(iter(site.results.glob("*.changes")), None)
-    files = listed(changes) if changes else ()
+    files = read_changes(changes).paths if changes else ()
     missing = [file.name for file in files if not file.is_file()]
     if missing or not changes:
         error = noted(site.log, f"the builder left no {', '.join(missing) or '.changes file'}")
@@ -127,12 +126,6 @@ def _accept(run: Run, job: Job, site: Site, result: BuildResult) -> BuildResult:
         buildinfo=next((site.into / file.name for file in files if file.suffix == ".buildinfo"), None),
         debs=tuple(site.into / deb.name for deb in debs),
     )
-
-
-def listed(changes: Path) -> tuple[Path, ...]:
-    """Give the files that a .changes names, as paths beside it."""
-    with changes.open("rb") as file:
-        return tuple(changes.with_name(entry["name"]) for entry in Changes(file)["Files"])
 
 
 def deliver(files: tuple[Path, ...], into: Path, *, name: str, log: Path) -> None:
@@ -158,11 +151,11 @@ def deliver(files: tuple[Path, ...], into: Path, *, name: str, log: Path) -> Non
 def earlier(into: Path, name: str) -> tuple[Path, ...]:
     """Find what earlier builds of the source `name` left: .changes, all they list, logs."""
     found = [*into.glob(f"{name}_*.build")]
-    for changes in into.glob("*.changes"):
-        with changes.open("rb") as file:
-            source = str(Changes(file).get("Source", "")).partition(" ")[0]
-        if source == name:
-            found += [changes, *listed(changes)]
+    for path in into.glob("*.changes"):
+        with contextlib.suppress(SourceError):
+            changes = read_changes(path)
+            if changes.source == name:
+                found += [path, *changes.paths]
     return tuple(found)
 
 

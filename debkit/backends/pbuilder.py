@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from debkit.backends._outcome import Site
     from debkit.config import BuildConfig
     from debkit.console import Progress
-    from debkit.model import BuildResult, Chroot, Repository, Source, Target
+    from debkit.model import BuildResult, Chroot, Source, Target
     from debkit.run import Run
 
 NAME = "pbuilder"
@@ -61,12 +61,17 @@ RULES = (
 
 
 def obstacle(*, via: Via, root: bool, namespaces: bool) -> str:
-    """Why pbuilder cannot build here, empty when it can."""
+    """Say why pbuilder cannot build here, empty when it can."""
     if via is Via.CROSS:
         return 'cross builds are sbuild\'s: set backend = "sbuild"'
     if not namespaces and not root:
         return "pbuilder needs user namespaces and subordinate ids, or root (debkit doctor --fix)"
     return ""
+
+
+def notice(*, root: bool, namespaces: bool) -> str:
+    """Say when pbuilder is not confined to a user namespace."""
+    return "pbuilder runs as root itself: no user namespaces here" if root and not namespaces else ""
 
 
 def build(
@@ -168,13 +173,21 @@ def lay_out(job: Job, site: Site) -> None:
     root = site.work / "root"
     if job.config.packages:
         (root / EXTRA_PACKAGES.lstrip("/")).mkdir(parents=True)
-        for deb in job.config.packages:
-            shutil.copyfile(deb, root / EXTRA_PACKAGES.lstrip("/") / deb.name)
+    for deb in job.config.packages:
+        _readable(Path(shutil.copyfile(deb, root / EXTRA_PACKAGES.lstrip("/") / deb.name)))
     if lines := extra_sources(job):
-        (root / "etc/apt/sources.list.d/debkit-extra.list").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        entries = root / "etc/apt/sources.list.d/debkit-extra.list"
+        entries.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        _readable(entries)
     for number, repository in enumerate(job.config.repositories):
         if repository.key:
-            shutil.copyfile(repository.key, root / key_path(number, repository).lstrip("/"))
+            _readable(Path(shutil.copyfile(repository.key, root / key_path(number, repository.key).lstrip("/"))))
+
+
+def _readable(path: Path) -> None:
+    """Let everybody in the chroot read a file, whatever the caller's umask: apt downloads as a user of its own."""
+    path.parent.chmod(0o755)
+    path.chmod(0o644)
 
 
 def extra_sources(job: Job) -> tuple[str, ...]:
@@ -183,9 +196,9 @@ def extra_sources(job: Job) -> tuple[str, ...]:
     return (*(repository.line for repository in job.config.repositories), *local)
 
 
-def key_path(number: int, repository: Repository) -> str:
-    """Where a key goes in the chroot: apt tells armoured keys from binary ones by the file's name."""
-    armoured = repository.key is not None and repository.key.read_bytes().lstrip().startswith(ARMOR)
+def key_path(number: int, key: Path) -> str:
+    """Say where a key goes in the chroot: apt tells armoured keys from binary ones by the file's name."""
+    armoured = key.read_bytes().lstrip().startswith(ARMOR)
     return f"/etc/apt/trusted.gpg.d/debkit-extra-{number}.{'asc' if armoured else 'gpg'}"
 
 

@@ -11,10 +11,11 @@ import re
 from typing import TYPE_CHECKING
 
 from debkit.backends import _outcome
-from debkit.backends._job import BUILD_PATH, PROXIES, Job, cpus, distribution
+from debkit.backends._job import BUILD_PATH, PROXIES, Job, cpus
 from debkit.backends._logs import SIGNS, Watch
 from debkit.model import BuildState, Via
 from debkit.run import Command
+from debkit.source import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,8 +60,13 @@ RULES: tuple[tuple[Callable[[Reading], bool], BuildState], ...] = (
 
 
 def obstacle(*, via: Via, root: bool, namespaces: bool) -> str:  # noqa: ARG001  # the same for every way and caller
-    """Why sbuild cannot build here, empty when it can."""
+    """Say why sbuild cannot build here, empty when it can."""
     return "" if namespaces else "sbuild's unshare mode needs user namespaces and subordinate ids (debkit doctor --fix)"
+
+
+def notice(*, root: bool, namespaces: bool) -> str:  # noqa: ARG001  # there is but one way
+    """Say nothing: sbuild always runs the same way."""
+    return ""
 
 
 def build(
@@ -78,9 +84,9 @@ def build(
     """Build with sbuild. See `Backend.build`; `disk_bytes` is sbuild's own count: the build tree at its end and what came out."""
     job = Job(source=source, target=target, via=via, chroot=chroot, config=config, build_all=build_all, cpus=cpus())
     with _outcome.opened(run, job, into, NAME) as site:
-        (site.work / "sbuildrc").write_text(settings(job, site, os.environ), encoding="utf-8")
+        (site.work / "sbuildrc").write_text(settings(job, site, os.environ, root=os.geteuid() == 0), encoding="utf-8")
         command = Command(
-            argv=argv(job, site, distribution(source.changes)),
+            argv=argv(job, site, read_changes(source.changes).distribution),
             env=environment(job, site),
             cwd=site.results,
             timeout=config.timeout,
@@ -93,7 +99,10 @@ def build(
 
 
 def argv(job: Job, site: Site, distribution: str) -> tuple[str, ...]:
-    """Call sbuild: the options of 0.85 and later, each default that a site's configuration could change said outright."""
+    """Call sbuild: the options of 0.85 and later, each default that a site's configuration could change said outright.
+
+    sbuild writes `distribution` into the .changes: it is to be the source's, as both are merged into one upload.
+    """
     native = job.chroot.spec.target.arch
     arches = (f"--host={job.target.arch}", f"--build={native}") if job.via is Via.CROSS else (f"--arch={job.target.arch}",)
     refresh = (
@@ -146,11 +155,12 @@ def environment(job: Job, site: Site) -> tuple[tuple[str, str], ...]:
     )
 
 
-def settings(job: Job, site: Site, environ: Mapping[str, str]) -> str:
+def settings(job: Job, site: Site, environ: Mapping[str, str], *, root: bool) -> str:
     """Write what sbuild takes from a configuration file only.
 
     A setting that 0.85 does not know stands in an eval, since an unknown name is an error there. apt inside the chroot may use
-    the caller's proxies; the build itself may not, its tests talk to the loopback only.
+    the caller's proxies; the build itself may not, its tests talk to the loopback only. 0.85 builds under the caller's name: as
+    root that would be the chroot's root, and tests that must be refused something would not be.
     """
     build = {name: "" for name in PROXIES if environ.get(name)}
     passed = ("DEB_BUILD_OPTIONS", *dict(job.emulator_env), *build)
@@ -158,6 +168,7 @@ def settings(job: Job, site: Site, environ: Mapping[str, str]) -> str:
         "$chroot_mode = 'unshare';",  # said here too, or Debian 13's sbuild explains schroot at length
         f"$unshare_tmpdir_template = {_perl(f'{site.work}/root.XXXXXXXXXX')};",
         "$unshare_bind_mounts = [];",
+        *(("$build_user = 'sbuild';",) if root else ()),
         "$mailto = '';",
         f"$stalled_pkg_timeout = {math.ceil(job.config.timeout / 60)};",  # minutes; one limit, told in one place
         "$environment_filter = [" + ", ".join(_perl(f"^{name}$") for name in ("PATH", *passed)) + "];",
