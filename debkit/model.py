@@ -274,10 +274,11 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What a clean apt client saw of, and did with, a published version."""
+    """What a clean apt client saw of, and did with, a published version. `ran` is "PROGRAM OPTION" each; a package may have none."""
 
     target: Target
     packages: tuple[str, ...]
     version: str
     installed: bool
     seconds: float
+    ran: tuple[str, ...] = ()
