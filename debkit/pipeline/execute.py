@@ -167,7 +167,7 @@ def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, .
             for job in ordered:
                 row = rows[str(job.target)]
                 builds[job.target] = building.submit(build_one, shift, shop, job, sources[job.target.suite], row)
-            judged = [checking.submit(judge_one, shift, shop, job, builds, rows[str(job.target)]) for job in ordered]
+            judged = [checking.submit(judge_one, shift, shop, job, sources, builds, rows[str(job.target)]) for job in ordered]
             outcomes = [settled(future, shift) for future in judged]
     failures = [outcome for outcome in outcomes if isinstance(outcome, DebkitError)]
     for failure in failures:
@@ -201,8 +201,18 @@ def build_one(shift: Shift, shop: jobs.Workshop, job: Job, made: Source, row: Jo
     return result
 
 
-def judge_one(shift: Shift, shop: jobs.Workshop, job: Job, builds: dict[Target, Future[BuildResult]], row: JobProgress) -> Judged:
-    """Check one job's packages, together with the Architecture: all ones that its suite's other job has built."""
+def judge_one(
+    shift: Shift,
+    shop: jobs.Workshop,
+    job: Job,
+    sources: dict[str, Source],
+    builds: dict[Target, Future[BuildResult]],
+    row: JobProgress,
+) -> Judged:
+    """Check one job's packages, together with the Architecture: all ones that its suite's other job has built.
+
+    The suite's first job has the source checked too, so that its findings are told once.
+    """
     result = builds[job.target].result()
     siblings = tuple(
         deb
@@ -211,7 +221,8 @@ def judge_one(shift: Shift, shop: jobs.Workshop, job: Job, builds: dict[Target, 
         for deb in builds[other.target].result().debs
         if deb.stem.endswith("_all")
     )
-    reports = jobs.check(result, siblings, shop, row)
+    first = next(other for other in shift.plan.jobs if other.target.suite == job.target.suite) is job
+    reports = jobs.check(result, shop, row, siblings=siblings, source=sources[job.target.suite] if first else None)
     shift.ledger.add("checks", *reports)
     passed = all(report.outcome is Outcome.PASS for report in reports)
     row.done("built and checked" if passed else "checks did not all pass")

@@ -104,8 +104,10 @@ def layered(job: Job, config: Config) -> bool:
     return config.build.layers and job.via is not Via.CROSS and not (config.build.repositories or config.build.packages)
 
 
-def check(result: BuildResult, siblings: tuple[Path, ...], shop: Workshop, progress: Progress) -> tuple[CheckReport, ...]:
-    """Judge a successful build by every configured check."""
+def check(
+    result: BuildResult, shop: Workshop, progress: Progress, *, siblings: tuple[Path, ...], source: Source | None
+) -> tuple[CheckReport, ...]:
+    """Judge a successful build by every configured check; `siblings` and `source` as in `checks.Bench`."""
     bench = checks.Bench(
         run=shop.run,
         config=shop.config.checks,
@@ -113,6 +115,7 @@ def check(result: BuildResult, siblings: tuple[Path, ...], shop: Workshop, progr
         progress=progress,
         work=shop.into(result.target),
         siblings=siblings,
+        source=source.changes if source else None,
     )
     return tuple(checks.judge(name, bench, result) for name in shop.config.checks.run)
 
