@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Host:
     """This machine. `arch` is dpkg's; `obstacles` says of each foreign architecture why it cannot run here, empty when it can.
 
-    `namespaces` says why user namespaces cannot be made, empty when they can. `root` is whether the caller is root; `memory` is in
-    bytes, `cpus` what we may use.
+    `namespaces` says why user namespaces cannot be made, empty when they can. `root` is whether the caller is root; `memory` is
+    in bytes, `cpus` what we may use.
     """
 
     arch: str
