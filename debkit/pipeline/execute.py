@@ -157,7 +157,6 @@ def fetched(shift: Shift, suite: str, name: str) -> Path:
 
 def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, ...]:
     """Run every job beside the others. Raises the first error in the plan's order when all have ended."""
-    shop = jobs.Workshop(run=shift.run, config=shift.config, machine_arch=shift.machine.arch, refresh=shift.plan.request.refresh)
     # Whoever builds the Architecture: all packages goes first, because the others' checks wait for them.
     ordered = sorted(shift.plan.jobs, key=lambda job: not job.build_all)
     builds: dict[Target, Future[BuildResult]] = {}
@@ -166,8 +165,8 @@ def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, .
         with ThreadPoolExecutor(workers) as building, ThreadPoolExecutor(workers) as checking:
             for job in ordered:
                 row = rows[str(job.target)]
-                builds[job.target] = building.submit(build_one, shift, shop, job, sources[job.target.suite], row)
-            judged = [checking.submit(judge_one, shift, shop, job, sources, builds, rows[str(job.target)]) for job in ordered]
+                builds[job.target] = building.submit(build_one, shift, job, sources[job.target.suite], row)
+            judged = [checking.submit(judge_one, shift, job, sources, builds, rows[str(job.target)]) for job in ordered]
             outcomes = [settled(future, shift) for future in judged]
     failures = [outcome for outcome in outcomes if isinstance(outcome, DebkitError)]
     for failure in failures:
@@ -185,10 +184,15 @@ def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, .
     return done
 
 
-def build_one(shift: Shift, shop: jobs.Workshop, job: Job, made: Source, row: JobProgress) -> BuildResult:
+def workshop(shift: Shift) -> jobs.Workshop:
+    """Give the jobs what they share."""
+    return jobs.Workshop(run=shift.run, config=shift.config, machine_arch=shift.machine.arch, refresh=shift.plan.request.refresh)
+
+
+def build_one(shift: Shift, job: Job, made: Source, row: JobProgress) -> BuildResult:
     """Build one job and take note of how it ended."""
     try:
-        result = jobs.build(job, made, shop, row)
+        result = jobs.build(job, made, workshop(shift), row)
     except DebkitError:
         row.done("failed")
         raise
@@ -203,7 +207,6 @@ def build_one(shift: Shift, shop: jobs.Workshop, job: Job, made: Source, row: Jo
 
 def judge_one(
     shift: Shift,
-    shop: jobs.Workshop,
     job: Job,
     sources: dict[str, Source],
     builds: dict[Target, Future[BuildResult]],
@@ -222,7 +225,7 @@ def judge_one(
         if deb.stem.endswith("_all")
     )
     first = next(other for other in shift.plan.jobs if other.target.suite == job.target.suite) is job
-    reports = jobs.check(result, shop, row, siblings=siblings, source=sources[job.target.suite] if first else None)
+    reports = jobs.check(result, workshop(shift), row, siblings=siblings, source=sources[job.target.suite] if first else None)
     shift.ledger.add("checks", *reports)
     passed = all(report.outcome is Outcome.PASS for report in reports)
     row.done("built and checked" if passed else "checks did not all pass")
