@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from debkit.run import Command, Processes
 
@@ -38,6 +39,7 @@ def serve(root: Path) -> Iterator[Site]:
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
             site.asked.append(self.path)
+            self.path = urlsplit(self.path).path  # whole where this is asked as a proxy
             super().do_GET()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)

@@ -24,15 +24,21 @@ MOST = 6  # reasons that a reader takes in
 ALIKE = 3  # characters that two names which look alike may differ in length
 
 
-def why_not(cache: Any, packages: list[Any], depcache: Any) -> Json:
-    """Give the culprit (a name), the case (absent, version, conflict, unclear), lines that tell it, and names like it."""
+def why_not(cache: Any, roots: list[Any]) -> Json:
+    """Tell why these versions cannot be installed.
+
+    Gives the culprit (a name), the case (absent, version, conflict, unclear), lines that tell it, and names like the culprit's.
+    """
+    depcache = apt_pkg.DepCache(cache)
+    depcache.init()  # it is the cache's one and only, and apt's resolver takes candidates away as it fails
+    for root in roots:
+        depcache.set_candidate_ver(root.parent_pkg, root)
     view = View(depcache)
-    roots = [depcache.get_candidate_ver(package) or package.version_list[0] for package in packages]
     impossible = view.impossible(roots)
     for root in roots:
         if root.id in impossible:
             return view.trail(cache, root, impossible)
-    return conflict(cache, packages)
+    return conflict(cache, depcache, roots)
 
 
 class View:
@@ -93,6 +99,10 @@ def groups(version: Any) -> list[list[Any]]:
     return [group for kind in STRONG for group in version.depends_list.get(kind, ())]
 
 
+def _forbidden(version: Any) -> list[list[Any]]:
+    return [group for kind in AGAINST for group in version.depends_list.get(kind, ())]
+
+
 def told(dependency: Any) -> str:
     return relation(dependency.target_pkg.get_fullname(pretty=True), dependency.target_ver, dependency.comp_type)
 
@@ -112,44 +122,62 @@ def missing(cache: Any, group: list[Any]) -> Json:
     return {"culprit": name, "case": "absent", "lines": [f"there is no package {name}"], "near": near}
 
 
-def conflict(cache: Any, packages: list[Any]) -> Json:
+def conflict(cache: Any, depcache: Any, roots: list[Any]) -> Json:
     """Mark everything that is wanted and tell which of it cannot stand together."""
-    depcache = apt_pkg.DepCache(cache)
     with apt_pkg.ActionGroup(depcache):
         for auto in (False, True):
-            for package in packages:
-                depcache.mark_install(package, auto, True)  # noqa: FBT003 (python-apt takes no keyword)
-    clashes = [
-        clash
-        for package in cache.packages
-        if (version := _after(depcache, package)) is not None and depcache.is_inst_broken(package)
-        for clash in (*_opponents(depcache, version), *_unmet(depcache, version))
-    ]
+            for root in roots:
+                depcache.mark_install(root.parent_pkg, auto, True)  # noqa: FBT003 (python-apt takes no keyword)
+    found = Clashes(depcache)
+    broken = [version for p in cache.packages if (version := _after(depcache, p)) is not None and depcache.is_inst_broken(p)]
+    clashes = [clash for version in (*roots, *broken) for clash in found.below(version)]
     lines = list(dict.fromkeys(line for _, line in clashes))[:MOST]
     return {
-        "culprit": next((name for name, _ in clashes if name != DUMMY), ""),
+        "culprit": next((name for name, _ in clashes if name), ""),
         "case": "conflict" if lines else "unclear",
         "lines": lines or ["apt found no way to have them all together"],
         "near": [],
     }
 
 
-def _opponents(depcache: Any, version: Any) -> Iterator[tuple[str, str]]:
-    """Give what would be there though this version forbids it: who forbids, and a line."""
-    for kind, verb in AGAINST.items():
-        for dependency in (d for group in version.depends_list.get(kind, ()) for d in group):
+class Clashes:
+    """Walks from what is wanted down to what keeps it out, with all marked that apt could mark."""
+
+    def __init__(self, depcache: Any) -> None:
+        self._depcache = depcache
+        self._walked: set[int] = set()
+
+    def below(self, version: Any) -> Iterator[tuple[str, str]]:
+        """Give who forbids it (or nobody) and a line, for each thing that a version needs, itself included, and does not get."""
+        if version.id in self._walked:
+            return
+        self._walked.add(version.id)
+        yield from self._against(version)
+        for group in groups(version):
+            targets = [target for dependency in group for target in dependency.all_targets()]
+            if any(_is_there(self._depcache, target) for target in targets):
+                continue
+            yield "", f"{_who(version)} needs {' | '.join(map(told, group))}"
+            for target in targets:
+                yield from self.below(target)
+
+    def _against(self, version: Any) -> Iterator[tuple[str, str]]:
+        """Tell which package that would be there conflicts with a version, or it with that."""
+        for dependency in (d for group in _forbidden(version) for d in group):
             for target in dependency.all_targets():
-                if _is_there(depcache, target):
-                    other = f"{target.parent_pkg.name} {target.ver_str}"
-                    yield version.parent_pkg.name, f"{_who(version)} {verb} {told(dependency)}, and {other} is wanted too"
+                if target.parent_pkg.id != version.parent_pkg.id and _is_there(self._depcache, target):
+                    yield self._line(version, dependency, target)
+        for dependency in version.parent_pkg.rev_depends_list:
+            against = dependency.dep_type_untranslated in AGAINST and _is_there(self._depcache, dependency.parent_ver)
+            if against and any(target.id == version.id for target in dependency.all_targets()):
+                yield self._line(dependency.parent_ver, dependency, version)
 
-
-def _unmet(depcache: Any, version: Any) -> Iterator[tuple[str, str]]:
-    """Give what would not be there though this version needs it: its name, and a line."""
-    for group in groups(version):
-        if not any(_is_there(depcache, target) for dependency in group for target in dependency.all_targets()):
-            wish = " | ".join(map(told, group))
-            yield group[0].target_pkg.name, f"{_who(version)} needs {wish}, which something else forbids"
+    @staticmethod
+    def _line(version: Any, dependency: Any, target: Any) -> tuple[str, str]:
+        verb = AGAINST[dependency.dep_type_untranslated]
+        name = "" if version.parent_pkg.name == DUMMY else version.parent_pkg.name
+        other = f"{target.parent_pkg.name} {target.ver_str}"
+        return name, f"{_who(version)} {verb} {told(dependency)}, and {other} is wanted too"
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:

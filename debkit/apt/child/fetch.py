@@ -12,7 +12,7 @@ import apt_pkg
 
 from debkit.apt.child.explain import nearest
 from debkit.apt.child.lists import Recorder, refresh
-from debkit.apt.child.system import Trouble, configure, enter
+from debkit.apt.child.system import Trouble, configure, enter, sha256
 from debkit.apt.root import LISTS, UPDATED
 
 if TYPE_CHECKING:
@@ -123,11 +123,11 @@ def _source(name: str, into: Path) -> str:
 
 
 def _wish(name: str, file: Any, index: Any, into: Path) -> Wish:
-    sha256 = file.hashes.find("SHA256")
-    if sha256 is None:
+    expected = sha256(file.hashes)
+    if not expected:
         raise Trouble("unhashed", name=name, version=Path(file.path).name)
     base = Path(file.path).name
-    return Wish(index.archive_uri(file.path), file.size, sha256.hashvalue, base, into / base)
+    return Wish(index.archive_uri(file.path), file.size, expected, base, into / base)
 
 
 def _all_sources() -> set[str]:

@@ -17,7 +17,7 @@ import apt_pkg
 
 from debkit.apt.child import wanted
 from debkit.apt.child.explain import nearest, why_not
-from debkit.apt.child.system import Trouble, enter
+from debkit.apt.child.system import Trouble, enter, sha256
 
 if TYPE_CHECKING:
     from debkit.apt.child.system import Json
@@ -123,7 +123,7 @@ def _wishes(cache: Any, depcache: Any, request: Json) -> list[Any]:
         arch = control["Architecture"]
         native = request["root"]["arch"]
         key = (control["Package"], native if arch == "all" else arch)
-        if key not in cache:
+        if arch not in ("all", native, *request["root"]["foreign"]):
             raise Trouble("foreign", deb=deb, arch=arch, native=native)
         packages.append(_candidate(depcache, cache[key], control["Version"], control["Package"]))
     return packages
@@ -156,6 +156,7 @@ def _candidate(depcache: Any, package: Any, version: str, name: str) -> Any:
 
 def _install(cache: Any, depcache: Any, packages: list[Any], *, automatic: bool, wish: str) -> None:
     """Do what `apt-get install` does between reading its arguments and asking."""
+    wanted_versions = [depcache.get_candidate_ver(package) or package.version_list[0] for package in packages]
     resolver = apt_pkg.ProblemResolver(depcache)
     for package in packages:
         resolver.clear(package)
@@ -172,7 +173,7 @@ def _install(cache: Any, depcache: Any, packages: list[Any], *, automatic: bool,
         failed = str(problem)
     kept_out = [p for p in packages if not (depcache.marked_install(p) or depcache.marked_upgrade(p) or p.current_ver)]
     if failed or depcache.broken_count or kept_out:
-        raise Trouble("dependency", **why_not(cache, packages, depcache), text=failed, wish=wish)
+        raise Trouble("dependency", **why_not(cache, wanted_versions), text=failed, wish=wish)
 
 
 def _changes(cache: Any, depcache: Any) -> tuple[list[Any], set[Key]]:
@@ -205,9 +206,8 @@ def _pin(version: Any, sources: Any, records: Any) -> Json:
         uri = index.archive_uri(records.filename) if index else f"file:{file[0].filename}"
         if uri.startswith("file:") and Path(uri[5:]).is_file():
             uri = f"copy:{uri[5:]}"
-        sha256 = records.hashes.find("SHA256")
-        if sha256 is not None:
-            return {**pin, "filename": records.filename, "sha256": sha256.hashvalue, "uri": uri}
+        if found := sha256(records.hashes):
+            return {**pin, "filename": records.filename, "sha256": found, "uri": uri}
         if uri.startswith("copy:"):
             with Path(uri[5:]).open("rb") as deb:
                 return {**pin, "filename": Path(uri[5:]).name, "sha256": apt_pkg.sha256sum(deb), "uri": uri}

@@ -55,6 +55,14 @@ def configure(request: Json, kind: str = "deb") -> None:
     apt_pkg.init_system()
 
 
+def sha256(hashes: Any) -> str:
+    """Give the SHA-256 of python-apt's list of hashes, or nothing."""
+    try:
+        return str(hashes.find("SHA256").hashvalue)
+    except KeyError:
+        return ""
+
+
 def _places(path: str, kind: str) -> dict[str, str]:
     return {
         "Dir": path,
