@@ -115,7 +115,7 @@ def _ensure(run: Run, base: Chroot, source: Source, solution: apt.Solution, prog
         log = shelf / f"{name}.log"
         try:
             with roots.opened(run, base) as root:
-                progress.phase(f"installing {len(solution.install)} build dependencies")
+                progress.phase("installing build dependencies")
                 _install(run, root, base, solution, log=log, progress=progress)
                 progress.phase("packing the layer")
                 namespace.pack(run, root, temporary)
@@ -158,6 +158,7 @@ def _install(run: Run, root: Path, base: Chroot, solution: apt.Solution, *, log:
         argv=namespace.inside(root, install_argv(solution), read_only=((cache.shelf("debs"), INBOX),), network=False),
         env=ARCHES[base.spec.target.arch].qemu_env,
         log=log,
+        name="apt-get in the chroot",
     )
     try:
         run(command, progress.line)

@@ -1,4 +1,4 @@
-"""Making a root from nothing; owns mmdebstrap."""
+"""Make a root from nothing; owns mmdebstrap."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, assert_never
 
+from debkit.chroot.namespace import as_root
 from debkit.errors import ChrootError, HostError
 from debkit.model import ARCHES, ChrootKind
 from debkit.run import Command, CommandFailed
@@ -63,10 +64,11 @@ def bootstrap(run: Run, spec: ChrootSpec, tarball: Path, *, work: Path, log: Pat
     """
     log.unlink(missing_ok=True)
     command = Command(
-        argv=bootstrap_argv(spec, tarball),
+        argv=as_root(bootstrap_argv(spec, tarball)),
         env=(("TMPDIR", os.fspath(work)), *ARCHES[spec.target.arch].qemu_env),
         cwd=work,
         log=log,
+        name="mmdebstrap",
     )
     try:
         run(command, lambda line: progress.line(line.removeprefix("I: ")))
@@ -75,11 +77,14 @@ def bootstrap(run: Run, spec: ChrootSpec, tarball: Path, *, work: Path, log: Pat
 
 
 def bootstrap_argv(spec: ChrootSpec, tarball: Path) -> tuple[str, ...]:
-    """Call mmdebstrap. With no mirror it takes Debian's own, with updates and security."""
+    """Call mmdebstrap, as root of our own namespace. With no mirror it takes Debian's own, with updates and security.
+
+    Its unshare mode would make a namespace too, but goes on for minutes after SIGTERM, and after debkit was killed.
+    """
     packages = tuple(dict.fromkeys((*(BUILD_PACKAGES if spec.kind is ChrootKind.BUILD else ()), *spec.packages)))
     return (
         "mmdebstrap",
-        "--mode=unshare",
+        "--mode=root",
         f"--variant={_variant(spec.kind)}",
         f"--architectures={spec.target.arch}",
         f"--components={','.join(spec.components)}",

@@ -67,7 +67,8 @@ def unpack(run: Run, tarball: Path, root: Path) -> None:
             argv=as_root(
                 ("tar", "--extract", "--auto-compress", "--file", os.fspath(tarball), "--directory", os.fspath(root),
                  "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*"),
-            )
+            ),
+            name="tar",
         )
     )  # fmt: skip
 
@@ -79,7 +80,8 @@ def pack(run: Run, root: Path, tarball: Path) -> None:
             argv=as_root(
                 ("tar", "--create", "--use-compress-program=zstd -T0 -3", "--file", os.fspath(tarball), "--directory",
                  os.fspath(root), "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*", "."),
-            )
+            ),
+            name="tar",
         )
     )  # fmt: skip
 
@@ -88,7 +90,9 @@ def remove_tree(run: Run, path: Path) -> None:
     """Remove a tree whose files may belong to subordinate ids, also once the run was asked to stop. Nothing there is no error."""
     if not path.exists():
         return
-    command = Command(argv=as_root(("rm", "--recursive", "--force", "--one-file-system", "--", os.fspath(path))), cleanup=True)
+    command = Command(
+        argv=as_root(("rm", "--recursive", "--force", "--one-file-system", "--", os.fspath(path))), cleanup=True, name="rm"
+    )
     try:
         run(command)
     except Interrupted:  # the first Ctrl-C came just now; a second one changes nothing

@@ -58,7 +58,8 @@ class Command:
     bounds such as a build's. With `terminal` the child stays in the caller's session, where sudo can ask for a password. No
     secret shows in the log, the tail or an error.
 
-    `cleanup` is for taking away what a run leaves: it runs to its end even after the run was asked to stop.
+    `cleanup` is for taking away what a run leaves: it runs to its end even after the run was asked to stop. `name` is what to
+    call it in an error, where argv begins with what it is wrapped in.
     """
 
     argv: tuple[str, ...]
@@ -73,11 +74,16 @@ class Command:
     separate: bool = False
     keep: bool = True
     cleanup: bool = False
+    name: str = ""
     terminal: bool = False
     pass_fds: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return redact(shlex.join(self.argv), self.secrets)
+
+    @property
+    def program(self) -> str:
+        return self.name or Path(self.argv[0]).name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +104,8 @@ class CommandFailed(DebkitError):
     meaning = "the build environment failed, not the package"
 
     def __init__(self, done: Completed) -> None:
-        name = Path(done.command.argv[0]).name
         super().__init__(
-            f"{name} {explain_code(done.code)}",
+            f"{done.command.program} {explain_code(done.code)}",
             cause="\n".join(done.tail[-8:]),
             hint=str(done.command),
             log=done.command.log,
@@ -129,8 +134,7 @@ def failure(done: Completed) -> DebkitError:
     for line in done.tail:
         for pattern, error, cause, hint in TROUBLES:
             if pattern.search(line):
-                name = Path(done.command.argv[0]).name
-                return error(f"{name} failed: {line.strip()}", cause=cause, hint=hint, log=done.command.log)
+                return error(f"{done.command.program} failed: {line.strip()}", cause=cause, hint=hint, log=done.command.log)
     return CommandFailed(done)
 
 

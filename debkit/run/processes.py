@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import Interrupted, TimeoutFailure
@@ -187,7 +186,7 @@ class Processes:
             self.check()
         if command.timeout is not None and time.monotonic() - started > command.timeout:
             raise TimeoutFailure(
-                f"{Path(command.argv[0]).name} ran longer than {command.timeout:.0f} s and was ended",
+                f"{command.program} ran longer than {command.timeout:.0f} s and was ended",
                 cause="it hangs, or this machine is slower than the limit expects",
                 hint="raise the limit in config/debkit.toml, or look at the log",
                 log=command.log,

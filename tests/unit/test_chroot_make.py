@@ -23,7 +23,7 @@ def test_a_build_chroot_comes_from_debians_own_mirror(tmp_path: Path) -> None:
     spec = ChrootSpec(kind=ChrootKind.BUILD, target=AMD64)
     assert make.bootstrap_argv(spec, tmp_path / "x.tar.zst") == (
         "mmdebstrap",
-        "--mode=unshare",
+        "--mode=root",
         "--variant=buildd",
         "--architectures=amd64",
         "--components=main",
@@ -44,7 +44,7 @@ def test_mirror_components_and_packages_are_passed_on(tmp_path: Path) -> None:
     )
     assert make.bootstrap_argv(spec, tmp_path / "x.tar.zst") == (
         "mmdebstrap",
-        "--mode=unshare",
+        "--mode=root",
         "--variant=minbase",
         "--architectures=arm64",
         "--components=main,contrib",

@@ -17,10 +17,10 @@ from debkit.config import ChrootConfig
 from debkit.console import Quiet
 from debkit.errors import ChrootError, NetworkError
 from debkit.model import Chroot, ChrootKind, ChrootSpec, Target
+from tests.recorder import Recorder, contains
 
 if TYPE_CHECKING:
     from debkit.run import Command
-    from tests.recorder import Recorder
 
 SPEC = ChrootSpec(kind=ChrootKind.BUILD, target=Target("trixie", "arm64"))
 CONFIG = ChrootConfig()
@@ -37,7 +37,7 @@ def machine(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         tarball = next(word for word in command.argv if word.endswith(".tar.zst"))
         Path(tarball).write_bytes(b"root")
 
-    recorder.reply("mmdebstrap", "--mode=unshare", action=written)
+    recorder.reply("mmdebstrap", "--mode=root", action=written)
     recorder.reply("du", "--summarize", stdout="3\tx\n1\ty\n4\ttotal\n")
     recorder.reply("mmdebstrap", "--version", stdout="mmdebstrap 1.3.5\n")
 
@@ -53,7 +53,7 @@ def machine(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def made(run: Recorder) -> int:
-    return sum(command.argv[:2] == ("mmdebstrap", "--mode=unshare") for command in run.commands)
+    return sum(contains(command.argv, ("mmdebstrap", "--mode=root")) for command in run.commands)
 
 
 def age(chroot: Chroot, days: float) -> None:
@@ -132,7 +132,7 @@ def test_refresh_renews_a_young_one(machine: Recorder) -> None:
 
 def test_without_a_network_the_old_one_serves_on_with_a_warning(machine: Recorder) -> None:
     first = store.ensure(machine, SPEC, config=CONFIG)
-    machine.reply("mmdebstrap", "--mode=unshare", stdout="E: Temporary failure resolving 'x'\n", code=25)
+    machine.reply("mmdebstrap", "--mode=root", stdout="E: Temporary failure resolving 'x'\n", code=25)
     warnings: list[str] = []
     assert store.ensure(machine, SPEC, config=CONFIG, refresh=True, warn=warnings.append) == first
     assert len(warnings) == 1
@@ -142,14 +142,14 @@ def test_without_a_network_the_old_one_serves_on_with_a_warning(machine: Recorde
 
 
 def test_without_a_network_and_an_old_one_there_is_an_error(machine: Recorder) -> None:
-    machine.reply("mmdebstrap", "--mode=unshare", stdout="E: Temporary failure resolving 'x'\n", code=25)
+    machine.reply("mmdebstrap", "--mode=root", stdout="E: Temporary failure resolving 'x'\n", code=25)
     with pytest.raises(NetworkError):
         store.ensure(machine, SPEC, config=CONFIG)
 
 
 def test_another_failure_is_an_error_and_leaves_the_old_one(machine: Recorder) -> None:
     first = store.ensure(machine, SPEC, config=CONFIG)
-    machine.reply("mmdebstrap", "--mode=unshare", code=25)
+    machine.reply("mmdebstrap", "--mode=root", code=25)
     with pytest.raises(ChrootError):
         store.ensure(machine, SPEC, config=CONFIG, refresh=True)
     assert store.ensure(machine, SPEC, config=CONFIG) == first
@@ -264,6 +264,6 @@ def test_renewing_by_name_makes_the_same_again(machine: Recorder) -> None:
     spec = ChrootSpec(kind=ChrootKind.BUILD, target=SPEC.target, packages=("ccache",), components=("main", "contrib"))
     store.ensure(machine, spec, config=CONFIG)
     assert upkeep.renew(machine, store.name_of(spec), config=CONFIG, progress=Quiet())
-    first, second = (c.argv for c in machine.commands if c.argv[:2] == ("mmdebstrap", "--mode=unshare"))
+    first, second = (c.argv for c in machine.commands if contains(c.argv, ("mmdebstrap", "--mode=root")))
     assert [word for word in first if "tar.zst" not in word] == [word for word in second if "tar.zst" not in word]
     assert len(upkeep.listing(CONFIG)) == 1
