@@ -1,0 +1,84 @@
+"""What an end user needs of an archive: its public key and its .sources file, and which commands to type.
+
+Both name one and the same keyring path: two .sources files that name an archive's key differently make apt refuse both.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from debkit.keys import export_public
+
+if TYPE_CHECKING:
+    from debkit.config import Config
+    from debkit.model import Published, SigningKey
+
+KEYRINGS = "/usr/share/keyrings"
+SOURCES = "/etc/apt/sources.list.d"
+
+
+def keyring_name(config: Config) -> str:
+    """Name the keyring. Binary, so that one file serves every apt: only .asc is read as armoured (apt-secure(8))."""
+    return f"{config.archive.name}-archive-keyring.pgp"
+
+
+def keyring_file(config: Config) -> Path:
+    return config.repo / keyring_name(config)
+
+
+def sources_file(config: Config, suite: str) -> Path:
+    """Give the .sources file of a suite; the first configured suite's is NAME.sources, another one's NAME-SUITE.sources."""
+    first = suite == config.build.suites[0]
+    return config.repo / f"{config.archive.name}{'' if first else f'-{suite}'}.sources"
+
+
+def sources_text(config: Config, suite: str, url: str = "") -> str:
+    """Write deb822 text (sources.list(5)); `url` is where the archive is reached, unless the configuration says."""
+    where = url or config.archive.url or f"file:{quote(os.fspath(config.repo.resolve()))}"
+    return (
+        f"Types: deb deb-src\nURIs: {where.rstrip('/')}/\nSuites: {suite}\nComponents: main\n"
+        f"Signed-By: {KEYRINGS}/{keyring_name(config)}\n"
+    )
+
+
+def write(config: Config, suites: tuple[str, ...], key: SigningKey) -> None:
+    """Write the public key, and a .sources file for each suite that is exported, into the archive where they have changed."""
+    note = f"# {config.archive.name}: signed by {key.fingerprint}\n"
+    if key.development:
+        note += "# This is a development key, made on one machine: good for trying, not for publishing.\n"
+    _put(keyring_file(config), export_public(key))
+    for suite in suites:
+        if (config.repo / "dists" / suite).exists():
+            _put(sources_file(config, suite), (note + sources_text(config, suite)).encode())
+
+
+def instructions(config: Config, published: Published) -> tuple[str, ...]:
+    """Say what to type to install what was published."""
+    keyring, sources = keyring_file(config), sources_file(config, published.suite)
+    packages = " ".join(name for name in published.packages if not name.endswith("-dbgsym"))
+    target = f"{SOURCES}/{config.archive.name}.sources"
+    if url := config.archive.url.rstrip("/"):
+        fetch = (
+            f"sudo curl -fsSo {KEYRINGS}/{keyring.name} {url}/{keyring.name}",
+            f"sudo curl -fsSo {target} {url}/{sources.name}",
+        )
+    else:
+        fetch = (
+            f"sudo install -m 644 {shlex.quote(os.fspath(keyring))} {KEYRINGS}/",
+            f"sudo install -m 644 {shlex.quote(os.fspath(sources))} {target}",
+        )
+    return (*fetch, f"sudo apt-get update && sudo apt-get install {packages}")
+
+
+def _put(file: Path, content: bytes) -> None:
+    if file.exists() and file.read_bytes() == content:
+        return
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
+        new.write(content)
+    Path(new.name).chmod(0o644)
+    Path(new.name).replace(file)

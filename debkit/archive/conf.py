@@ -1,0 +1,126 @@
+"""The archive's configuration: what `repo/conf` in git says, and with it what only this machine and this run know."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from debkit.config import Config
+    from debkit.keys import Keys
+
+HOOK = Path(__file__).with_name("sign-release")
+STANZA = """\
+Codename: {suite}
+Origin: {name}
+Label: {name}
+Architectures: {arches} source
+Components: main
+AlsoAcceptFor: UNRELEASED unstable
+Tracking: minimal includechanges includebuildinfos
+Uploaders: uploaders
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A stanza of conf/distributions. `arches` does not hold source."""
+
+    codename: str
+    arches: tuple[str, ...]
+
+
+def read_suites(config: Config) -> dict[str, Suite]:
+    """Read which suites the archive has. Raises ConfigError when there is no conf/distributions."""
+    suites = {}
+    for stanza in _stanzas(_distributions(config)):
+        fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", stanza, flags=re.MULTILINE))
+        codename = fields.get("Codename", "").strip()
+        arches = tuple(arch for arch in fields.get("Architectures", "").split() if arch != "source")
+        if codename:
+            suites[codename] = Suite(codename=codename, arches=arches)
+    return suites
+
+
+def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
+    """Check that the archive takes these architectures for this suite. Raises ConfigError naming what it has."""
+    suites = read_suites(config)
+    if suite not in suites:
+        raise ConfigError(
+            f"the archive {config.repo} has no suite {suite}",
+            cause=f"conf/distributions has {', '.join(suites) or 'none'}",
+            hint=f"add a stanza for it to {config.repo}/conf/distributions",
+            excerpt=tuple(_stanza(config, suite).splitlines()),
+        )
+    missing = [arch for arch in arches if arch != "all" and arch not in suites[suite].arches]
+    if missing:
+        raise ConfigError(
+            f"the archive's suite {suite} has no {', '.join(missing)}",
+            cause=f"its Architectures are {' '.join(suites[suite].arches)}",
+            hint=f"add it to Architectures in {config.repo}/conf/distributions",
+        )
+
+
+@contextlib.contextmanager
+def effective(config: Config, keys: Keys) -> Iterator[Path]:
+    """Lay out the configuration that reprepro is given: the project's, with who signs the index, in a directory of its own.
+
+    A development key signs for this run only, so it is let in here and not written to conf/uploaders.
+    """
+    conf = config.repo / "conf"
+    text = rendered(_distributions(config), development=keys.archive.development)
+    with tempfile.TemporaryDirectory(prefix="debkit-conf.") as directory:
+        path = Path(directory)
+        for file in conf.iterdir():
+            if file.name not in {"distributions", "uploaders", HOOK.name}:
+                (path / file.name).symlink_to(file.resolve())
+        (path / HOOK.name).symlink_to(HOOK)
+        (path / "distributions").write_text(text, encoding="utf-8")
+        allowed = (conf / "uploaders").read_text(encoding="utf-8") if (conf / "uploaders").exists() else ""
+        if keys.upload.development:
+            allowed += f"\nallow * by key {keys.upload.fingerprint[-16:]}+\n"
+        (path / "uploaders").write_text(allowed, encoding="utf-8")
+        yield path
+
+
+def rendered(distributions: str, *, development: bool) -> str:
+    """Add who signs to every stanza, in place of what may be said there, and to its description if it is a development key."""
+    stanzas = []
+    for stanza in _stanzas(distributions):
+        lines = re.sub(r"^SignWith:.*\n([ \t].*\n)*", "", stanza.rstrip("\n") + "\n", flags=re.MULTILINE | re.IGNORECASE)
+        if development:
+            lines = re.sub(r"^(Description:.*)$", r"\1 (signed with a development key)", lines, flags=re.MULTILINE)
+        stanzas.append(f"{lines}SignWith: ! {HOOK.name}\n")
+    return "\n".join(stanzas)
+
+
+def _stanzas(text: str) -> list[str]:
+    without = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+    return [part.strip("\n") for part in re.split(r"\n[ \t]*\n", without) if part.strip()]
+
+
+def _distributions(config: Config) -> str:
+    file = config.repo / "conf/distributions"
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as problem:
+        raise ConfigError(
+            f"there is no archive in {config.repo}",
+            cause=f"{file} does not exist",
+            hint=f"mkdir -p {file.parent} && editor {file}, with a stanza like the one below; and: touch {file.parent}/uploaders",
+            excerpt=tuple(_stanza(config, config.build.suites[0]).splitlines()),
+        ) from problem
+    except OSError as problem:
+        raise ConfigError(f"{file} cannot be read", cause=str(problem), hint=f"ls -ld {file}") from problem
+
+
+def _stanza(config: Config, suite: str) -> str:
+    return STANZA.format(suite=suite, name=config.archive.name, arches=" ".join(config.build.arches))

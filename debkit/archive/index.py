@@ -1,0 +1,90 @@
+"""What the exported index of a suite says, and whether that is what the database has, under the archive's signature."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debkit.errors import SigningError
+from debkit.keys import signed_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from debkit.archive.reprepro import Entry
+    from debkit.model import SigningKey
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """A package of an index: the source it was built from, and (for a .deb) its path under the base."""
+
+    package: str
+    version: str
+    source: str
+    source_version: str
+    file: str = ""
+
+
+def is_current(base: Path, suite: str, entries: tuple[Entry, ...], key: SigningKey) -> bool:
+    """Whether a suite's index is there whole, lists exactly `entries`, and is signed by `key`."""
+    directory = base / "dists" / suite
+    if not directory.exists():
+        return not entries
+    try:
+        signed = signed_text(key, directory / "InRelease")
+        release = (directory / "Release").read_text(encoding="utf-8")
+        if signed.split() != release.split() or not (directory / "Release.gpg").exists():
+            return False
+        for sha256, name in _listed(release):
+            file = directory / name
+            # reprepro also lists the uncompressed form of an index that it writes compressed only.
+            if not file.exists() and file.with_name(f"{file.name}.gz").exists():
+                continue
+            if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+                return False
+        arches = {entry.arch for entry in entries}
+        return all(
+            sorted((line.package, line.version) for line in read_index(base, suite, arch))
+            == sorted((entry.package, entry.version) for entry in entries if entry.arch == arch)
+            for arch in arches | _exported_arches(directory)
+        )
+    except (OSError, EOFError, SigningError):
+        return False
+
+
+def read_index(base: Path, suite: str, arch: str) -> tuple[Line, ...]:
+    """Read a suite's Packages (or Sources, for the architecture "source") of all components."""
+    pattern = "*/source/Sources.gz" if arch == "source" else f"*/binary-{arch}/Packages"
+    lines: list[Line] = []
+    for file in sorted((base / "dists" / suite).glob(pattern)):
+        data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        lines += _parse(data.decode())
+    return tuple(lines)
+
+
+def _parse(text: str) -> Iterator[Line]:
+    for stanza in text.split("\n\n"):
+        fields: dict[str, str] = dict(re.findall(r"^(Package|Version|Source|Filename): *(.*)$", stanza, flags=re.MULTILINE))
+        if "Package" in fields:
+            name, _, version = fields.get("Source", fields["Package"]).partition(" ")
+            source_version = version.strip("()") or fields["Version"]
+            yield Line(fields["Package"], fields["Version"], name, source_version, fields.get("Filename", ""))
+
+
+def _listed(release: str) -> list[tuple[str, str]]:
+    section = re.search(r"^SHA256:\n((?: .*\n?)*)", release, flags=re.MULTILINE)
+    return [
+        (sha256, name)
+        for sha256, name in re.findall(r"^ (\w{64}) +\d+ (\S+)$", section[1] if section else "", flags=re.MULTILINE)
+    ]
+
+
+def _exported_arches(directory: Path) -> set[str]:
+    return {path.name.removeprefix("binary-") for path in directory.glob("*/binary-*")} | {
+        "source" for _ in directory.glob("*/source")
+    }

@@ -1,0 +1,113 @@
+"""One run at a time works on an archive. reprepro's own lock is a file that a killed one leaves behind and that names nobody,
+so there is a lock of ours around it, which the kernel releases and which says who holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from debkit.errors import ArchiveError, LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from debkit.console import Progress
+
+LOCK = ".lock"
+WAIT_SECONDS = 300.0
+POLL_SECONDS = 0.2
+
+
+@contextlib.contextmanager
+def locked(base: Path, *, what: str, progress: Progress, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the archive. `what` is told to those who wait; `wait` is in seconds. Raises LockedError naming who holds it.
+
+    A database lock that a killed run of ours has left is removed.
+    """
+    deadline = time.monotonic() + wait
+    with _opened(base) as file:
+        while not _take(file):
+            holder = _read(file) or "another run"
+            if time.monotonic() > deadline:
+                raise LockedError(
+                    f"{base} is in use",
+                    cause=f"{holder} has held it for longer than {wait:.0f} s",
+                    hint="wait for it to end, then run the same command again",
+                )
+            progress.phase(f"waiting for {holder}")
+            time.sleep(POLL_SECONDS)
+        left = _read(file)
+        _write(file, f"process {os.getpid()} ({what})")
+        try:
+            _await_reprepro(base, deadline=deadline, left=bool(left), progress=progress)
+            yield
+        finally:
+            _write(file, "")
+
+
+def _await_reprepro(base: Path, *, deadline: float, left: bool, progress: Progress) -> None:
+    """Wait until no reprepro that was started by hand holds the database. `left`: the last run of ours was killed."""
+    lockfile = base / "db/lockfile"
+    while lockfile.exists():
+        holder = reprepro_at(base)
+        if holder is None and left:
+            lockfile.unlink(missing_ok=True)
+            return
+        if time.monotonic() > deadline:
+            raise LockedError(
+                f"{base} is in use",
+                cause=f"{holder} holds {lockfile}" if holder else f"a reprepro left {lockfile}, or works where it is not seen",
+                hint="wait for it to end, then run the same command again" if holder else f"if no reprepro runs: rm {lockfile}",
+            )
+        progress.phase(f"waiting for {holder or 'a reprepro'}")
+        time.sleep(POLL_SECONDS)
+
+
+def reprepro_at(base: Path) -> str | None:
+    """Name the process that has the archive's database open, or None."""
+    database = os.fspath((base / "db").resolve())
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if (process / "comm").read_text().strip() != "reprepro":
+                continue
+            try:
+                files = [os.fspath(handle.readlink()) for handle in (process / "fd").iterdir()]
+            except PermissionError:  # another user's: it may be on this archive
+                return f"reprepro (process {process.name})"
+            if any(file.startswith(database + "/") for file in files):
+                return f"reprepro (process {process.name})"
+    return None
+
+
+def _opened(base: Path) -> IO[str]:
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        return (base / LOCK).open("a+", encoding="utf-8")
+    except PermissionError as problem:
+        raise ArchiveError(
+            f"{base} cannot be written to", cause="it belongs to somebody else", hint=f"ls -ld {base}"
+        ) from problem
+
+
+def _take(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip()
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.truncate(0)
+    file.write(text)
+    file.flush()

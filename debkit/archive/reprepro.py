@@ -1,0 +1,190 @@
+"""reprepro: its command lines, its answers, and what its complaints mean."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
+from debkit.run import Command, CommandFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.keys import Keys
+    from debkit.run import Completed, Run
+
+# Our own lock is waited for before; this is for a reprepro started by hand in between. In tries, ten seconds apart.
+TRIES = 6
+FIELDS = ("$type", "$architecture", "package", "version", "$source", "$sourceversion", "$filekey")
+FORMAT = "|".join(f"${{{field}}}" for field in FIELDS) + r"\n"
+
+# What reprepro prints, and what it means to a user: (pattern, error, what, cause, hint). The first that fits.
+COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
+    (
+        r"lock file '.*' already exists",
+        LockedError,
+        "another reprepro works on {base}",
+        "it holds {base}/db/lockfile",
+        "wait for it to end, then run the same command again",
+    ),
+    (
+        r"created with a future version",
+        ArchiveError,
+        "{base} was last written by a newer reprepro than this machine has",
+        "its database cannot be read by this one; there is no way back",
+        "use the machine, or the Debian release, that wrote it",
+    ),
+    (
+        r"No rule allowing this package",
+        ArchiveError,
+        "the key {uploader} may not upload to {base}",
+        "{conf}/uploaders does not name it",
+        "echo 'allow * by key {id}+' >> {conf}/uploaders",
+    ),
+    (
+        r"put in a distribution not listed within it",
+        ConfigError,
+        "the archive does not take what the changelog's distribution says",
+        "it is neither the suite's codename nor in its AlsoAcceptFor",
+        "editor {conf}/distributions",
+    ),
+    (
+        r"has the wrong architecture to add it|database contains unused '",
+        ConfigError,
+        "the archive's architectures do not fit",
+        "{first}",
+        "editor {conf}/distributions; or, if you have removed one: reprepro --basedir {base} clearvanished",
+    ),
+    (
+        r"is already registered with different checksums|cannot be included as",
+        ArchiveConflict,
+        "the archive has one of these files with other content",
+        "{first}",
+        "raise the version: dch --increment",
+    ),
+    (
+        r"Signing-hook",
+        SigningError,
+        "the archive's index could not be signed with {key}",
+        "{gpg}",
+        "gpg --homedir {home} --list-secret-keys",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One package as a suite has it for one architecture. `type` is deb or dsc, `arch` never all, `file` under the base."""
+
+    type: str
+    arch: str
+    package: str
+    version: str
+    source: str
+    source_version: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reprepro:
+    """One archive, reached with one configuration and one pair of keys."""
+
+    run: Run
+    base: Path
+    conf: Path
+    keys: Keys
+
+    def listing(self, suite: str, *, cleanup: bool = False) -> tuple[Entry, ...]:
+        """List all packages of a suite."""
+        return parse_listing(self._call("--list-format", FORMAT, "list", suite, cleanup=cleanup).stdout)
+
+    def checksums(self, *, cleanup: bool = False) -> dict[str, str]:
+        """Give the SHA-256 of every file that the pool is known to hold, by its path under the base."""
+        return parse_checksums(self._call("_listchecksums", cleanup=cleanup).stdout)
+
+    def include(self, suite: str, changes: Path, arches: tuple[str, ...]) -> None:
+        """Take in an upload, or (`arches` not empty) only these architectures of it, and export the suite's index once.
+
+        What it replaces stays in the pool until `tidy`.
+        """
+        only = ("--architecture", "|".join(arches)) if arches else ()
+        self._call("--keepunreferencedfiles", *only, "include", suite, os.fspath(changes))
+
+    def export(self, suite: str, *, cleanup: bool = False) -> None:
+        """Write and sign a suite's index anew."""
+        self._call("export", suite, cleanup=cleanup)
+
+    def tidy(self) -> None:
+        """Remove the files that no suite refers to any more."""
+        self._call("deleteunreferenced")
+
+    def _call(self, *words: str, cleanup: bool = False) -> Completed:
+        archive = self.keys.archive
+        passphrase = self.keys.passphrase(archive)
+        command = Command(
+            argv=argv(self.base, self.conf, self.keys.upload.home, *words),
+            env=(("DEBKIT_RELEASE_HOME", os.fspath(archive.home)), ("DEBKIT_RELEASE_KEY", archive.fingerprint)),
+            stdin=f"{passphrase}\n".encode() if passphrase else b"",
+            secrets=(passphrase,) if passphrase else (),
+            separate=True,
+            cleanup=cleanup,
+        )
+        try:
+            return self.run(command)
+        except CommandFailed as failed:
+            raise explain(failed, self) from failed
+
+
+def argv(base: Path, conf: Path, gnupghome: Path, *words: str) -> tuple[str, ...]:
+    """Say which archive, which configuration, and whose keyring knows the uploaders."""
+    return (
+        "reprepro", "--basedir", os.fspath(base), "--confdir", os.fspath(conf), "--gnupghome", os.fspath(gnupghome),
+        "--waitforlock", str(TRIES), *words,
+    )  # fmt: skip
+
+
+def parse_listing(text: str) -> tuple[Entry, ...]:
+    entries = []
+    for line in text.splitlines():
+        kind, arch, package, version, source, source_version, file = line.split("|")
+        entries.append(
+            Entry(
+                type=kind,
+                arch=arch,
+                package=package,
+                version=version,
+                source=source,
+                source_version=source_version,
+                file=file,
+            )
+        )
+    return tuple(entries)
+
+
+def parse_checksums(text: str) -> dict[str, str]:
+    """Read lines of "FILE :1:SHA1 :2:SHA256 MD5 SIZE"."""
+    found = (re.match(r"(\S+) .*:2:([0-9a-f]{64}) ", line) for line in text.splitlines())
+    return {match[1]: match[2] for match in found if match}
+
+
+def explain(failed: CommandFailed, archive: Reprepro) -> DebkitError:
+    """Turn reprepro's complaint into what a user can act on."""
+    printed = "\n".join(failed.done.tail).strip()
+    said = re.search(r"^gpg: (.*)$", printed, flags=re.MULTILINE)
+    facts = {
+        "base": os.fspath(archive.base),
+        "conf": os.fspath(archive.base / "conf"),
+        "uploader": archive.keys.upload.fingerprint,
+        "id": archive.keys.upload.fingerprint[-16:],
+        "key": archive.keys.archive.fingerprint,
+        "home": os.fspath(archive.keys.archive.home),
+        "first": printed.partition("\n")[0],
+        "gpg": said[1] if said else printed.partition("\n")[0],
+    }
+    for pattern, error, what, cause, hint in COMPLAINTS:
+        if re.search(pattern, printed):
+            return error(what.format(**facts), cause=cause.format(**facts), hint=hint.format(**facts))
+    return ArchiveError("reprepro failed", cause=printed, hint=str(failed.done.command))

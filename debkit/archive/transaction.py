@@ -1,0 +1,61 @@
+"""All or nothing: the archive's database is copied before it is changed, and put back where a change was cut short.
+
+reprepro changes its database package by package and then renames the new indices one by one, so that a kill in between leaves
+some of an upload. The pool is safe: files are added before anything refers to them, and removed after.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BEFORE = ".db-before"
+GARBAGE = (".db-before.new", ".db-undone", ".db-done")
+
+
+def begin(base: Path) -> None:
+    """Copy the database; from now on `pending` is true."""
+    sweep(base)
+    new = base / ".db-before.new"
+    if (base / "db").exists():
+        shutil.copytree(base / "db", new, ignore=shutil.ignore_patterns("lockfile"))
+    else:
+        new.mkdir()
+    new.rename(base / BEFORE)
+
+
+def pending(base: Path) -> bool:
+    """Whether a change was begun and neither committed nor undone."""
+    return (base / BEFORE).exists()
+
+
+def commit(base: Path) -> None:
+    """Make the change count."""
+    (base / BEFORE).rename(base / ".db-done")
+    sweep(base)
+
+
+def undo(base: Path) -> None:
+    """Put the database back, and take away half-written indices. May itself be cut short, and begun again."""
+    if (base / "db").exists():
+        shutil.rmtree(base / ".db-undone", ignore_errors=True)
+        (base / "db").rename(base / ".db-undone")
+    (base / BEFORE).rename(base / "db")
+    sweep(base)
+    for index in (base / "dists").rglob("*.new"):
+        index.unlink()
+
+
+def sweep(base: Path) -> None:
+    for name in GARBAGE:
+        shutil.rmtree(base / name, ignore_errors=True)
+
+
+def forget_strays(base: Path, known: frozenset[str]) -> None:
+    """Remove from the pool what the database does not know: an undone change may have put it there."""
+    for file in (base / "pool").rglob("*"):
+        if file.is_file() and file.relative_to(base).as_posix() not in known:
+            file.unlink()

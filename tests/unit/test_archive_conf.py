@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from debkit.archive import conf
+from debkit.config import ArchiveConfig, Config
+from debkit.errors import ConfigError
+from debkit.keys import Keys
+from debkit.model import SigningKey
+
+CONF = Path(__file__).parents[2] / "repo/conf"
+KEY = SigningKey(fingerprint="A" * 24 + "B" * 16, uid="Upload", home=Path("/upload"), development=True)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Config:
+    shutil.copytree(CONF, tmp_path / "repo/conf")
+    return Config(project=tmp_path)
+
+
+def test_what_is_in_git(archive: Config) -> None:
+    suites = conf.read_suites(archive)
+    assert tuple(suites) == ("bookworm", "trixie", "sid")
+    assert all(suite.arches == ("amd64", "arm64") for suite in suites.values())
+    text = (CONF / "distributions").read_text()
+    assert text.count("\nTracking: minimal includechanges includebuildinfos\n") == 3
+    assert text.count("\nUploaders: uploaders\n") == 3
+    assert "\nSignWith" not in text
+
+
+def test_the_index_is_signed_through_the_hook() -> None:
+    text = "# comment\nCodename: a\nSignWith: yes\n  more\nDescription: x\n\n# between\nCodename: b\nComponents: main\n"
+    assert conf.rendered(text, development=False) == (
+        "Codename: a\nDescription: x\nSignWith: ! sign-release\n\nCodename: b\nComponents: main\nSignWith: ! sign-release\n"
+    )
+    assert "Description: x (signed with a development key)\n" in conf.rendered(text, development=True)
+
+
+def test_a_development_key_is_let_in_for_the_run_only(archive: Config) -> None:
+    before = (archive.repo / "conf/uploaders").read_text()
+    (archive.repo / "conf/incoming").write_text("Name: x\n")
+    with conf.effective(archive, Keys(upload=KEY, archive=KEY)) as directory:
+        assert (directory / "uploaders").read_text() == f"{before}\nallow * by key {'B' * 16}+\n"
+        assert (directory / "incoming").read_text() == "Name: x\n"
+        assert os.access(directory / "sign-release", os.X_OK)
+        assert (directory / "distributions").read_text().count("SignWith: ! sign-release") == 3
+    assert not directory.exists()
+    assert (archive.repo / "conf/uploaders").read_text() == before
+
+
+def test_a_real_key_is_not_let_in_by_itself(archive: Config) -> None:
+    key = replace(KEY, development=False)
+    with conf.effective(archive, Keys(upload=key, archive=key)) as directory:
+        assert (directory / "uploaders").read_text() == (archive.repo / "conf/uploaders").read_text()
+        assert "development" not in (directory / "distributions").read_text()
+
+
+def test_what_the_archive_takes(archive: Config) -> None:
+    conf.demand(archive, "trixie", ("amd64", "all"))
+    with pytest.raises(ConfigError, match="no suite forky") as unknown:
+        conf.demand(archive, "forky", ("amd64",))
+    assert unknown.value.cause == "conf/distributions has bookworm, trixie, sid"
+    assert "Codename: forky" in unknown.value.excerpt
+    with pytest.raises(ConfigError, match="has no riscv64, s390x"):
+        conf.demand(archive, "trixie", ("amd64", "riscv64", "s390x"))
+
+
+def test_no_archive_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no archive") as caught:
+        conf.read_suites(Config(project=tmp_path, archive=ArchiveConfig(name="tools")))
+    assert "Origin: tools" in caught.value.excerpt
+    assert "Codename: trixie" in caught.value.excerpt

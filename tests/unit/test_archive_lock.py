@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import lock, transaction
+from debkit.console import Quiet
+from debkit.errors import LockedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_holder_is_written_down_and_forgotten(tmp_path: Path) -> None:
+    with lock.locked(tmp_path / "repo", what="publishing x", progress=Quiet()):
+        assert "(publishing x)" in (tmp_path / "repo" / lock.LOCK).read_text()
+        with (
+            pytest.raises(LockedError, match="is in use") as caught,
+            lock.locked(tmp_path / "repo", what="publishing y", progress=Quiet(), wait=0),
+        ):
+            pass
+        assert "(publishing x)" in caught.value.cause
+    assert (tmp_path / "repo" / lock.LOCK).read_text() == ""
+
+
+def test_a_lock_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db/lockfile").touch()
+    with pytest.raises(LockedError, match="is in use") as caught, lock.locked(tmp_path, what="x", progress=Quiet(), wait=0):
+        pass
+    assert f"rm {tmp_path}/db/lockfile" in caught.value.hint
+    (tmp_path / lock.LOCK).write_text("process 1 (publishing x)")
+    with lock.locked(tmp_path, what="x", progress=Quiet(), wait=0):
+        assert not (tmp_path / "db/lockfile").exists()
+
+
+def test_nobody_has_the_database_open(tmp_path: Path) -> None:
+    assert lock.reprepro_at(tmp_path) is None
+
+
+def test_a_change_is_undone_or_counts(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db/packages.db").write_text("old")
+    (tmp_path / "db/lockfile").touch()
+    transaction.begin(tmp_path)
+    (tmp_path / "db/packages.db").write_text("new")
+    (tmp_path / "dists/trixie").mkdir(parents=True)
+    (tmp_path / "dists/trixie/Release.new").touch()
+    assert transaction.pending(tmp_path)
+    transaction.undo(tmp_path)
+    assert (tmp_path / "db/packages.db").read_text() == "old"
+    assert not (tmp_path / "db/lockfile").exists()
+    assert not (tmp_path / "dists/trixie/Release.new").exists()
+    transaction.begin(tmp_path)
+    (tmp_path / "db/packages.db").write_text("new")
+    transaction.commit(tmp_path)
+    assert (tmp_path / "db/packages.db").read_text() == "new"
+    assert not transaction.pending(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["db", "dists"]
+
+
+def test_an_undo_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db/packages.db").write_text("old")
+    transaction.begin(tmp_path)
+    (tmp_path / "db").rename(tmp_path / ".db-undone")
+    transaction.undo(tmp_path)
+    assert (tmp_path / "db/packages.db").read_text() == "old"
+    assert not transaction.pending(tmp_path)
+
+
+def test_what_the_database_does_not_know_leaves_the_pool(tmp_path: Path) -> None:
+    for name in ("known.deb", "stray.deb"):
+        (tmp_path / "pool/main").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pool/main" / name).touch()
+    transaction.forget_strays(tmp_path, frozenset({"pool/main/known.deb"}))
+    assert [path.name for path in (tmp_path / "pool/main").iterdir()] == ["known.deb"]

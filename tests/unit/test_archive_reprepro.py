@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive.reprepro import FORMAT, Entry, Reprepro, argv, parse_checksums, parse_listing
+from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
+from debkit.keys import Keys, Secret
+from debkit.model import SigningKey
+
+if TYPE_CHECKING:
+    from tests.recorder import Recorder
+
+DATA = Path(__file__).parent.parent / "data/reprepro"
+UPLOAD = SigningKey(fingerprint="A" * 40, uid="Upload", home=Path("/upload"), development=False)
+ARCHIVE = SigningKey(fingerprint="B" * 40, uid="Archive", home=Path("/archive"), development=False)
+COMMON = ("reprepro", "--basedir", "/project/repo", "--confdir", "/conf", "--gnupghome", "/upload", "--waitforlock", "6")
+
+
+def archive(run: Recorder, secret: Secret | None = None) -> Reprepro:
+    keys = Keys(upload=UPLOAD, archive=ARCHIVE, secrets={ARCHIVE.fingerprint: secret} if secret else {})
+    return Reprepro(run=run, base=Path("/project/repo"), conf=Path("/conf"), keys=keys)
+
+
+def test_the_command_lines(recorder: Recorder) -> None:
+    reprepro = archive(recorder)
+    changes = Path("/dist/hello_1.0_multi.changes")
+    reprepro.include("trixie", changes, ())
+    reprepro.include("trixie", changes, ("arm64", "amd64"))
+    reprepro.export("trixie")
+    reprepro.tidy()
+    reprepro.listing("trixie")
+    reprepro.checksums()
+    assert recorder.argvs == [
+        (*COMMON, "--keepunreferencedfiles", "include", "trixie", "/dist/hello_1.0_multi.changes"),
+        (
+            *COMMON,
+            "--keepunreferencedfiles",
+            "--architecture",
+            "arm64|amd64",
+            "include",
+            "trixie",
+            "/dist/hello_1.0_multi.changes",
+        ),
+        (*COMMON, "export", "trixie"),
+        (*COMMON, "deleteunreferenced"),
+        (*COMMON, "--list-format", FORMAT, "list", "trixie"),
+        (*COMMON, "_listchecksums"),
+    ]
+    assert argv(Path("/project/repo"), Path("/conf"), Path("/upload"), "x") == (*COMMON, "x")
+
+
+def test_nothing_is_ever_ignored(recorder: Recorder) -> None:
+    archive(recorder).include("trixie", Path("/x.changes"), ())
+    assert not [word for command in recorder.argvs for word in command if "--ignore" in word]
+    conf = Path(__file__).parents[2] / "repo/conf"
+    assert not [file for file in conf.iterdir() if "ignore" in file.read_text()]
+
+
+def test_the_passphrase_goes_through_standard_input(recorder: Recorder) -> None:
+    archive(recorder, Secret("open sesame")).export("trixie")
+    archive(recorder).export("trixie")
+    first, second = recorder.commands
+    assert first.stdin == b"open sesame\n"
+    assert first.secrets == ("open sesame",)
+    assert "sesame" not in " ".join((*first.argv, *(value for _, value in first.env)))
+    assert first.env == (("DEBKIT_RELEASE_HOME", "/archive"), ("DEBKIT_RELEASE_KEY", "B" * 40))
+    assert second.stdin == b""
+
+
+def test_what_reprepro_lists() -> None:
+    entries = parse_listing((DATA / "list.txt").read_text())
+    assert [(entry.type, entry.arch, entry.package) for entry in entries] == [
+        ("deb", "amd64", "hello-debkit"),
+        ("deb", "amd64", "hello-debkit-data"),
+        ("deb", "arm64", "hello-debkit"),
+        ("deb", "arm64", "hello-debkit-data"),
+        ("dsc", "source", "hello-debkit"),
+    ]
+    assert entries[0] == Entry(
+        type="deb",
+        arch="amd64",
+        package="hello-debkit",
+        version="1.0",
+        source="hello-debkit",
+        source_version="1.0",
+        file="pool/main/h/hello-debkit/hello-debkit_1.0_amd64.deb",
+    )
+
+
+def test_what_the_pool_holds() -> None:
+    pool = parse_checksums((DATA / "checksums.txt").read_text())
+    assert len(pool) == 9
+    assert all(len(sha256) == 64 for sha256 in pool.values())
+    assert "pool/main/h/hello-debkit/hello-debkit_1.0_all+amd64+arm64+source.changes" in pool
+    assert parse_checksums("") == {}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "error", "what", "hint"),
+    [
+        ("locked.txt", LockedError, "another reprepro works on /project/repo", "wait"),
+        ("newer-database.txt", ArchiveError, "newer reprepro", "Debian release"),
+        (
+            "not-in-uploaders.txt",
+            ArchiveError,
+            "may not upload",
+            "echo 'allow * by key AAAAAAAAAAAAAAAA+' >> /project/repo/conf/uploaders",
+        ),
+        ("wrong-distribution.txt", ConfigError, "changelog's distribution", "editor /project/repo/conf/distributions"),
+        ("architecture-gone.txt", ConfigError, "architectures do not fit", "clearvanished"),
+        ("conflict.txt", ArchiveConflict, "other content", "dch --increment"),
+        ("hook-failed.txt", SigningError, f"signed with {'B' * 40}", "gpg --homedir /archive"),
+        ("unknown-distribution.txt", ArchiveError, "reprepro failed", "reprepro --basedir"),
+    ],
+)
+def test_what_a_complaint_means(recorder: Recorder, recorded: str, error: type[DebkitError], what: str, hint: str) -> None:
+    recorder.reply("reprepro", stdout=(DATA / recorded).read_text(), code=255)
+    with pytest.raises(error) as caught:
+        archive(recorder).include("trixie", Path("/x.changes"), ())
+    assert type(caught.value) is error
+    assert what in caught.value.what
+    assert caught.value.cause
+    assert hint in caught.value.hint
+
+
+def test_what_gpg_said_in_the_hook_is_told(recorder: Recorder) -> None:
+    printed = "gpg: signing failed: Bad passphrase\n" + (DATA / "hook-failed.txt").read_text()
+    recorder.reply("reprepro", stdout=printed, code=255)
+    with pytest.raises(SigningError) as caught:
+        archive(recorder).export("trixie")
+    assert caught.value.cause == "signing failed: Bad passphrase"
