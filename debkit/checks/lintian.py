@@ -35,7 +35,10 @@ class Answer:
 
 
 def judge(bench: Bench, result: BuildResult) -> CheckReport:
-    """Run lintian on the build's .changes, and on the source's where the bench has it. The log holds its whole answer."""
+    """Run lintian on the build's .changes, and on the .dsc where the bench has it. The log holds its whole answer.
+
+    Not on the source's .changes: of two .changes of one version lintian looks at one.
+    """
     changes = tuple(path for path in (result.changes, bench.source) if path)
     if not result.changes:
         return CheckReport(

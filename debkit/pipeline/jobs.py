@@ -115,7 +115,7 @@ def check(
         progress=progress,
         work=shop.into(result.target),
         siblings=siblings,
-        source=source.changes if source else None,
+        source=source.dsc if source else None,
     )
     return tuple(checks.judge(name, bench, result) for name in shop.config.checks.run)
 
