@@ -62,7 +62,7 @@ def throwaway_key(directory: Path, *, expires: str = "never") -> Iterator[tuple[
     public = directory / "archive-keyring.gpg"
     with tempfile.TemporaryDirectory(prefix="gpg.") as home:  # a short path, since the agent's socket is in it
         try:
-            gpg(home, "--quick-gen-key", "--passphrase", "", "Test Archive <archive@example.org>", "rsa2048", "sign", expires)
+            gpg(home, "--quick-gen-key", "--passphrase", "", "Test Archive <archive@example.org>", "ed25519", "sign", expires)
             gpg(home, "--output", os.fspath(public), "--export")
             yield Path(home), public
         finally:
