@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from debkit.chroot.namespace import remove_tree
-from debkit.errors import DiskError, LockedError
+from debkit.errors import DebkitError, DiskError, LockedError
 from debkit.paths import cache_home
 from debkit.run import Command
 
@@ -146,6 +146,21 @@ def sweep(run: Run, where: Path, name: str) -> None:
     for path in left:
         if _stamp(name, path) not in keep:
             _remove(run, path)
+
+
+@contextlib.contextmanager
+def making(run: Run, where: Path, name: str) -> Iterator[Path]:
+    """Sweep before NAME is made, and after it could not be. Gives its log, which stays only where an error points to it."""
+    log = where / f"{name}.log"
+    sweep(run, where, name)
+    try:
+        yield log
+    except BaseException as problem:
+        sweep(run, where, name)
+        if not (isinstance(problem, DebkitError) and problem.log == log):
+            log.unlink(missing_ok=True)
+        raise
+    log.unlink(missing_ok=True)
 
 
 def drop(run: Run, entry: Entry) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from debkit import apt
 from debkit.chroot import cache, namespace, roots, store, upkeep
 from debkit.chroot.make import explain
-from debkit.errors import ChrootError
+from debkit.errors import ChrootError, DependencyError, NetworkError
 from debkit.model import ARCHES, Chroot
 from debkit.run import Command, CommandFailed
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 INBOX = "/run/debkit"  # where the .debs are bound: a tmpfs, so that nothing of them stays
+YOUNG_SECONDS = 3600  # lists of this age need no second look
 START_NO_SERVICE = "#!/bin/sh\nexit 101\n"  # policy-rc.d, see invoke-rc.d(8)
 
 
@@ -51,6 +52,15 @@ def layer(
 
     def solved() -> apt.Solution:
         progress.phase("resolving build dependencies")
+        try:
+            return apt.solve_build(run, root, source.dsc, host=root.arch, profiles=profiles, all=build_all, arch=arch)
+        except DependencyError as problem:
+            if time.time() - (apt.updated(root) or 0) < YOUNG_SECONDS:
+                raise
+            try:
+                apt.update(run, root, progress=progress)  # the archive may have it by now
+            except NetworkError:
+                raise problem from None
         return apt.solve_build(run, root, source.dsc, host=root.arch, profiles=profiles, all=build_all, arch=arch)
 
     def fetched() -> None:
@@ -108,22 +118,16 @@ def _ensure(run: Run, base: Chroot, source: Source, solution: apt.Solution, prog
     with cache.locked(run, shelf, name, f"which makes the layer for {source.name}", progress=progress):
         if found := cache.find(shelf, name):
             return found
-        cache.sweep(run, shelf, name)
         created = int(time.time())
         content = shelf / f"{cache.generation(name, created)}.tar.zst"
-        temporary = content.with_name(content.name.replace(".tar.zst", ".new.tar.zst"))
-        log = shelf / f"{name}.log"
-        try:
-            with roots.opened(run, base) as root:
-                progress.phase("installing build dependencies")
-                _install(run, root, base, solution, log=log, progress=progress)
-                progress.phase("packing the layer")
-                namespace.pack(run, root, temporary)
-                count = store.packages_in(root / "var/lib/dpkg/status")
+        temporary = shelf / f"{cache.generation(name, created)}.new.tar.zst"
+        with cache.making(run, shelf, name) as log, roots.opened(run, base) as root:
+            progress.phase("installing build dependencies")
+            _install(run, root, base, solution, log=log, progress=progress)
+            progress.phase("packing the layer")
+            namespace.pack(run, root, temporary)
+            count = store.packages_in(root / "var/lib/dpkg/status")
             temporary.rename(content)
-        except BaseException:
-            cache.sweep(run, shelf, name)
-            raise
         record = cache.Record(
             content=content.name,
             created=created,
@@ -139,9 +143,7 @@ def _ensure(run: Run, base: Chroot, source: Source, solution: apt.Solution, prog
             base=store.generation(base),
             source=source.name,
         )
-        entry = cache.commit(run, shelf, name, record)
-        log.unlink(missing_ok=True)
-        return entry
+        return cache.commit(run, shelf, name, record)
 
 
 def _install(run: Run, root: Path, base: Chroot, solution: apt.Solution, *, log: Path, progress: Progress) -> None:

@@ -128,18 +128,16 @@ def _renewed(
 ) -> cache.Entry:
     """Make a new generation; the old one serves on where the network fails. NAME's lock is held."""
     name = name_of(spec)
-    cache.sweep(run, shelf, name)
     created = max(int(time.time()), old.record.created + 1 if old else 0)
-    log = shelf / f"{name}.log"
     try:
-        content, package_count = maker(run, spec, shelf / cache.generation(name, created), log, progress)
-    except BaseException as problem:
-        cache.sweep(run, shelf, name)
-        if old and isinstance(problem, NetworkError):
-            days = (time.time() - old.record.created) / 86400
-            warn(f"{name} is {days:.1f} days old and could not be renewed: {problem.what}")
-            return old
-        raise
+        with cache.making(run, shelf, name) as log:
+            content, package_count = maker(run, spec, shelf / cache.generation(name, created), log, progress)
+    except NetworkError as problem:
+        if not old:
+            raise
+        days = (time.time() - old.record.created) / 86400
+        warn(f"{name} is {days:.1f} days old and could not be renewed: {problem.what}")
+        return old
     record = cache.Record(
         content=content.name,
         created=created,
@@ -153,9 +151,7 @@ def _renewed(
         components=spec.components,
         packages=spec.packages,
     )
-    entry = cache.commit(run, shelf, name, record)
-    log.unlink(missing_ok=True)
-    return entry
+    return cache.commit(run, shelf, name, record)
 
 
 def make_base(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress) -> tuple[Path, int]:
