@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,5 +204,5 @@ def test_doctor_changes_nothing_and_asks_of_emulators_only_where_one_is_needed(r
         "clock",
     } <= names
     assert "binfmt_misc" not in names
-    assert {argv[0] for argv in recorder.argvs} <= {"dpkg", "dpkg-query", "unshare", "chroot", "/usr/bin/python3"}
+    assert {argv[0] for argv in recorder.argvs} <= {"dpkg", "dpkg-query", "unshare", "chroot", sys.executable}
     assert "arm64 programs" in {fact.name for fact in doctor(recorder, arches=("amd64", "arm64"), root=tmp_path)}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from debkit.errors import SourceError
+from debkit.source import orig
 from debkit.source.orig import clone_argv, export_argv, find_orig, gbp_options, make_orig, missing, places
 from tests.recorder import Recorder
 
@@ -59,6 +60,11 @@ def test_sections_of_gbp_conf_lie_over_each_other(tree: Path) -> None:
     assert gbp_options(tree / "debian/none.conf") == {}
 
 
+@pytest.fixture
+def has_gbp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orig, "require_tool", Path)
+
+
 def test_a_broken_gbp_conf_is_told(tree: Path) -> None:
     (tree / "debian/gbp.conf").write_text("pristine-tar = True\n")
     with pytest.raises(SourceError, match=r"gbp\.conf is broken"):
@@ -75,6 +81,7 @@ def test_the_message_says_where_it_looked_and_what_to_do(tree: Path) -> None:
         assert tool in error.hint
 
 
+@pytest.mark.usefixtures("has_gbp")
 def test_gbp_runs_in_a_clone_only(tree: Path, tmp_path: Path) -> None:
     (tree / ".git").mkdir()
     staged, work = tmp_path / "staged", tmp_path / "making"
@@ -92,6 +99,7 @@ def test_gbp_runs_in_a_clone_only(tree: Path, tmp_path: Path) -> None:
     assert (work / "clone/debian/gbp.conf").is_file()
 
 
+@pytest.mark.usefixtures("has_gbp")
 def test_gbps_words_are_relayed(tree: Path, tmp_path: Path) -> None:
     (tree / ".git").mkdir()
     touched(tmp_path / "staged/debian", "gbp.conf")
