@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +102,7 @@ def test_on_ubuntu_a_profile_is_offered_before_the_switch_for_the_whole_machine(
         machine / "proc/sys/kernel/apparmor_restrict_unprivileged_userns",
     )
     assert fact.remedy(root=False) == (
-        f"sudo install -m 644 {PROFILE_SOURCES[0] / PROFILE} {installed} && sudo apparmor_parser --replace {installed}; "
+        f"sudo install -m 644 {shlex.quote(str(PROFILE_SOURCES[0] / PROFILE))} {installed} && sudo apparmor_parser --replace {installed}; "
         f"if that does not help: echo 0 | sudo tee {switch} (for every program of the machine)"
     )
 
