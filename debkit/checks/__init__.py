@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from debkit.chroot import roots
 from debkit.config import rooms
-from debkit.errors import ConfigError, DebkitError, Interrupted
+from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
 from debkit.model import BuildState, CheckReport, Outcome
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Bench:
     """What a check works with.
 
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
-    built them; `source` is the source-only .changes, given to one job of a suite, so that its findings are told once.
+    built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once.
     """
 
     run: Run
@@ -91,21 +91,17 @@ def judge(name: str, bench: Bench, result: BuildResult) -> CheckReport:
         report = check.judge(bench, result)
     except Interrupted:
         raise
-    except (DebkitError, OSError) as problem:
-        report = CheckReport(
-            check=name,
-            target=result.target,
-            outcome=Outcome.ERROR,
-            seconds=0.0,
-            reason=told(problem),
-            log=problem.log if isinstance(problem, DebkitError) else None,
-        )
+    except TimeoutFailure as problem:
+        limit = f"{name} was ended after {bench.config.timeout:.0f} s, the [checks] timeout: it hangs, or the machine is slow"
+        report = broken(name, result, limit, problem.log)
+    except DebkitError as problem:
+        cause = " ".join(problem.cause.split())
+        report = broken(name, result, f"{problem.what}: {cause}" if cause else problem.what, problem.log)
+    except OSError as problem:
+        report = broken(name, result, str(problem), None)
     return replace(report, seconds=time.monotonic() - started)
 
 
-def told(problem: DebkitError | OSError) -> str:
-    """Say in one line what went wrong and why."""
-    if isinstance(problem, OSError):
-        return str(problem)
-    cause = " ".join(problem.cause.split())
-    return f"{problem.what}: {cause}" if cause else problem.what
+def broken(name: str, result: BuildResult, reason: str, log: Path | None) -> CheckReport:
+    """Make the report of a check that came to no verdict."""
+    return CheckReport(check=name, target=result.target, outcome=Outcome.ERROR, seconds=0.0, reason=reason, log=log)

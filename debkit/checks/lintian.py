@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from debkit.errors import EnvironmentFailure
 from debkit.model import CheckReport, Finding, Outcome, Severity
 from debkit.run import Command
+from debkit.run.command import explain_code
 
 if TYPE_CHECKING:
     from debkit.checks import Bench
@@ -23,6 +24,7 @@ SHELVES = "/srv"  # where the tool root has an empty place for what is bound
 # What `--display-info` shows; pedantic and classification tags are left out.
 SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.INFO}
 FAILING = {"error": {Severity.ERROR}, "warning": {Severity.ERROR, Severity.WARNING}}
+WORKED_OR_NOT = frozenset(range(-64, 256))
 OVERRIDDEN = "overridden by the package"
 
 
@@ -51,10 +53,13 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
             Command(
                 argv=command(root, changes, profile=bench.config.lintian.profile),
                 timeout=bench.config.timeout,
+                ok=WORKED_OR_NOT,
                 log=log,
                 separate=True,
             )
         )
+    if done.code != 0:
+        raise EnvironmentFailure(f"lintian broke off: {done.tail[0] if done.tail else explain_code(done.code)}", log=log)
     answer = parse(done.stdout)
     unseen = sorted({path.name for path in (*changes, *result.debs)} - answer.files)
     if unseen:

@@ -20,7 +20,6 @@ from debkit.apt.settings import network_settings
 from debkit.checks import _debs
 from debkit.checks._piuparts_log import PREPARED, Verdict, read_log
 from debkit.chroot import namespace, store
-from debkit.errors import TimeoutFailure
 from debkit.model import ARCHES, CheckReport, ChrootKind, Finding, Outcome, Severity
 from debkit.run import Command
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from debkit.checks import Bench
     from debkit.checks._debs import Deb
     from debkit.chroot.roots import ToolRoot
-    from debkit.model import BuildResult, Target
+    from debkit.model import BuildResult, Chroot, Target
 
 PACKAGES = ("piuparts",)
 INSIDE = "/srv/piuparts"  # one mount for the root and the place it is linked to: no hard link goes from one mount to another
@@ -46,6 +45,17 @@ EVERY_CODE = frozenset(range(-64, 256))  # the log tells a bad package from a ba
 # blamed for what is missing. No translations, since nobody reads them.
 APT_SETTINGS = ('Acquire::Languages "none";', 'Acquire::Retries "3";', 'APT::Update::Error-Mode "any";')
 PREPARE = "#!/bin/sh\nexec apt-get --yes --allow-downgrades --reinstall --no-install-recommends install /srv/debkit/*.deb\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lab:
+    """What every round of a target shares. `deadline` is by the monotonic clock."""
+
+    bench: Bench
+    tools: ToolRoot
+    clean: Chroot
+    log: Path
+    deadline: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +81,10 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
         )
     log = bench.fresh_log("piuparts.log")
     with bench.tools(target.suite) as tools:
-        deadline = time.monotonic() + bench.config.timeout
-        verdicts = [attempt(bench, tools, each, target, log=log, deadline=deadline) for each in _debs.rounds(debs)]
+        spec = store.wanted(ChrootKind.CLEAN, target, bench.chroot)
+        clean = store.ensure(bench.run, spec, config=bench.chroot, progress=bench.progress)
+        lab = Lab(bench=bench, tools=tools, clean=clean, log=log, deadline=time.monotonic() + bench.config.timeout)
+        verdicts = [attempt(lab, each) for each in _debs.rounds(debs)]
     worst = min(verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
     findings = tuple(dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings))
     return CheckReport(
@@ -95,31 +107,23 @@ def installable(debs: tuple[Deb, ...], target: Target) -> tuple[Deb, ...]:
     return tuple(deb for deb in debs if not deb.debug and deb.path.suffix == ".deb" and deb.arch in {target.arch, "all"})
 
 
-def attempt(bench: Bench, tools: ToolRoot, debs: tuple[Deb, ...], target: Target, *, log: Path, deadline: float) -> Verdict:
+def attempt(lab: Lab, debs: tuple[Deb, ...]) -> Verdict:
     """Test one round of packages, and say whose the leftovers are.
 
     A dependency that leaves files behind is not the package's fault. To tell costs piuparts another installation, so it is asked
     (--warn-on-others) only when something was left and there are dependencies that may have done it.
     """
-    verdict, others = once(bench, tools, debs, target, log=log, deadline=deadline)
+    verdict, others = once(lab, debs)
     if verdict.only_leftovers and others:
-        bench.progress.phase("piuparts, to see whose the leftovers are")
-        verdict, _ = once(bench, tools, debs, target, log=log, deadline=deadline, options=("--warn-on-others",))
+        lab.bench.progress.phase("piuparts, to see whose the leftovers are")
+        verdict, _ = once(lab, debs, "--warn-on-others")
     return verdict
 
 
-def once(
-    bench: Bench,
-    tools: ToolRoot,
-    debs: tuple[Deb, ...],
-    target: Target,
-    *,
-    log: Path,
-    deadline: float,
-    options: tuple[str, ...] = (),
-) -> tuple[Verdict, bool]:
+def once(lab: Lab, debs: tuple[Deb, ...], *options: str) -> tuple[Verdict, bool]:
     """Run piuparts once; say too whether the packages have dependencies that the clean system lacks."""
-    with stage(bench, target) as place:
+    bench, target = lab.bench, lab.clean.spec.target
+    with stage(bench, lab.clean) as place:
         tested = tuple(deb for deb in debs if deb.name not in place.standing)
         standing = tuple(deb for deb in debs if deb.name in place.standing)
         if not tested:
@@ -127,21 +131,18 @@ def once(
             return Verdict(Outcome.SKIPPED, f"{names}: part of every clean system, so not to be purged"), False
         equip(place, tested, standing)
         bench.progress.phase("piuparts")
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutFailure("the packages' first round took all of the time", hint="raise [checks] timeout", log=log)
         done = bench.run(
             Command(
-                argv=tools.argv(
+                argv=lab.tools.argv(
                     command(tested, target, prepare=bool(standing), options=options),
                     binds=((place.work, INSIDE),),
                     read_only=((RESOLVER.resolve(), os.fspath(RESOLVER)),) if RESOLVER.exists() else (),
                     network=True,
                 ),
                 env=ARCHES[target.arch].qemu_env,
-                timeout=left,
+                timeout=max(lab.deadline - time.monotonic(), 0),
                 ok=EVERY_CODE,
-                log=log,
+                log=lab.log,
             ),
             bench.progress.line,
         )
@@ -167,15 +168,13 @@ def command(debs: tuple[Deb, ...], target: Target, *, prepare: bool, options: tu
 
 
 @contextlib.contextmanager
-def stage(bench: Bench, target: Target) -> Iterator[Stage]:
+def stage(bench: Bench, clean: Chroot) -> Iterator[Stage]:
     """Unpack a clean system that may be spoiled, gone at the end."""
-    spec = store.wanted(ChrootKind.CLEAN, target, bench.chroot)
-    chroot = store.ensure(bench.run, spec, config=bench.chroot, progress=bench.progress)
     with namespace.scratch(bench.run, "piuparts") as work:
         root = work / "root"
         root.mkdir(mode=0o755)
-        with store.held(chroot):
-            namespace.unpack(bench.run, chroot.tarball, root)
+        with store.held(clean):
+            namespace.unpack(bench.run, clean.tarball, root)
         lay_devices(root)
         settings = (f'{name} "{value}";' for name, value in network_settings(bench.run) if name.startswith("Acquire::http::"))
         (root / "etc/apt/apt.conf.d/50debkit").write_text("\n".join((*APT_SETTINGS, *settings, "")), encoding="utf-8")

@@ -1,0 +1,196 @@
+"""The real lintian and piuparts, on real roots of this machine's own architecture."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit import checks
+from debkit.config import ChecksConfig, ChrootConfig, LintianConfig, Suppression
+from debkit.console import Quiet
+from debkit.errors import Interrupted
+from debkit.model import CheckReport, Outcome, Severity, Target
+from debkit.run import Command, Processes
+from debkit.run.tree import descendants
+from tests.conftest import SUITE
+from tests.debs import make_package, make_result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOUNTS = Path("/proc/self/mounts")
+
+
+@pytest.fixture(scope="session")
+def target(run: Processes) -> Target:
+    return Target(SUITE, run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip())
+
+
+@pytest.fixture
+def bench(run: Processes, debkit_cache: Path, tmp_path: Path) -> checks.Bench:
+    return checks.Bench(run=run, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
+
+
+@pytest.fixture
+def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Demand that the test leave no process, mount or scratch directory."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    scratch.chmod(0o1777)
+    for parent in (tmp_path, *tmp_path.parents[:3]):  # a chroot's users must pass through
+        if parent.owner() == Path.home().owner() or parent.stat().st_uid == tmp_path.stat().st_uid:
+            parent.chmod(parent.stat().st_mode | 0o111)
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    processes, mounts = set(descendants(1)), MOUNTS.read_text()
+    yield
+    time.sleep(0.2)
+    ours = [pid for pid in set(descendants(1)) - processes if str(scratch) in command_line(pid)]
+    assert ours == []
+    assert MOUNTS.read_text() == mounts
+    assert list(scratch.iterdir()) == []
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def tags(report: CheckReport, severity: Severity = Severity.ERROR) -> set[tuple[str, str]]:
+    return {(f.tag, f.text) for f in report.findings if f.severity is severity and not f.accepted}
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_good_package_passes(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    deb = make_package(tmp_path, depends="less")  # piuparts must fetch it
+    result = make_result(tmp_path, deb, target=target)
+    for name in ("lintian", "piuparts"):
+        report = checks.judge(name, bench, result)
+        assert (report.outcome, report.reason) == (Outcome.PASS, "")
+        assert tags(report) == set()
+        assert report.log == tmp_path / "dist" / f"{name}.log"
+        assert report.seconds > 0
+    log = (tmp_path / "dist/piuparts.log").read_text()
+    assert "PASS: Installation and purging test." in log
+    assert "Setting up less" in log
+
+
+def test_a_lintian_error_fails_unless_it_is_accepted(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    result = make_result(tmp_path, make_package(tmp_path, copyright=False), target=target)
+    report = checks.judge("lintian", bench, result)
+    assert (report.outcome, tags(report)) == (Outcome.FAIL, {("no-copyright-file", "")})
+    accept = LintianConfig(suppress=(Suppression(tag="no-copyright-file", reason="a test"),))
+    report = checks.judge("lintian", replace(bench, config=ChecksConfig(lintian=accept)), result)
+    assert (report.outcome, tags(report)) == (Outcome.PASS, set())
+    assert [finding.accepted for finding in report.findings if finding.accepted] == ["a test"]
+
+
+@pytest.mark.parametrize("wrong", ["file", "profile"])
+def test_lintian_without_a_verdict_is_an_environment_error(
+    bench: checks.Bench, target: Target, tmp_path: Path, wrong: str
+) -> None:
+    deb = make_package(tmp_path)
+    result = make_result(tmp_path, deb, target=target)
+    if wrong == "file":
+        deb.write_bytes(b"no .deb at all\n" * 100)
+    else:
+        bench = replace(bench, config=ChecksConfig(lintian=LintianConfig(profile="no/such")))
+    report = checks.judge("lintian", bench, result)
+    assert report.outcome is Outcome.ERROR
+    assert ("is not a Debian format archive" if wrong == "file" else "profile matching: no/such") in report.reason
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_failing_postinst_fails(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    deb = make_package(tmp_path, scripts={"postinst": "echo 'cannot find the frobnicator' >&2; exit 3"})
+    report = checks.judge("piuparts", bench, make_result(tmp_path, deb, target=target))
+    assert report.outcome is Outcome.FAIL
+    ((tag, text),) = tags(report)
+    assert tag == "install-fails"
+    assert text.endswith("post-installation script subprocess returned error exit status 3: cannot find the frobnicator")
+
+
+def test_a_file_left_after_the_purge_fails(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    left = "mkdir -p /var/lib/hello-debkit; echo left > /var/lib/hello-debkit/left"
+    # A device and a shell's process substitution are there for maintainer scripts.
+    devices = "test -c /dev/null; head -c 4 /dev/urandom > /dev/null; bash -c 'cat < <(echo x)'"
+    deb = make_package(tmp_path, scripts={"postinst": f"{devices}\n{left}"})
+    report = checks.judge("piuparts", bench, make_result(tmp_path, deb, target=target))
+    assert report.outcome is Outcome.FAIL
+    assert tags(report) == {
+        ("left-after-purge", "/var/lib/hello-debkit/"),
+        ("left-after-purge", "/var/lib/hello-debkit/left"),
+    }
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_mirror_out_of_reach_is_an_environment_error(
+    bench: checks.Bench, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench.tools(target.suite):  # what is cached already needs no mirror
+        result = make_result(tmp_path, make_package(tmp_path), target=target)
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        report = checks.judge("piuparts", bench, result)
+    assert report.outcome is Outcome.ERROR
+    assert report.reason.startswith("apt-get update failed on the clean system:")
+    assert report.findings == ()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_timeout_is_an_environment_error(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    result = make_result(tmp_path, make_package(tmp_path, scripts={"postinst": "sleep 3600"}), target=target)
+    report = checks.judge("piuparts", replace(bench, config=ChecksConfig(timeout=5)), result)
+    assert report.outcome is Outcome.ERROR
+    assert report.reason.startswith("piuparts was ended after 5 s, the [checks] timeout")
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_an_interrupt_leaves_nothing(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    run = Processes()
+    result = make_result(tmp_path, make_package(tmp_path, scripts={"postinst": "sleep 3600"}), target=target)
+    log = tmp_path / "dist/piuparts.log"
+
+    def stop() -> None:
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline and not (log.exists() and "'install', './tmp/hello-debkit" in log.read_text()):
+            time.sleep(0.1)
+        time.sleep(0.5)
+        run.stop(2)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(Interrupted):
+        checks.judge("piuparts", replace(bench, run=run), result)
+    thread.join()
+
+
+@pytest.mark.slow
+def test_packages_that_conflict_take_turns(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    debs = (
+        make_package(tmp_path, "hello-one", conflicts="hello-two"),
+        make_package(tmp_path, "hello-two", depends="hello-common (= 1.0)"),
+        make_package(tmp_path, "hello-common"),
+    )
+    report = checks.judge("piuparts", bench, make_result(tmp_path, *debs, target=target))
+    assert (report.outcome, report.reason) == (Outcome.PASS, "")
+    assert report.log
+    assert report.log.read_text().count("PASS: All tests.") == 2
+
+
+@pytest.mark.slow
+def test_what_a_clean_system_has_is_installed_over_it(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    debs = (
+        make_package(tmp_path, "tzdata", version="9999"),
+        make_package(tmp_path, "hello-debkit", depends="tzdata (= 9999)"),
+    )
+    report = checks.judge("piuparts", bench, make_result(tmp_path, *debs, target=target))
+    assert (report.outcome, report.reason) == (Outcome.PASS, "")
+    assert ("part-of-clean-system", "tzdata") in {(finding.tag, finding.package) for finding in report.findings}
+    assert report.log
+    assert "Setting up tzdata (9999)" in report.log.read_text()
