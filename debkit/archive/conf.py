@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from debkit.keys import Keys
 
 HOOK = Path(__file__).with_name("sign-release")
+EFFECTIVE = ".conf"
 STANZA = """\
 Codename: {suite}
 Origin: {name}
@@ -71,14 +72,17 @@ def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
 
 @contextlib.contextmanager
 def effective(config: Config, keys: Keys) -> Iterator[Path]:
-    """Lay out the configuration that reprepro is given: the project's, with who signs the index, in a directory of its own.
+    """Lay out the configuration that reprepro is given: the project's, with who signs the index, in a directory beside it.
 
-    A development key signs for this run only, so it is let in here and not written to conf/uploaders.
+    A development key signs for this run only, so it is let in here and not written to conf/uploaders. The archive's lock must be
+    held; what a killed run has left is replaced.
     """
     conf = config.repo / "conf"
     text = rendered(_distributions(config), development=keys.archive.development)
-    with tempfile.TemporaryDirectory(prefix="debkit-conf.") as directory:
-        path = Path(directory)
+    path = config.repo / EFFECTIVE
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    try:
         for file in conf.iterdir():
             if file.name not in {"distributions", "uploaders", HOOK.name}:
                 (path / file.name).symlink_to(file.resolve())
@@ -89,6 +93,8 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
             allowed += f"\nallow * by key {keys.upload.fingerprint[-16:]}+\n"
         (path / "uploaders").write_text(allowed, encoding="utf-8")
         yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def rendered(distributions: str, *, development: bool) -> str:

@@ -11,7 +11,7 @@ from debkit import apt
 from debkit.archive import client
 from debkit.archive.index import read_index
 from debkit.archive.serve import served
-from debkit.archive.trial import install, try_programs
+from debkit.archive.trial import install_and_run
 from debkit.chroot import roots, store
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
@@ -42,14 +42,11 @@ def prove(run: Run, config: Config, published: Published, *, target: Target, pro
         see(run, config, published, target=target, url=site.url, expected=expected)
         spec = store.wanted(ChrootKind.CLEAN, target, config.chroot)
         chroot = store.ensure(run, spec, config=config.chroot, progress=progress)
-        progress.phase(f"installing from the archive on a clean {target}")
         with roots.opened(run, chroot) as root:
             add_archive(root, config, client.sources_text(config, target.suite, site.url))
             wanted = tuple(line for line in expected if not line.package.endswith("-dbgsym"))
-            install(run, root, wanted, target=target, log=log, progress=progress)
+            ran = install_and_run(run, root, wanted, target=target, log=log, progress=progress)
             demand_from_here(wanted, frozenset(site.asked), target=target, log=log)
-            progress.phase(f"running what was installed on {target}")
-            ran = try_programs(run, root, tuple(line.package for line in wanted), target=target, log=log)
     return Sighting(
         target=target,
         packages=tuple(line.package for line in expected),

@@ -47,19 +47,21 @@ def publish(
     require_tool("reprepro")
     ours = read_upload(run, upload)
     conf.demand(config, upload.suite, ours.arches)
-    with conf.effective(config, keys) as directory:
+    with (
+        locked(config.repo, what=f"publishing {ours.source} {ours.version}", progress=progress, wait=wait),
+        conf.effective(config, keys) as directory,
+    ):
         archive = Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
-        with locked(config.repo, what=f"publishing {ours.source} {ours.version}", progress=progress, wait=wait):
-            recover(archive, progress)
-            held = look(archive, ours)
-            include = judge(ours, held)
-            if include is None:
-                _refresh(archive, ours.suite, held.entries)
-            else:
-                progress.phase(f"publishing {ours.source} {ours.version}")
-                _take_in(archive, ours, upload.changes, include)
-            client.write(config, tuple(conf.read_suites(config)), keys.archive)
-            entries = archive.listing(ours.suite)
+        recover(archive, progress)
+        held = look(archive, ours)
+        include = judge(ours, held)
+        if include is None:
+            _refresh(archive, ours.suite, held.entries)
+        else:
+            progress.phase(f"publishing {ours.source} {ours.version}")
+            _take_in(archive, ours, upload.changes, include)
+        client.write(config, tuple(conf.read_suites(config)), keys.archive)
+        entries = archive.listing(ours.suite)
     return Published(
         suite=ours.suite,
         source=ours.source,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from debkit.chroot.namespace import inside
@@ -20,35 +21,54 @@ if TYPE_CHECKING:
 
 # Nothing is started in a chroot (invoke-rc.d(8)), and what is on the loopback is not behind a proxy.
 POLICY = "#!/bin/sh\nexit 101\n"
-APT_CONF = 'Acquire::http::Proxy::127.0.0.1 "DIRECT";\nAPT::Install-Recommends "false";\nAcquire::Retries "2";\n'
+APT_CONF = (
+    'Acquire::http::Proxy::127.0.0.1 "DIRECT";\nAcquire::Languages "none";\nAcquire::Retries "2";\n'
+    'APT::Install-Recommends "false";\nDpkg::Use-Pty "false";\n'
+)
 # A clean system may have the package already: the suite's, of the same version or even of a newer one.
 INSTALL = ("install", "--reinstall", "--allow-downgrades")
 ASKED = ("--version", "--help")
 SECONDS = 60
 INSTALL_SECONDS = 3600.0
-NOT_RUNNABLE = frozenset(
-    {126, 127}
-)  # sh(1): found but not executable, or not found (also: its interpreter or a library is missing)
-TIMED_OUT = 124  # timeout(1)
-KILLED = 128  # and above, by env's and timeout's convention
+# What apt-get says, before it has done anything, of packages that cannot be installed together.
+EXCLUSIVE = re.compile(r"remove is disabled|Unable to correct problems|Unable to satisfy dependencies|unmet dependencies")
+# Ends of a program that did start, though it knows neither option. Not 126 and 127 (it cannot be executed, or its interpreter or
+# a library is missing), nor 124 (timeout(1) ended it), nor 128 and more (a signal did).
+STARTED = frozenset(range(1, 128)) - {124, 126, 127}
 
 
-def install(run: Run, root: Path, wanted: tuple[Line, ...], *, target: Target, log: Path, progress: Progress) -> None:
-    """Install these versions in a clean root, at once or, where they exclude each other, one after the other."""
+def install_and_run(
+    run: Run, root: Path, wanted: tuple[Line, ...], *, target: Target, log: Path, progress: Progress
+) -> tuple[str, ...]:
+    """Install these versions in a clean root, and start their programs; one after the other where they exclude each other.
+
+    Gives what ran (see `try_programs`). Raises ArchiveError, or NetworkError when the suite's own mirror fails.
+    """
     (root / "usr/sbin/policy-rc.d").write_text(POLICY)
     (root / "usr/sbin/policy-rc.d").chmod(0o755)
     (root / "etc/apt/apt.conf.d/90debkit").write_text(APT_CONF)
-    names = tuple(f"{line.package}={line.version}" for line in wanted)
     _apt_get(run, root, "update", target=target, log=log, progress=progress)
     try:
-        _apt_get(run, root, *INSTALL, "--no-remove", *names, target=target, log=log, progress=progress)
-        _demand_installed(run, root, wanted, target=target, log=log)
-    except ArchiveError:
-        if len(wanted) == 1:
+        _install(run, root, wanted, "--no-remove", target=target, log=log, progress=progress)
+    except ArchiveError as problem:
+        if not EXCLUSIVE.search("\n".join(problem.excerpt)):
             raise
-        for line, name in zip(wanted, names, strict=True):
-            _apt_get(run, root, *INSTALL, name, target=target, log=log, progress=progress)
-            _demand_installed(run, root, (line,), target=target, log=log)
+    else:
+        return try_programs(run, root, wanted, target=target, log=log, progress=progress)
+    ran: list[str] = []
+    for line in wanted:
+        _install(run, root, (line,), target=target, log=log, progress=progress)
+        ran += try_programs(run, root, (line,), target=target, log=log, progress=progress)
+    return tuple(ran)
+
+
+def _install(
+    run: Run, root: Path, wanted: tuple[Line, ...], *options: str, target: Target, log: Path, progress: Progress
+) -> None:
+    progress.phase(f"installing {', '.join(line.package for line in wanted)} on a clean {target}")
+    names = (f"{line.package}={line.version}" for line in wanted)
+    _apt_get(run, root, *INSTALL, *options, *names, target=target, log=log, progress=progress)
+    _demand_installed(run, root, wanted, target=target, log=log)
 
 
 def _apt_get(run: Run, root: Path, *words: str, target: Target, log: Path, progress: Progress) -> None:
@@ -81,33 +101,28 @@ def _demand_installed(run: Run, root: Path, wanted: tuple[Line, ...], *, target:
         )
 
 
-def try_programs(run: Run, root: Path, packages: tuple[str, ...], *, target: Target, log: Path) -> tuple[str, ...]:
+def try_programs(
+    run: Run, root: Path, wanted: tuple[Line, ...], *, target: Target, log: Path, progress: Progress
+) -> tuple[str, ...]:
     """Start each package's programs with --version and --help until one of them is content.
 
-    Gives what ran, "PROGRAM OPTION" each. A package without programs has nothing to start, and one that has been replaced by
-    its sibling is not there any more. Raises ArchiveError when no program of a package can be started at all.
+    Gives one "PROGRAM OPTION" a package; one without programs has nothing to start. Raises ArchiveError when no program of a
+    package can be started at all.
     """
     ran = []
-    for package in packages:
-        programs = _programs(run, root, package)
-        if not programs:
-            continue
+    for package in (line.package for line in wanted):
         tried: list[tuple[str, int]] = []
-        for program in programs:
-            for option in ASKED:
-                code = run(
-                    _command(root, ("timeout", "--kill-after=5", str(SECONDS), program, option), log=log, strict=False)
-                ).code
-                tried.append((f"{program} {option}", code))
-                if code == 0:
-                    break
-            if tried[-1][1] == 0:
+        for what in ((program, option) for program in _programs(run, root, package) for option in ASKED):
+            progress.phase(f"running {' '.join(what)} on {target}")
+            code = run(_command(root, ("timeout", "--kill-after=5", str(SECONDS), *what), log=log, strict=False)).code
+            tried.append((" ".join(what), code))
+            if code == 0:
                 break
+        if not tried:
+            continue
         content = [what for what, code in tried if code == 0]
-        started = [
-            f"{what} (exit {code})" for what, code in tried if 0 < code < KILLED and code not in NOT_RUNNABLE | {TIMED_OUT}
-        ]
-        if not content and not started:
+        started = [f"{what} (exit {code})" for what, code in tried if code in STARTED]
+        if not (content or started):
             raise ArchiveError(
                 f"no program of {package} runs on a clean {target}",
                 cause="; ".join(f"{what}: exit {code}" for what, code in tried),

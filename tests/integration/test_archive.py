@@ -99,7 +99,7 @@ def sound(run: Processes, config: Config) -> None:
         run(Command(argv=("reprepro", "--basedir", os.fspath(config.repo), *words)))
     assert not run(Command(argv=("reprepro", "--basedir", os.fspath(config.repo), "dumpunreferenced"))).stdout
     assert not list((config.repo / "dists").rglob("*.new"))
-    assert not list(config.repo.glob(".db*"))
+    assert not list(config.repo.glob(".[!l]*"))
     assert not (config.repo / "db/lockfile").exists()
     assert (config.repo / lock.LOCK).read_text() == ""
 
