@@ -17,7 +17,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## install what debkit needs and mend this machine (root or sudo)
-	@sh packaging/setup
+	@sh packaging/setup $(ARCH)
 
 deb: setup ## build, check, sign and publish SOURCE for ARCH and SUITE
 	@$(DEBKIT) build $(SOURCE) $(ARCH:%=--arch %) $(SUITE:%=--suite %) $(FLAGS)

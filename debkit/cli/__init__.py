@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 import debkit
-from debkit.errors import DebkitError, DiskError, Interrupted
+from debkit.errors import DebkitError, DiskError, Interrupted, MissingTool
 
 if TYPE_CHECKING:
     from debkit.config import Config
@@ -111,6 +111,9 @@ def main() -> NoReturn:
         cause, hint = DISK_ERRORS[problem.errno]
         what = f"{problem.filename or 'a file'} could not be written: {problem.strerror}"
         _show(DiskError(what, cause=cause, hint=hint), debug=debug)
+    except ModuleNotFoundError as problem:
+        what = f"the Python module {problem.name} is not installed for {sys.executable}"
+        _show(MissingTool(what, cause="debkit runs on Debian's own Python modules", hint="make setup"), debug=debug)
     except Exception as problem:  # noqa: BLE001
         _show(_defect(problem), debug=debug)
     sys.exit(code if isinstance(code, int) else 0)

@@ -138,7 +138,7 @@ def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:
     if here:
         raise HostError(f"{arch} is not emulated here", cause="it runs natively", hint="leave --via emulated out")
     if obstacle := machine.obstacle(arch):
-        raise HostError(f"{arch} programs do not run on this machine", cause=obstacle, hint="debkit doctor --fix")
+        raise HostError(f"{arch} programs do not run on this machine", cause=obstacle, hint=f"debkit doctor --fix --arch {arch}")
     return Via.EMULATED, f"{machine.arch} runs {arch} programs through qemu-{ARCHES[arch].qemu}"
 
 

@@ -47,6 +47,7 @@ def ends(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *argv: str) ->
         (OSError(errno.EROFS, "Read-only file system", "/x"), 17),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 17),
         (OSError(errno.EPERM, "Operation not permitted", "/x"), 1),
+        (ModuleNotFoundError("No module named 'gnupg'", name="gnupg"), 18),
         (ZeroDivisionError(), 1),
     ],
 )

@@ -64,7 +64,7 @@ def test_an_architecture_that_does_not_run_here_points_to_the_doctor() -> None:
     with pytest.raises(HostError, match="armhf programs do not run") as caught:
         planned(("armhf",))
     assert caught.value.cause == "qemu-arm is not registered"
-    assert caught.value.hint == "debkit doctor --fix"
+    assert caught.value.hint == "debkit doctor --fix --arch armhf"
 
 
 def test_cross_is_only_ever_asked_for() -> None:
