@@ -1,8 +1,22 @@
 """What this machine can do for builds, and how to mend it: binfmt_misc, subordinate ids, user namespaces, tools, room, clock."""
 
+from debkit.host.binfmt import runs_natively
 from debkit.host.checkup import doctor, fix, require
 from debkit.host.fact import Fact, State, Step, as_json, as_line
 from debkit.host.machine import Host, facts
 from debkit.host.tools import installed_versions
 
-__all__ = ["Fact", "Host", "State", "Step", "as_json", "as_line", "doctor", "facts", "fix", "installed_versions", "require"]
+__all__ = [
+    "Fact",
+    "Host",
+    "State",
+    "Step",
+    "as_json",
+    "as_line",
+    "doctor",
+    "facts",
+    "fix",
+    "installed_versions",
+    "require",
+    "runs_natively",
+]

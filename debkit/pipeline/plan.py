@@ -9,7 +9,8 @@ from debian.debian_support import DpkgArchTable
 
 from debkit import backends
 from debkit.errors import HostError, SourceError
-from debkit.model import ARCHES, RUNS_ALSO, Target, Via
+from debkit.host import runs_natively
+from debkit.model import ARCHES, Target, Via
 
 if TYPE_CHECKING:
     from debkit.config import Config
@@ -118,7 +119,7 @@ def builds_on(architectures: tuple[str, ...], arch: str) -> bool:
 
 def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:
     """How programs of `arch` run on this machine, and the reason. Raises HostError when they cannot."""
-    here = arch == machine.arch or (machine.arch, arch) in RUNS_ALSO
+    here = runs_natively(machine.arch, arch)
     if forced is Via.CROSS:
         if here:
             raise HostError(
