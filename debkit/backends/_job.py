@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from debkit.model import ARCHES, Via
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.config import BuildConfig
     from debkit.model import Chroot, Source, Target
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 # It is what Debian's own builders use since sbuild 0.88.
 BUILD_PATH = "/build/reproducible-path"
 
+ARMOR = b"-----BEGIN PGP"
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 
 
@@ -64,3 +67,9 @@ class Job:
 
 def cpus() -> int:
     return len(os.sched_getaffinity(0))
+
+
+def key_place(number: int, key: Path) -> str:
+    """Say where an extra repository's key goes in the chroot: apt tells armoured keys from binary ones by the file's name."""
+    armoured = key.read_bytes().lstrip().startswith(ARMOR)
+    return f"/etc/apt/trusted.gpg.d/debkit-extra-{number}.{'asc' if armoured else 'gpg'}"

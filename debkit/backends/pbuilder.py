@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.backends import _outcome
-from debkit.backends._job import BUILD_PATH, Job, cpus
+from debkit.backends._job import BUILD_PATH, Job, cpus, key_place
 from debkit.backends._logs import SIGNS as MACHINE_SIGNS
 from debkit.backends._logs import Watch
 from debkit.chroot.namespace import as_root, unpack
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 NAME = "pbuilder"
 FURNISH = Path(__file__).with_name("furnish")
 EXTRA_PACKAGES = "/var/lib/debkit/packages"
-ARMOR = b"-----BEGIN PGP"
 
 HEADINGS = (
     (re.compile(r"^I: user script \S+/D10update starting"), "update chroot"),
@@ -181,7 +180,7 @@ def lay_out(job: Job, site: Site) -> None:
         _readable(entries)
     for number, repository in enumerate(job.config.repositories):
         if repository.key:
-            _readable(Path(shutil.copyfile(repository.key, root / key_path(number, repository.key).lstrip("/"))))
+            _readable(Path(shutil.copyfile(repository.key, root / key_place(number, repository.key).lstrip("/"))))
 
 
 def _readable(path: Path) -> None:
@@ -194,12 +193,6 @@ def extra_sources(job: Job) -> tuple[str, ...]:
     """Give the sources entries of the extra repositories and packages."""
     local = (f"deb [trusted=yes] file:{EXTRA_PACKAGES} ./",) if job.config.packages else ()
     return (*(repository.line for repository in job.config.repositories), *local)
-
-
-def key_path(number: int, key: Path) -> str:
-    """Say where a key goes in the chroot: apt tells armoured keys from binary ones by the file's name."""
-    armoured = key.read_bytes().lstrip().startswith(ARMOR)
-    return f"/etc/apt/trusted.gpg.d/debkit-extra-{number}.{'asc' if armoured else 'gpg'}"
 
 
 def hooks(job: Job) -> dict[str, str]:

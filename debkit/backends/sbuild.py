@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import os
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from debkit.backends import _outcome
-from debkit.backends._job import BUILD_PATH, PROXIES, Job, cpus
+from debkit.backends._job import BUILD_PATH, PROXIES, Job, cpus, key_place
 from debkit.backends._logs import SIGNS, Watch
 from debkit.model import BuildState, Via
 from debkit.run import Command
@@ -33,6 +34,8 @@ NAME = "sbuild"
 # sbuild's boxes and what they are called here; those not named belong to the phase before. Since 0.86 a time stands in the box.
 BOX = re.compile(r"^\| (\S.*?) *(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} \+0000)? *\|$")
 PHASES = {
+    "Pre Build Commands": "update chroot",
+    "Chroot Setup Commands": "update chroot",
     "Update chroot": "update chroot",
     "Fetch source files": "fetch source",
     "Install package build dependencies": "install dependencies",
@@ -41,6 +44,10 @@ PHASES = {
     "Post Build": "collect",
     "Cleanup": "clean up",
 }
+
+# To resolve a cross build's dependencies 0.85 copies the machine's own apt solver into the chroot, where it finds no libapt-pkg
+# unless both are of one release. The chroot's own, from apt-utils, takes its place.
+CROSS_SETUP = "apt-get --quiet update && apt-get --quiet --yes install apt-utils"
 
 # Fail-Stage where the package is at fault. sbuild itself gives some of these back, as if another try could help.
 PACKAGE_STAGES = frozenset({"build", "arch-check", "check-architecture", "unpack", "check-unpacked-version", "parse-control"})
@@ -104,17 +111,17 @@ def argv(job: Job, site: Site, distribution: str) -> tuple[str, ...]:
     sbuild writes `distribution` into the .changes: it is to be the source's, as both are merged into one upload.
     """
     native = job.chroot.spec.target.arch
-    arches = (f"--host={job.target.arch}", f"--build={native}") if job.via is Via.CROSS else (f"--arch={job.target.arch}",)
+    cross = (f"--host={job.target.arch}", f"--build={native}", f"--chroot-setup-commands={CROSS_SETUP}")
+    arches = cross if job.via is Via.CROSS else (f"--arch={job.target.arch}",)
     refresh = (
         ("--no-apt-update", "--no-apt-upgrade", "--no-apt-distupgrade")
         if job.offline
         else ("--apt-update", "--no-apt-upgrade", "--apt-distupgrade")
     )
     extras = [f"--extra-package={deb.absolute()}" for deb in job.config.packages]
-    for repository in job.config.repositories:
-        extras.append(f"--extra-repository={repository.line}")
-        if repository.key:
-            extras.append(f"--extra-repository-key={repository.key.absolute()}")
+    extras += [f"--extra-repository={repository.line}" for repository in job.config.repositories]
+    keys = [(number, repository.key) for number, repository in enumerate(job.config.repositories) if repository.key]
+    extras += [f"--pre-build-commands={_hand_in(key.absolute(), key_place(number, key))}" for number, key in keys]
     return (
         "sbuild",
         "--chroot-mode=unshare",
@@ -197,6 +204,15 @@ class _Boxes:
         box = BOX.match(line) if self._ruled else None
         self._ruled = line.startswith("+------------") and not line.strip("+-")
         return PHASES.get(box[1]) if box else None
+
+
+def _hand_in(key: Path, place: str) -> str:
+    """Write the shell command by which sbuild, outside the chroot, copies a key into it.
+
+    --extra-repository-key would do, but 0.85 calls sudo for it when the build's user is not the caller.
+    """
+    inner = shlex.quote(f"cat >{place} && chmod 644 {place}")
+    return f"%SBUILD_CHROOT_EXEC sh -c {inner} <{shlex.quote(os.fspath(key)).replace('%', '%%')}"
 
 
 def _perl(text: str) -> str:

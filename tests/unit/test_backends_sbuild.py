@@ -54,7 +54,12 @@ def test_an_emulated_build_is_native_to_sbuild() -> None:
 
 def test_a_cross_build_names_both_machines_and_the_profiles() -> None:
     more, less = difference(arch="arm64", via=Via.CROSS)
-    assert more == {"--host=arm64", "--build=amd64", "--profiles=cross,nocheck"}
+    assert more == {
+        "--host=arm64",
+        "--build=amd64",
+        "--chroot-setup-commands=apt-get --quiet update && apt-get --quiet --yes install apt-utils",
+        "--profiles=cross,nocheck",
+    }
     assert less == {"--arch=amd64"}
 
 
@@ -69,22 +74,25 @@ def test_a_layer_has_all_it_needs() -> None:
     )
 
 
-def test_what_the_configuration_adds_is_passed_on() -> None:
+def test_what_the_configuration_adds_is_passed_on(tmp_path: Path) -> None:
+    key = tmp_path / "100% mine.key"
+    key.write_bytes(b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
     config = BuildConfig(
         profiles=("nodoc", "pkg.sample.small"),
         packages=(Path("/debs/lib_1_amd64.deb"),),
         repositories=(
-            Repository(line="deb http://packages.example.org/debian trixie main", key=Path("/keys/example.asc")),
+            Repository(line="deb http://packages.example.org/debian trixie main", key=key),
             Repository(line="deb http://other.example.org/debian trixie main"),
         ),
     )
+    place = "/etc/apt/trusted.gpg.d/debkit-extra-0.asc"
     argv = sbuild.argv(make_job(config=config), SITE, "unstable")
     assert argv[argv.index("--nolog") + 1 :] == (
         "--profiles=nodoc,pkg.sample.small",
         "--extra-package=/debs/lib_1_amd64.deb",
         "--extra-repository=deb http://packages.example.org/debian trixie main",
-        "--extra-repository-key=/keys/example.asc",
         "--extra-repository=deb http://other.example.org/debian trixie main",
+        f"--pre-build-commands=%SBUILD_CHROOT_EXEC sh -c 'cat >{place} && chmod 644 {place}' <'{tmp_path}/100%% mine.key'",
         "/src/sample_1.0-1.dsc",
     )
 
