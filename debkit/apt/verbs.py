@@ -69,9 +69,13 @@ def resolve_build(
     arch: bool,
     debs: tuple[Path, ...] = (),
     upgrade: bool = True,
+    core: tuple[str, ...] = CORE,
 ) -> tuple[Pin, ...]:
     """Give the packages of `solve_build`. Where something of the chroot must go (Build-Conflicts), use that instead."""
-    return solve_build(run, root, dsc, host=host, profiles=profiles, all=all, arch=arch, debs=debs, upgrade=upgrade).install
+    found = solve_build(
+        run, root, dsc, host=host, profiles=profiles, all=all, arch=arch, debs=debs, upgrade=upgrade, core=core
+    )  # fmt: skip
+    return found.install
 
 
 def solve_install(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 import shutil
 import tarfile
@@ -504,6 +505,21 @@ def test_downloads_are_shared_and_verified(run: Processes, chroot: apt.AptRoot, 
     results[0][0].write_bytes(good[:-1] + b"x")
     apt.download(run, chroot, pins, into)
     assert results[0][0].read_bytes() == good
+
+
+def test_what_a_killed_download_has_left_is_swept(run: Processes, chroot: apt.AptRoot, tmp_path: Path) -> None:
+    into = tmp_path / "debs"
+    old, living, new = (into / f".download.{name}" for name in ("old", "living", "new"))
+    for path in (old, living, new):
+        path.mkdir(parents=True)
+        (path / "half.deb").touch()
+    for path in (old, living):
+        os.utime(path, (0, 0))
+    descriptor = os.open(living, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    (deb,) = apt.download(run, chroot, apt.resolve_install(run, chroot, ("editor-a",)), into)
+    os.close(descriptor)
+    assert sorted(into.iterdir()) == sorted([living, new, deb])
 
 
 def test_a_file_that_is_not_what_the_list_says(run: Processes, chroot: apt.AptRoot, world: World, tmp_path: Path) -> None:

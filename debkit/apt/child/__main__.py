@@ -6,6 +6,7 @@ Progress goes to standard error, a line a step. `troubles.py` puts errors into w
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -38,4 +39,6 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"kind": "apt", "text": str(problem)}}
 
 
+# So that an interrupt leaves no temporary directory behind; libapt calls back often enough to notice.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 json.dump(answer(json.load(sys.stdin)), sys.stdout)

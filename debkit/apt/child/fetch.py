@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
+import os
+import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +21,12 @@ from debkit.apt.child.system import Trouble, configure, enter, sha256
 from debkit.apt.root import LISTS, UPDATED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from debkit.apt.child.system import Json
+
+INBOX = ".download."
+NEW = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +76,10 @@ def fetch(wishes: list[Wish], into: Path) -> None:
     wishes = [wish for wish in wishes if not _is_whole(wish)]
     if not wishes:
         return
-    with tempfile.TemporaryDirectory(prefix=".download.", dir=into) as partial:
+    with _inbox(into) as inbox:
         recorder = Recorder()
         fetcher = apt_pkg.Acquire(recorder)
-        arriving = {wish.place: Path(partial, wish.place.name) for wish in wishes}
+        arriving = {wish.place: inbox / wish.place.name for wish in wishes}
         files = [
             apt_pkg.AcquireFile(
                 fetcher, wish.uri, f"SHA256:{wish.sha256}", wish.size, wish.said, wish.said, destfile=str(arriving[wish.place])
@@ -88,6 +98,32 @@ def fetch(wishes: list[Wish], into: Path) -> None:
                 failed[wish.uri] = file.error_text or recorder.failed.get(wish.uri, "it was not fetched")
     if failed:
         raise Trouble("download", failed=failed)
+
+
+@contextlib.contextmanager
+def _inbox(into: Path) -> Iterator[Path]:
+    """Give a directory for files that are on their way, and remove those that killed runs have left.
+
+    A lock on the directory tells the living from the dead. One that is new may not be locked yet.
+    """
+    for old in into.glob(f"{INBOX}*"):
+        with contextlib.suppress(OSError):
+            if old.stat().st_mtime < time.time() - NEW:
+                with _held(old):
+                    shutil.rmtree(old)
+    with tempfile.TemporaryDirectory(prefix=INBOX, dir=into) as path, _held(Path(path)):
+        yield Path(path)
+
+
+@contextlib.contextmanager
+def _held(directory: Path) -> Iterator[None]:
+    """Lock a directory for this process, or raise OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_whole(wish: Wish) -> bool:
