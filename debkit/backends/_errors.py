@@ -36,7 +36,7 @@ CLUES = tuple(
         r"^\S+\.go:\d+:\d+: ",
         r"^(# )?not ok \d+|^FAIL(ED)?:? |^--- FAIL: |\*\*\*(Failed|Exception|Timeout|Not Run)\b|^\S+ \.* *FAILED\b",
         r"^(E|FAILED) +\S+(::\S+| - )|^=+ FAILURES =+$|^(ERROR|FAIL): \w+ \(",  # pytest, unittest
-        r"^\S*\bsh: (line )?\d+: ",
+        r"^\S*sh: (line )?\d+: ",
         r"^(/usr/bin/)?env: .*No such file or directory",
         r"^Can't locate \S+\.pm in @INC|^syntax error at \S+ line \d+|^\S+: \d+: .*: not found$",
         r"^make(\[\d+\])?: \*\*\* (No rule to make target|No targets)|^make(\[\d+\])?: \S+: (Command not found|No such file)",

@@ -89,8 +89,8 @@ def carry_out(
         code = run(command, watch.line).code
         reading = read(site.log, signs)
         state = judge(code, reading)
-    except TimeoutFailure as late:
-        noted(site.log, late.what)
+    except TimeoutFailure:
+        noted(site.log, f"the build took longer than {job.config.timeout:.0f} s and was ended")
         reading, state = read(site.log, signs), BuildState.TIMED_OUT
     result = BuildResult(
         target=job.target,
