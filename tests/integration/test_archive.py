@@ -404,7 +404,7 @@ def end_in_the_middle(config: Config, upload: SignedUpload, work: Path, *, how: 
         child.wait()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_a_publish_that_is_cut_short(run: Processes, config: Config, tmp_path: Path, how: int) -> None:
     state_home = tmp_path / "keys"
     with find_keys(run, KeysConfig(), environ={}, state=state_home) as keys:

@@ -139,7 +139,7 @@ def test_build_dependencies_that_do_not_exist(project: Project, tmp_path: Path) 
     refused(project, 7, "libnowhere-dev", os.fspath(tree))
 
 
-@pytest.mark.parametrize("fault", ["failing_build", "failing_tests"])
+@pytest.mark.parametrize("fault", ["failing_build", pytest.param("failing_tests", marks=pytest.mark.slow)])
 def test_a_build_that_fails_shows_the_first_real_error(project: Project, tmp_path: Path, fault: str) -> None:
     ended = refused(project, 8, "package failed", os.fspath(make_tree(tmp_path / "hello", **{fault: True})))  # type: ignore[arg-type]
     assert "  | " in ended.err
@@ -149,7 +149,11 @@ def test_a_build_that_fails_shows_the_first_real_error(project: Project, tmp_pat
 
 @pytest.mark.parametrize(
     ("fault", "text"),
-    [("lintian_error", "lintian failed on"), ("bad_postinst", "piuparts failed on"), ("leaves_file", "piuparts failed on")],
+    [
+        ("lintian_error", "lintian failed on"),
+        pytest.param("bad_postinst", "piuparts failed on", marks=pytest.mark.slow),
+        pytest.param("leaves_file", "piuparts failed on", marks=pytest.mark.slow),
+    ],
 )
 def test_a_package_that_a_check_refuses(project: Project, tmp_path: Path, fault: str, text: str) -> None:
     refused(project, 11, text, os.fspath(make_tree(tmp_path / "hello", kind="all", **{fault: True})))  # type: ignore[arg-type]

@@ -81,6 +81,7 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(project: Project, tree: P
     assert sorted(path.name for path in fresh.archive.iterdir()) == ["conf"]
 
 
+@pytest.mark.slow
 def test_a_second_suite_gets_a_suffix_and_both_are_published(project: Project, tree: Path) -> None:
     ended = project.debkit("build", os.fspath(tree), "--suite", "trixie", "--suite", "bookworm", "--no-publish")
     assert ended.code == 0, ended.err
