@@ -119,3 +119,13 @@ def test_a_clean_root_learns_of_the_archive_first(tmp_path: Path) -> None:
     assert names == ["debkit.sources", "zz-debian.sources", "zz-sources.list"]
     assert not (root / "etc/apt/sources.list").exists()
     assert (root / "usr/share/keyrings/debkit-archive-keyring.pgp").read_bytes() == b"key"
+
+
+def test_lists_that_are_at_hand_are_lent(tmp_path: Path) -> None:
+    lists = tmp_path / "client/var/lib/apt/lists"
+    (lists / "partial").mkdir(parents=True)
+    for name in ("mirror.example.org_InRelease", "mirror.example.org_Packages", "lock", "updated"):
+        (lists / name).touch()
+    proof.lend_lists(tmp_path / "client", tmp_path / "root")
+    lent = sorted(file.name for file in (tmp_path / "root/var/lib/apt/lists").iterdir())
+    assert lent == ["mirror.example.org_InRelease", "mirror.example.org_Packages"]
