@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from debkit.model import BuildResult, Chroot
 
+pytestmark = pytest.mark.slow  # local-rag takes the same way
+
 BOTH = ("sbuild", "pbuilder")
 
 

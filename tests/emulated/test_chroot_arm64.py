@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from debkit.chroot import layers, namespace, roots
 from debkit.config import ChrootConfig
 from debkit.model import ARCHES, Chroot, Source
@@ -13,6 +15,8 @@ from tests.trees import make_tree
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+pytestmark = pytest.mark.slow  # local-rag takes the same way
 
 ARM64 = ARCHES["arm64"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from debkit import checks
 from debkit.config import ChecksConfig, ChrootConfig
 from debkit.console import Quiet
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.run import Processes
+
+pytestmark = pytest.mark.slow  # local-rag takes the same way
 
 # e_machine, two bytes at offset 18 of an ELF file: 183 is AArch64.
 POSTINST = """\

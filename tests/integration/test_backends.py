@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from debkit.model import BuildResult, Chroot, Source
 
+pytestmark = pytest.mark.slow  # two builds by each backend; sbuild alone is in test_main_job.py
+
 BOTH = ("sbuild", "pbuilder")
 PHASES = {"unpack chroot", "update chroot", "fetch source", "install dependencies", "build", "collect", "clean up"}
 

@@ -137,6 +137,7 @@ def kill(child: subprocess.Popen[str], *, everyone: bool) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("everyone", [False, True])
 def test_1_a_maker_killed_anywhere_leaves_nothing_that_counts(elsewhere: Elsewhere, *, everyone: bool) -> None:
     maker = elsewhere.start()
@@ -148,6 +149,7 @@ def test_1_a_maker_killed_anywhere_leaves_nothing_that_counts(elsewhere: Elsewhe
         assert elsewhere.scratches  # which the next one will sweep
 
 
+@pytest.mark.slow
 def test_2_of_two_at_once_one_makes_it_and_sweeps_what_the_killed_left(elsewhere: Elsewhere) -> None:
     makers = [elsewhere.start(), elsewhere.start()]
     printed = [maker.communicate(timeout=300)[0].splitlines() for maker in makers]
@@ -163,6 +165,7 @@ def test_2_of_two_at_once_one_makes_it_and_sweeps_what_the_killed_left(elsewhere
     elsewhere.assert_tidy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phase", "longest", "everyone"),
     [("making the clean chroot", 15, True), ("fetching the package lists", 2, False)],
@@ -179,6 +182,7 @@ def test_3_a_killed_renewal_leaves_the_old_one(elsewhere: Elsewhere, phase: str,
     assert tarball.stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_4_an_interrupted_renewal_tidies_up_at_once(elsewhere: Elsewhere, run: Processes) -> None:
     maker = elsewhere.start("refresh")
     read_until(maker, "making the clean chroot")
