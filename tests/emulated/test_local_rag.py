@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from debian.debfile import DebFile
@@ -14,6 +14,9 @@ from jsonschema import Draft202012Validator
 from debkit.model import ARCHES
 from debkit.report import SCHEMA
 from tests.command import CHECKOUT, Ended, Project, make_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")

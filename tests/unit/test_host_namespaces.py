@@ -101,8 +101,9 @@ def test_on_ubuntu_a_profile_is_offered_before_the_switch_for_the_whole_machine(
         machine / "etc/apparmor.d/debkit-unshare",
         machine / "proc/sys/kernel/apparmor_restrict_unprivileged_userns",
     )
+    shipped = shlex.quote(os.fspath(PROFILE_SOURCES[0] / PROFILE))
     assert fact.remedy(root=False) == (
-        f"sudo install -m 644 {shlex.quote(str(PROFILE_SOURCES[0] / PROFILE))} {installed} && sudo apparmor_parser --replace {installed}; "
+        f"sudo install -m 644 {shipped} {installed} && sudo apparmor_parser --replace {installed}; "
         f"if that does not help: echo 0 | sudo tee {switch} (for every program of the machine)"
     )
 
