@@ -274,7 +274,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What a clean apt client saw of, and did with, a published version. `ran` is "PROGRAM OPTION" each; a package may have none."""
+    """What a clean apt client saw of a published version, and did with it. `ran` has "PROGRAM OPTION" for each that ran."""
 
     target: Target
     packages: tuple[str, ...]

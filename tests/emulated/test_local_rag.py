@@ -35,7 +35,8 @@ def built(project: Project) -> Ended:
 
 def elf_machine(deb: Path, name: str) -> int:
     """Read e_machine of a program in a package."""
-    header: bytes = DebFile(os.fspath(deb)).data.get_content(name)[:20]
+    header = DebFile(os.fspath(deb)).data.get_content(name)
+    assert isinstance(header, bytes)
     assert header[:4] == b"\x7fELF"
     machine: int = struct.unpack_from("<H", header, 18)[0]
     return machine
