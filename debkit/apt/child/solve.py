@@ -20,6 +20,8 @@ from debkit.apt.child.explain import nearest, why_not
 from debkit.apt.child.system import Trouble, enter, sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from debkit.apt.child.system import Json
 
 Key = tuple[str, str]  # a package's name and architecture, the latter never "all"
@@ -43,7 +45,7 @@ def solve(request: Json) -> Json:
             cache = apt_pkg.Cache(None)
             depcache = apt_pkg.DepCache(cache)
         cross = bool(request["dsc"]) and request["host"] != request["root"]["arch"]
-        with _cross_solver() if cross else contextlib.nullcontext():
+        with _cross_solver(request["root"], Path(scratch)) if cross else contextlib.nullcontext():
             _install(cache, depcache, _wishes(cache, depcache, request), automatic=not cross, wish=request["wish"])
         installed, removed = _changes(cache, depcache)
         # What the upgrade has chosen stands, unless the second step went on from it.
@@ -104,9 +106,15 @@ def _upgrade(cache: Any, depcache: Any, scratch: Path) -> tuple[dict[Key, Json],
 
 
 @contextlib.contextmanager
-def _cross_solver() -> Any:
-    """Use sbuild's resolver for cross builds where it and apt-utils are installed, as sbuild itself does."""
+def _cross_solver(root: Json, scratch: Path) -> Iterator[None]:
+    """Use sbuild's resolver for cross builds where it and apt-utils are installed, as sbuild itself does.
+
+    It is a program that reads apt's configuration again, so it is given one of the root.
+    """
     if all(Path("/usr/lib/apt/solvers", name).exists() for name in (CROSS_SOLVER, "apt")):
+        conf = scratch / "apt.conf"
+        conf.write_text(f'Dir "{root["path"]}";\nAPT {{ Architecture "{root["arch"]}"; Install-Recommends "false"; }};\n')
+        os.environ["APT_CONFIG"] = os.fspath(conf)
         apt_pkg.config.set("APT::Solver", CROSS_SOLVER)
     yield
     apt_pkg.config.clear("APT::Solver")
