@@ -186,9 +186,9 @@ def held(content: Path) -> Iterator[None]:
         try:
             descriptor = os.open(content, os.O_RDONLY)
             stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
             gone = not _same_file(content, descriptor)
-        except (BlockingIOError, FileNotFoundError):
+        except FileNotFoundError:
             gone = True
         if gone:
             raise LockedError(
@@ -197,6 +197,21 @@ def held(content: Path) -> Iterator[None]:
                 hint="run the same command again",
             )
         yield
+
+
+@contextlib.contextmanager
+def alone(content: Path) -> Iterator[bool]:
+    """Say whether nobody uses a content, and keep it so meanwhile."""
+    descriptor = os.open(content, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -252,16 +267,8 @@ def _same_file(path: Path, descriptor: int) -> bool:
 
 
 def _in_use(content: Path) -> bool:
-    try:
-        descriptor = os.open(content, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError), alone(content) as unused:
+        return not unused
     return False
 
 

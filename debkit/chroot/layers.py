@@ -66,7 +66,7 @@ def layer(
     def fetched() -> None:
         progress.phase("downloading build dependencies")
         for deb in apt.download(run, root, solution.install, cache.shelf("debs"), progress=progress):
-            os.utime(deb)  # it is in use, so not to be pruned
+            os.utime(deb)
 
     with store.held(base):
         solution = solved()
@@ -74,12 +74,13 @@ def layer(
             return base
         found = cache.find(cache.shelf("layers"), name_of(base, solution))
         if not found:
-            try:
-                fetched()
-            except apt.Superseded:
-                solution = solved()
-                fetched()
-            found = _ensure(run, base, source, solution, progress)
+            with cache.held(cache.shelf("debs")):
+                try:
+                    fetched()
+                except apt.Superseded:
+                    solution = solved()
+                    fetched()
+                found = _ensure(run, base, source, solution, progress)
         cache.touch(found)
     result = Chroot(spec=base.spec, tarball=found.content, created=base.created, layer=key_of(base, solution))
     with store.held(result):

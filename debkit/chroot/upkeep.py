@@ -119,6 +119,17 @@ def remove(run: Run, names: Iterable[str]) -> Removal:
     return Removal(tuple(gone), tuple(entry.name for entry in doomed if entry.name not in gone))
 
 
+def remove_downloads() -> int:
+    """Remove the downloaded packages unless a layer is just being made of them; give the bytes that are free now."""
+    downloads = _downloads()
+    with cache.alone(cache.shelf("debs")) as unused:
+        if not unused:
+            return 0
+        for _, _, path in downloads:
+            path.unlink(missing_ok=True)
+    return sum(size for _, size, _ in downloads)
+
+
 def prune(run: Run, config: ChrootConfig) -> tuple[str, ...]:
     """Bring the cache under `config.cache_limit`: first layers whose base was renewed, then what was used least lately.
 
@@ -128,13 +139,14 @@ def prune(run: Run, config: ChrootConfig) -> tuple[str, ...]:
     bases = {entry.generation for entry in everything}
     orphans = [entry for entry in everything if entry.record.base and entry.record.base not in bases]
     gone = [entry for entry in orphans if cache.drop(run, entry)]
-    debs = sorted(_downloads(), key=lambda deb: deb[0])
+    debs = _downloads()
     left = sorted((entry for entry in everything if entry not in gone), key=lambda entry: entry.used)
     total = sum(entry.record.size for entry in left) + sum(size for _, size, _ in debs)
-    for used, size, path in debs:
-        if total > config.cache_limit and _is_idle(used):
-            path.unlink(missing_ok=True)
-            total -= size
+    with cache.alone(cache.shelf("debs")) as unused:
+        for used, size, path in debs:
+            if total > config.cache_limit and unused and _is_idle(used):
+                path.unlink(missing_ok=True)
+                total -= size
     for entry in left:
         if total > config.cache_limit and _is_idle(entry.used) and cache.drop(run, entry):
             total -= entry.record.size
@@ -147,12 +159,12 @@ def _entries() -> tuple[cache.Entry, ...]:
 
 
 def _downloads() -> list[tuple[float, int, Path]]:
-    """Give when each downloaded package was last used, its size, and its path."""
+    """Give when each downloaded package was last used, its size, and its path; what was used least lately first."""
     found = []
     for path in cache.shelf("debs").glob("*.deb"):
         stat = path.stat()
         found.append((stat.st_mtime, stat.st_size, path))
-    return found
+    return sorted(found)
 
 
 def _is_idle(used: float) -> bool:

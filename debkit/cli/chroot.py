@@ -106,7 +106,7 @@ def list_(session: Session, *, as_json: bool) -> None:
 @click.argument("names", nargs=-1)
 @SUITE
 @ARCH
-@click.option("--all", "everything", is_flag=True, help="Remove everything.")
+@click.option("--all", "everything", is_flag=True, help="Remove everything, downloaded packages too.")
 @click.pass_obj
 def remove(
     session: Session, *, names: tuple[str, ...], suites: tuple[str, ...], arches: tuple[str, ...], everything: bool
@@ -121,6 +121,8 @@ def remove(
         removal = upkeep.remove(session.run, [item.name for item in _chosen(session, names, suites, arches)])
     for name in removal.gone:
         session.console.info(f"removed {name}")
+    if everything and (size := upkeep.remove_downloads()):
+        session.console.info(f"removed {_size(size)} of downloaded packages")
     if removal.kept:
         raise LockedError(
             f"{', '.join(removal.kept)} not removed",

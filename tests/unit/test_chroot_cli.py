@@ -100,8 +100,10 @@ def test_remove_takes_what_is_meant(
     put(machine, "chroots", "build")
     put(machine, "layers", "layer", base=cache.entries(cache.shelf("chroots"))[0].generation)
     put(machine, "chroots", "build", arch="arm64")
+    (cache.shelf("debs") / "x.deb").touch()
     assert debkit("remove", *argv).exception is None
     assert names() == left
+    assert list(cache.shelf("debs").iterdir()) == [] or "--all" not in argv
 
 
 def test_remove_wants_to_be_told_what(debkit: Callable[..., Result]) -> None:

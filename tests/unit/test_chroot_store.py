@@ -219,8 +219,12 @@ def test_downloads_are_pruned_first(machine: Recorder) -> None:
         path = cache.shelf("debs") / name
         path.write_bytes(b"12345678")
         os.utime(path, (used, used))
+    with cache.held(cache.shelf("debs")):
+        assert upkeep.remove_downloads() == 0
+    assert len(list(cache.shelf("debs").iterdir())) == 2
     assert upkeep.prune(machine, ChrootConfig(cache_limit=25)) == ()
     assert [path.name for path in cache.shelf("debs").iterdir()] == ["y.deb"]
+    assert upkeep.remove_downloads() == 8
 
 
 def test_a_layer_whose_base_was_renewed_is_pruned(machine: Recorder) -> None:
