@@ -1,6 +1,6 @@
 """Root without privileges: commands in a user namespace, and directory trees whose files belong to subordinate ids.
 
-Inside, uid 0 is the caller and 1 to 65535 are the caller's subordinate ids (subuid(5)); as root it is the same, so that there is
+Inside, uid 0 is the caller and 1 to 65535 are the caller's subordinate ids (subuid(5)); as root it is the same (but see `confined`), so that there is
 one way. Needs util-linux 2.38 and newuidmap; `debkit doctor` proves both.
 """
 
@@ -24,18 +24,25 @@ if TYPE_CHECKING:
 
 ENTER = Path(__file__).with_name("enter")
 PREFIX = "debkit-"
+LIMIT = Path("/proc/sys/user/max_user_namespaces")
 # unshare(1) blocks SIGTERM while it waits, and the namespace's first process ignores it as every init does. So a shell that
 # dies of it stands before them, and its death kills unshare, which takes the whole namespace along: at once, and also when
 # debkit is killed.
 MORTAL = ("sh", "-c", 'setpriv --pdeathsig KILL -- "$@"; exit $?', "sh")
 
 
+def confined() -> bool:
+    """Whether root here is root of a user namespace: always, but for the machine's own root where these are switched off."""
+    return os.geteuid() != 0 or not LIMIT.exists() or LIMIT.read_text().strip() != "0"
+
+
 def as_root(argv: tuple[str, ...], *, network: bool = True) -> tuple[str, ...]:
     """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it."""
+    user = ("--user", "--map-auto", "--map-root-user") if confined() else ()
     private = () if network else ("--net",)
     return (
-        *MORTAL, "unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child",
-        "--mount-proc", "--ipc", "--uts", *private, "--", *argv,
+        *MORTAL, "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--uts", *private,
+        "--", *argv,
     )  # fmt: skip
 
 
