@@ -1,7 +1,7 @@
 """Root without privileges: commands in a user namespace, and directory trees whose files belong to subordinate ids.
 
-Inside, uid 0 is the caller and 1 to 65535 are the caller's subordinate ids (subuid(5)); as root it is the same (but see `confined`), so that there is
-one way. Needs util-linux 2.38 and newuidmap; `debkit doctor` proves both.
+Inside, uid 0 is the caller and 1 to 65535 are the caller's subordinate ids (subuid(5)); as root it is the same (but see
+`confined`), so that there is one way. Needs util-linux 2.38 and newuidmap; `debkit doctor` proves both.
 """
 
 from __future__ import annotations
