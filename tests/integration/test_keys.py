@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from debkit.config import KeysConfig
 from debkit.errors import SigningError
 from debkit.keys import Keys, Passphrase, export_public, find_keys, prove, signed_text
+from debkit.keys.ring import WRAPPER
 from debkit.keys.ring import gpg as open_ring
+from debkit.run import Command, converse
 from tests.gnupg_homes import end_agent, gnupg_home, gpg, make_key, secret_key
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from debkit.model import SigningKey
     from debkit.run import Processes
 
+CHECKOUT = Path(__file__).parents[2]
 WORDS = "Sesam, öffne dich"
 ALONE = Passphrase(ask=lambda _prompt: None)
 
@@ -254,21 +258,16 @@ def test_a_home_too_deep_for_a_socket(run: Processes, home: Path) -> None:
     assert not list(deep.glob("S.gpg-agent*"))
 
 
-def test_gpg_and_its_agent_do_not_see_the_callers_environment(
-    run: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DEBKIT_TEST_TOKEN", "for nobody else")
-    with find_keys(run, KeysConfig(), environ={}, state=tmp_path) as keys:
-        prove(keys)
-        for environ in Path("/proc").glob("[0-9]*/environ"):
-            if (
-                environ.parent.joinpath("cmdline")
-                .read_bytes()
-                .startswith(b"gpg-agent\0--homedir\0" + os.fsencode(keys.upload.home))
-            ):
-                assert b"DEBKIT_TEST_TOKEN" not in environ.read_bytes()
-                return
-        raise AssertionError("the agent was not found")
+def test_gpg_does_not_see_the_callers_environment(run: Processes, tmp_path: Path) -> None:
+    (tmp_path / "gpg").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nenv\n')
+    (tmp_path / "gpg").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    added = (("PATH", path), ("DEBKIT_TEST_TOKEN", "for nobody else"), ("DISPLAY", ":0"), ("HOME", "/home/x y"))
+    seen = run(Command(argv=(os.fspath(WRAPPER), "--version", "a b"), env=added)).stdout.splitlines()
+    assert seen[:2] == ["--version", "a b"]
+    names = {line.partition("=")[0] for line in seen[2:]}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "HOME", "LC_ALL"}
+    assert "HOME=/home/x y" in seen
 
 
 def test_only_what_is_under_the_signature_counts(run: Processes, home: Path, tmp_path: Path) -> None:
@@ -300,3 +299,32 @@ def test_the_public_key_is_what_apt_reads(run: Processes, home: Path) -> None:
     with gnupg_home() as other:
         open_ring(other).import_keys(exported)
         assert [k["fingerprint"] for k in open_ring(other).list_keys()] == [key.fingerprint]
+
+
+ASKING = """\
+import os
+from pathlib import Path
+from debkit.config import KeysConfig
+from debkit.errors import DebkitError
+from debkit.keys import find_keys, prove
+from debkit.run import Processes
+
+try:
+    with find_keys(Processes(), KeysConfig(upload=os.environ["KEY"]), environ=dict(os.environ), state=Path("/nonexistent")) as keys:
+        prove(keys)
+        print("proven")
+except DebkitError as problem:
+    print(problem.what)
+"""
+
+
+@pytest.mark.parametrize(("typed", "outcome"), [(WORDS, "proven"), ("open barley", "does not unlock")])
+def test_somebody_at_a_terminal_is_asked(home: Path, typed: str, outcome: str) -> None:
+    fingerprint = make_key(home, passphrase=WORDS)
+    end_agent(home)
+    environ = (("PYTHONPATH", os.fspath(CHECKOUT)), ("GNUPGHOME", os.fspath(home)), ("KEY", fingerprint))
+    done = converse(
+        Command(argv=(sys.executable, "-c", ASKING), env=environ), ((r"Passphrase of Test Writer <test@example\.org>: ", typed),)
+    )
+    assert outcome in done.stdout
+    assert typed not in done.stdout
