@@ -309,8 +309,9 @@ from debkit.errors import DebkitError
 from debkit.keys import find_keys, prove
 from debkit.run import Processes
 
+config = KeysConfig(upload=os.environ["KEY"])
 try:
-    with find_keys(Processes(), KeysConfig(upload=os.environ["KEY"]), environ=dict(os.environ), state=Path("/nonexistent")) as keys:
+    with find_keys(Processes(), config, environ=dict(os.environ), state=Path("/nonexistent")) as keys:
         prove(keys)
         print("proven")
 except DebkitError as problem:
