@@ -15,8 +15,9 @@ import pytest
 
 from debkit.archive import client, lock, publish, transaction
 from debkit.archive.index import read_index
+from debkit.archive.reprepro import Reprepro
 from debkit.config import Config, KeysConfig
-from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
+from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, Interrupted, LockedError, SigningError
 from debkit.keys import Keys, Passphrase, Secret, find_keys, unsigned_text
 from debkit.run import Command, Processes
 from debkit.sign import sign_upload
@@ -445,6 +446,38 @@ def test_a_kill_between_begin_and_commit_of_a_first_publish(
     (config.repo / ".db-before.new").mkdir()
     assert not publish(run, config, make_upload(), keys).unchanged
     assert not (config.repo / POOL / "half.deb").exists()
+    sound(run, config)
+
+
+def test_an_index_that_is_out_before_the_change_counts_is_taken_back(
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(run, config, make_upload(), keys)
+
+    def interrupted(base: Path) -> None:
+        assert set(versions(config, "amd64").values()) == {"2.0"}
+        raise Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "commit", interrupted)
+        with pytest.raises(Interrupted):
+            publish(run, config, make_upload(version="2.0"), keys)
+    for arch in ("amd64", "arm64", "source"):
+        assert set(versions(config, arch).values()) == {"1.0"}
+    assert not [file for file in (config.repo / POOL).iterdir() if "_2.0" in file.name]
+    sound(run, config)
+
+
+def test_what_the_older_version_leaves_is_removed_by_the_next_run(
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(run, config, make_upload(), keys)
+    monkeypatch.setattr(Reprepro, "tidy", lambda _self: None)  # as if killed before it
+    publish(run, config, make_upload(version="2.0"), keys)
+    assert [file for file in (config.repo / POOL).iterdir() if "_1.0" in file.name]
+    monkeypatch.undo()
+    assert publish(run, config, make_upload(version="2.0"), keys).unchanged
+    assert not [file for file in (config.repo / POOL).iterdir() if "_1.0" in file.name]
     sound(run, config)
 
 
