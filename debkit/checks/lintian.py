@@ -41,7 +41,7 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
 
     Not on the source's .changes: of two .changes of one version lintian looks at one.
     """
-    changes = tuple(path for path in (result.changes, bench.source) if path)
+    given = tuple(path for path in (result.changes, bench.source) if path)
     if not result.changes:
         return CheckReport(
             check="lintian", target=result.target, outcome=Outcome.SKIPPED, seconds=0.0, reason="the build left no .changes"
@@ -51,7 +51,7 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
         bench.progress.phase("lintian")
         done = bench.run(
             Command(
-                argv=command(root, changes, profile=bench.config.lintian.profile),
+                argv=command(root, given, profile=bench.config.lintian.profile),
                 timeout=bench.config.timeout,
                 ok=WORKED_OR_NOT,
                 log=log,
@@ -61,7 +61,7 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
     if done.code != 0:
         raise EnvironmentFailure(f"lintian broke off: {done.tail[0] if done.tail else explain_code(done.code)}", log=log)
     answer = parse(done.stdout)
-    unseen = sorted({path.name for path in (*changes, *result.debs)} - answer.files)
+    unseen = sorted({path.name for path in (*given, *result.debs)} - answer.files)
     if unseen:
         raise EnvironmentFailure(
             f"lintian did not look at {', '.join(unseen)}", cause="\n".join(done.tail[-3:]), hint=f"less {log}", log=log
@@ -81,17 +81,17 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
     )
 
 
-def command(root: ToolRoot, changes: tuple[Path, ...], *, profile: str) -> tuple[str, ...]:
+def command(root: ToolRoot, given: tuple[Path, ...], *, profile: str) -> tuple[str, ...]:
     """Build the argv. Exit code 0 then means that lintian worked, whatever it found: what fails is decided here.
 
     Overridden tags are shown, so that a report tells them; `--allow-root` since it runs as the root of its own namespace.
     """
-    shelves = tuple((path.parent.resolve(), f"{SHELVES}/{number}") for number, path in enumerate(changes))
+    shelves = tuple((path.parent.resolve(), f"{SHELVES}/{number}") for number, path in enumerate(given))
     return root.argv(
         (
             "lintian", "--allow-root", "--exp-output", "format=json", "--fail-on", "none", "--display-info", "--show-overrides",
             *(("--profile", profile) if profile else ()),
-            *(f"{shelf}/{path.name}" for path, (_, shelf) in zip(changes, shelves, strict=True)),
+            *(f"{shelf}/{path.name}" for path, (_, shelf) in zip(given, shelves, strict=True)),
         ),
         read_only=shelves,
     )  # fmt: skip

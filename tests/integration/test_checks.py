@@ -19,6 +19,7 @@ from debkit.run import Command, Processes
 from debkit.run.tree import descendants
 from tests.conftest import SUITE
 from tests.debs import make_package, make_result
+from tests.trees import make_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,15 @@ def test_a_lintian_error_fails_unless_it_is_accepted(bench: checks.Bench, target
     report = checks.judge("lintian", replace(bench, config=ChecksConfig(lintian=accept)), result)
     assert (report.outcome, tags(report)) == (Outcome.PASS, set())
     assert [finding.accepted for finding in report.findings if finding.accepted] == ["a test"]
+
+
+def test_lintian_looks_at_the_source_too(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    result = make_result(tmp_path, make_package(tmp_path), target=target)
+    tree = make_tree(tmp_path / "source/tree", kind="all", lintian_error=True)
+    bench.run(Command(argv=("dpkg-source", "--build", "tree"), cwd=tree.parent))
+    report = checks.judge("lintian", replace(bench, source=tree.parent / "hello-debkit_1.0.dsc"), result)
+    assert report.outcome is not Outcome.ERROR, report.reason
+    assert ("hello-debkit source", "no-debian-copyright-in-source") in {(f.package, f.tag) for f in report.findings}
 
 
 @pytest.mark.parametrize("wrong", ["file", "profile"])

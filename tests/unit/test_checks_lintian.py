@@ -160,9 +160,9 @@ def test_it_runs_in_the_tool_root_without_a_network_and_reads_only(
 
 
 def test_the_source_is_judged_along(recorder: Recorder, judge: Callable[..., CheckReport], tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFailure, match=r"did not look at hello-debkit_1.0_source.changes"):
-        judge("error", source=tmp_path / "source" / "hello-debkit_1.0_source.changes")
-    assert recorder.argvs[0][-2:] == ("/srv/0/hello-debkit_1.0_amd64.changes", "/srv/1/hello-debkit_1.0_source.changes")
+    with pytest.raises(EnvironmentFailure, match=r"did not look at hello-debkit_1.0.dsc"):
+        judge("error", source=tmp_path / "source" / "hello-debkit_1.0.dsc")
+    assert recorder.argvs[0][-2:] == ("/srv/0/hello-debkit_1.0_amd64.changes", "/srv/1/hello-debkit_1.0.dsc")
 
 
 def test_the_log_holds_the_answer_and_its_lines_for_people(judge: Callable[..., CheckReport]) -> None:
