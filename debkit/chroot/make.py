@@ -43,12 +43,6 @@ CAUSES: tuple[tuple[re.Pattern[str], type[DebkitError], str, str], ...] = (
         "debkit doctor --fix",
     ),
     (
-        re.compile(r"subuid|subgid|newuidmap|newgidmap|unshare(?:\(\))?[ :].*failed|Operation not permitted"),
-        HostError,
-        "user namespaces or subordinate ids are not there for this user",
-        "debkit doctor --fix",
-    ),
-    (
         re.compile(r"Unable to locate package (\S+)"),
         ChrootError,
         "a package that the chroot is to hold does not exist in the suite",

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.errors import Interrupted
+from debkit.errors import DebkitError, Interrupted
 from debkit.paths import scratch_home
-from debkit.run import Command
+from debkit.run import Command, CommandFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +106,10 @@ def remove_tree(run: Run, path: Path) -> None:
     except Interrupted:  # the first Ctrl-C came just now; a second one changes nothing
         run(command)
         raise
+    except DebkitError:  # where there are no namespaces, nothing in it can be another's
+        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            raise
 
 
 @contextlib.contextmanager
@@ -129,7 +134,7 @@ def scratch(run: Run, purpose: str) -> Iterator[Path]:
 def sweep(run: Run, home: Path) -> None:
     """Remove this user's scratch directories whose makers are gone."""
     for path in home.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, CommandFailed):
             if path.is_symlink() or not path.is_dir() or path.stat().st_uid != os.getuid():
                 continue
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from debkit.errors import DebkitError, DiskError, MissingTool, NetworkError
+from debkit.errors import DebkitError, DiskError, HostError, MissingTool, NetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,6 +125,12 @@ TROUBLES: tuple[tuple[re.Pattern[str], type[DebkitError], str, str], ...] = (
         NetworkError,
         "the mirror cannot be reached, or lacks the file",
         "check the network and the mirror, then run the same command again",
+    ),
+    (
+        re.compile(r"^(unshare|newuidmap|newgidmap): "),
+        HostError,
+        "user namespaces or subordinate ids are not there for this user",
+        "debkit doctor --fix",
     ),
 )
 

@@ -92,7 +92,7 @@ def test_it_works_in_the_given_directory_and_logs_anew(recorder: Recorder, tmp_p
             "do not run on this",
         ),
         ("newuidmap: write to uid_map failed: Operation not permitted", HostError, "user namespaces or subordinate ids"),
-        ("E: invalid /etc/subuid entry for dev", HostError, "subordinate ids"),
+        ('unshare: no line matching user "nobody" in /etc/subuid: Success', HostError, "subordinate ids"),
         ("E: Failed to fetch http://x/y.deb  404  Not Found", NetworkError, "mirror"),
         ("tar: ./usr/bin/perl: Cannot write: No space left on device", DiskError, "disk is full"),
         ("E: something new", ChrootError, "E: something new"),

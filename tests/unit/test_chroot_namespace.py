@@ -1,28 +1,108 @@
-"""Who root is: of a user namespace, but where these are switched off and the caller is the machine's own root."""
+"""Entering namespaces, and taking away what was unpacked."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit.chroot import namespace
+from debkit.errors import HostError, Interrupted
+from debkit.run import CommandFailed
+from tests.recorder import contains
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from debkit.run import Command
+    from tests.recorder import Recorder
 
 
-@pytest.mark.parametrize(
-    ("uid", "limit", "confined"),
-    [(0, "0\n", False), (0, "63000\n", True), (0, "", True), (1000, "0\n", True), (1000, "63000\n", True)],
-)
-def test_only_the_machines_root_goes_without(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: int, limit: str, *, confined: bool
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def removing(command: Command) -> None:
+    Path(command.argv[-1]).rmdir()
+
+
+def test_mounts_come_before_the_command(tmp_path: Path) -> None:
+    argv = namespace.inside(
+        tmp_path, ("ls", "/"), binds=((Path("/a"), "/mnt/a"),), read_only=((Path("/b"), "/mnt/b"),), network=False
+    )
+    assert "--net" in argv
+    assert argv[argv.index(str(namespace.ENTER)) + 1 :] == (
+        str(tmp_path), "--bind", "/a", "/mnt/a", "--ro-bind", "/b", "/mnt/b", "--", "ls", "/",
+    )  # fmt: skip
+
+
+def test_a_scratch_directory_can_be_passed_through_and_goes(home: Path, recorder: Recorder) -> None:
+    recorder.reply("rm", action=removing)
+    with namespace.scratch(recorder, "test") as path:
+        assert path.name.startswith("debkit-test.")
+        assert path.stat().st_mode & 0o777 == 0o711
+    assert list(home.iterdir()) == []
+
+
+def test_it_goes_although_the_run_was_asked_to_stop(home: Path, recorder: Recorder) -> None:
+    with pytest.raises(KeyError), namespace.scratch(recorder, "test"):
+        raise KeyError
+    (command,) = recorder.commands
+    assert contains(command.argv, ("rm", "--recursive", "--force", "--one-file-system", "--"))
+    assert command.cleanup
+
+
+def test_ctrl_c_while_it_goes_does_not_keep_it(home: Path, recorder: Recorder) -> None:
+    tries: list[int] = []
+
+    def interrupted_once(command: Command) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Interrupted(2)
+        removing(command)
+
+    recorder.reply("rm", action=interrupted_once)
+    with pytest.raises(Interrupted), namespace.scratch(recorder, "test"):
+        pass
+    assert list(home.iterdir()) == []
+
+
+def test_without_namespaces_the_first_error_is_the_one_that_is_told(home: Path, recorder: Recorder) -> None:
+    recorder.reply("unshare", stdout="unshare: unshare failed: Operation not permitted\n", code=1)
+    with pytest.raises(KeyError), namespace.scratch(recorder, "test"):
+        raise KeyError
+    assert list(home.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_swept_but_not_what_is_in_use(home: Path, recorder: Recorder) -> None:
+    recorder.reply("rm", action=removing)
+    for name in ("debkit-left.a", "debkit-used.b", "others"):
+        (home / name).mkdir()
+    (home / "debkit-file").touch()
+    used = os.open(home / "debkit-used.b", os.O_RDONLY)
+    fcntl.flock(used, fcntl.LOCK_EX)
+    namespace.sweep(recorder, home)
+    os.close(used)
+    assert sorted(path.name for path in home.iterdir()) == ["debkit-file", "debkit-used.b", "others"]
+
+
+def test_a_leftover_that_cannot_be_removed_is_no_obstacle(
+    home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: uid)
-    monkeypatch.setattr(namespace, "LIMIT", tmp_path / "limit")
-    if limit:
-        (tmp_path / "limit").write_text(limit)
-    assert namespace.confined() is confined
-    assert ("--map-root-user" in namespace.as_root(("true",))) is confined
-    assert namespace.as_root(("true",), network=False)[-3:] == ("--net", "--", "true")
+    (home / "debkit-left.a").mkdir()
+    recorder.reply("rm", code=1)
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    namespace.sweep(recorder, home)
+    with pytest.raises(CommandFailed):
+        namespace.remove_tree(recorder, home / "debkit-left.a")
+
+
+def test_unpacking_without_namespaces_says_how_to_mend_it(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.reply("unshare", stdout='unshare: no line matching user "dev" in /etc/subuid\n', code=1)
+    with pytest.raises(HostError) as caught:
+        namespace.unpack(recorder, tmp_path / "x.tar.zst", tmp_path)
+    assert caught.value.what.startswith("tar failed: unshare: no line")
+    assert caught.value.hint == "debkit doctor --fix"
