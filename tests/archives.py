@@ -123,8 +123,13 @@ def index(root: Path, *, suite: str = "stable", arches: tuple[str, ...] = ("amd6
 def sign(root: Path, home: Path, *, suite: str = "stable", options: tuple[str, ...] = ()) -> None:
     """Write InRelease and Release.gpg."""
     dist = root / "dists" / suite
+    before = max((path.stat().st_mtime for path in dist.glob("InRelease")), default=0)
     gpg(home, *options, "--output", os.fspath(dist / "InRelease"), "--clearsign", os.fspath(dist / "Release"))
     gpg(home, *options, "--armor", "--output", os.fspath(dist / "Release.gpg"), "--detach-sign", os.fspath(dist / "Release"))
+    # http tells the time in whole seconds, and a client does not fetch again what is no newer.
+    for path in filter(Path.is_file, dist.rglob("*")):
+        newer = max(path.stat().st_mtime, before + 1)
+        os.utime(path, (newer, newer))
 
 
 def _index(root: Path, directory: Path, name: str, words: tuple[str, ...]) -> None:

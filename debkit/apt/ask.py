@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from debkit.apt.model import Pin, Solution
 from debkit.apt.settings import network_settings
 from debkit.apt.troubles import error_for
-from debkit.run import Command, CommandFailed
+from debkit.run import Command, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ def ask(
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        raise CommandFailed(done) from None
+        raise failure(done) from None
     if "error" in answer:
         raise error_for(answer["error"], root)
     return answer["ok"]

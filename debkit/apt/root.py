@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from debkit.apt.model import AptRoot
 from debkit.apt.sources import of_type, parse_list, parse_sources, render, value, with_field
 from debkit.errors import ChrootError, ConfigError
-from debkit.run import Command, CommandFailed
+from debkit.run import Command, failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +159,7 @@ def _extract(run: Run, tarball: Path, into: Path) -> None:
     done = run(Command(argv=extract_argv(tarball, into), ok=frozenset({0, 2})))
     harmless = re.compile(r"\S*tar: (\S+: Not found in archive|Exiting with failure status due to previous errors)|\s*")
     if done.code and not all(harmless.fullmatch(line) for line in done.tail):
-        raise CommandFailed(done)
+        raise failure(done)
     if not (into / "var/lib/dpkg/status").is_file():
         raise ChrootError(
             f"{tarball} is no chroot",

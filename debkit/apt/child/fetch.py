@@ -77,7 +77,7 @@ def fetch(wishes: list[Wish], into: Path) -> None:
     if not wishes:
         return
     with _inbox(into) as inbox:
-        recorder = Recorder()
+        recorder = Recorder(into)
         fetcher = apt_pkg.Acquire(recorder)
         arriving = {wish.place: inbox / wish.place.name for wish in wishes}
         files = [
@@ -91,6 +91,8 @@ def fetch(wishes: list[Wish], into: Path) -> None:
             fetcher.run()
         except apt_pkg.Error as problem:
             failed[""] = str(problem)
+        if recorder.stalled:
+            raise Trouble("apt", text=recorder.stalled)
         for wish, file in zip(wishes, files, strict=True):
             if file.status == apt_pkg.AcquireItem.STAT_DONE and file.complete:
                 arriving[wish.place].replace(wish.place)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +16,27 @@ from debkit.apt.root import LISTS, UPDATED
 if TYPE_CHECKING:
     from debkit.apt.child.system import Json
 
+PATIENCE = 300.0  # seconds; apt itself gives a silent server 30, three times over
+PATIENCE_FULL = 5.0
+SECTOR = 4096
 COMPRESSED = {".xz", ".gz", ".bz2", ".lz4", ".zst", ".lzma"}
 
 
 class Recorder:
-    """apt's progress interface: a line for each item, and each failure kept, by URI."""
+    """apt's progress interface: a line for each item, and each failure kept, by URI.
 
-    def __init__(self) -> None:
+    It also calls libapt off when nothing moves any more: on a full disk that waits for ever for its own methods (seen in 2.6).
+    """
+
+    current_bytes = 0.0  # libapt sets these before each pulse
+    current_items = 0
+
+    def __init__(self, place: Path) -> None:
         self.failed: dict[str, str] = {}
+        self.stalled = ""
+        self._place = place
+        self._moved = time.monotonic()
+        self._state = (0.0, 0)
 
     def fetch(self, item: Any) -> None:
         print(item.description or item.uri, file=sys.stderr, flush=True)  # noqa: T201 (it is the progress)
@@ -40,7 +55,13 @@ class Recorder:
     stop = start
 
     def pulse(self, _owner: Any) -> bool:
-        return True
+        now, state = time.monotonic(), (self.current_bytes, self.current_items)
+        if state != self._state:
+            self._state, self._moved = state, now
+        full = shutil.disk_usage(self._place).free < SECTOR
+        if now - self._moved > (PATIENCE_FULL if full else PATIENCE):
+            self.stalled = f"{self._place}: No space left on device" if full else f"nothing came for {PATIENCE:.0f} seconds"
+        return not self.stalled
 
     def media_change(self, _medium: str, _drive: str) -> bool:
         return False
@@ -57,19 +78,21 @@ def refresh(root: Json, kind: str) -> None:
     """Fetch the lists; each must come, or be unchanged, with a good signature."""
     sources = apt_pkg.SourceList()
     sources.read_main_list()
-    recorder = Recorder()
+    lists = Path(root["path"], LISTS[kind])
+    recorder = Recorder(lists)
     fetcher = apt_pkg.Acquire(recorder)
     try:
         sources.get_indexes(fetcher)
         fetcher.run()
     except apt_pkg.Error as problem:
         raise Trouble("update", failed=recorder.failed, text=str(problem)) from problem
+    if recorder.stalled:
+        raise Trouble("apt", text=recorder.stalled)
     done = apt_pkg.AcquireItem.STAT_DONE
     had = {_stem(item.destfile) for item in fetcher.items if item.status == done}
     # A list that came in another compression after all has not failed.
     if any(item.status > done and _stem(item.destfile) not in had for item in fetcher.items):
         raise Trouble("update", failed=recorder.failed, text="")
-    lists = Path(root["path"], LISTS[kind])
     for rest in (lists / "partial").iterdir():
         rest.unlink()
     (lists / UPDATED).touch()

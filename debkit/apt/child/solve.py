@@ -46,7 +46,13 @@ def solve(request: Json) -> Json:
             depcache = apt_pkg.DepCache(cache)
         cross = bool(request["dsc"]) and request["host"] != request["root"]["arch"]
         with _cross_solver(request["root"], Path(scratch)) if cross else contextlib.nullcontext():
-            _install(cache, depcache, _wishes(cache, depcache, request), automatic=not cross, wish=request["wish"])
+            _install(
+                cache,
+                depcache,
+                _wishes(cache, depcache, request),
+                automatic=not apt_pkg.config.find("APT::Solver"),
+                wish=request["wish"],
+            )
         installed, removed = _changes(cache, depcache)
         # What the upgrade has chosen stands, unless the second step went on from it.
         install = {**{key: pin for key, pin in upgraded.items() if key not in removed}, **_pins(cache, installed)}
@@ -60,8 +66,12 @@ def _offer_dummy(request: Json, scratch: Path) -> None:
     cross = host != root["arch"]
     for profile in request["profiles"]:
         apt_pkg.config.set("APT::Build-Profiles::", profile)
-    if cross and "cross" in request["profiles"]:
+    if cross and not _has_cross_solver():
+        # As sbuild does from 0.88.1: nothing of an architecture that cannot run may do the work of a tool. It changes what libapt
+        # makes of the lists, so they must be read anew.
         apt_pkg.config.set("APT::BarbarianArchitectures::", host)
+        for name in ("pkgcache", "srcpkgcache"):
+            apt_pkg.config.set(f"Dir::Cache::{name}", "")
     with os.fdopen(apt_pkg.open_maybe_clear_signed_file(request["dsc"]), encoding="utf-8") as file:
         dsc = next(iter(apt_pkg.TagFile(file)))
     depends, conflicts = wanted.fields_for(all_packages=request["all"], arch_packages=request["arch"])
@@ -111,13 +121,17 @@ def _cross_solver(root: Json, scratch: Path) -> Iterator[None]:
 
     It is a program that reads apt's configuration again, so it is given one of the root.
     """
-    if all(Path("/usr/lib/apt/solvers", name).exists() for name in (CROSS_SOLVER, "apt")):
+    if _has_cross_solver():
         conf = scratch / "apt.conf"
         conf.write_text(f'Dir "{root["path"]}";\nAPT {{ Architecture "{root["arch"]}"; Install-Recommends "false"; }};\n')
         os.environ["APT_CONFIG"] = os.fspath(conf)
         apt_pkg.config.set("APT::Solver", CROSS_SOLVER)
     yield
     apt_pkg.config.clear("APT::Solver")
+
+
+def _has_cross_solver() -> bool:
+    return all(Path("/usr/lib/apt/solvers", name).exists() for name in (CROSS_SOLVER, "apt"))
 
 
 def _wishes(cache: Any, depcache: Any, request: Json) -> list[Any]:
