@@ -7,7 +7,7 @@ request and gives back one JSON answer. Nothing of the machine's own apt counts,
 from __future__ import annotations
 
 from debkit.apt.model import AptRoot, Pin, Solution, Superseded, Untrusted
-from debkit.apt.root import make, prepare, updated
+from debkit.apt.root import exact, make, prepare, updated
 from debkit.apt.verbs import download, resolve_build, resolve_install, seen, solve_build, solve_install, source, update
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Superseded",
     "Untrusted",
     "download",
+    "exact",
     "make",
     "prepare",
     "resolve_build",

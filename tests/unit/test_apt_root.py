@@ -133,6 +133,15 @@ def test_sources_that_apt_would_not_read(recorder: Recorder, tarball: Path, tmp_
         apt.prepare(recorder, tarball, tmp_path / "root", "amd64")
 
 
+@pytest.mark.parametrize(("version", "same"), [("2.6.2", True), ("3.0.4", True), ("3.1.10", False), ("3.3.5ubuntu1", False)])
+def test_a_newer_apt_in_the_chroot_may_choose_otherwise(tmp_path: Path, version: str, *, same: bool) -> None:
+    (tmp_path / "var/lib/dpkg").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/status").write_text(
+        f"Package: adduser\nVersion: 3.152\n\nPackage: apt\nStatus: install ok installed\nSection: x\n y\nVersion: {version}\n"
+    )
+    assert apt.exact(apt.AptRoot(tmp_path, "amd64")) is same
+
+
 CLIENT = """\
 Types: deb
 URIs: http://repo.example.org/debkit
