@@ -71,7 +71,6 @@ def test_a_misspelt_source_and_a_misspelt_dependency(roots: Callable[[str], apt.
     assert "did you mean libmicrohttpd-dev" in absent.value.hint
 
 
-@pytest.mark.slow
 def test_sbuild_installs_just_what_was_resolved(
     roots: Callable[[str], apt.AptRoot], buildd_tarball: Callable[[str, str], Path], run: Processes, tmp_path: Path
 ) -> None:
