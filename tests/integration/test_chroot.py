@@ -321,7 +321,7 @@ def test_a_layer_saves_the_installing_and_changes_nothing(
     assert first.layer
     assert not [done for done in ran if {"tar", "mmdebstrap"} & set(done.command.argv)]
     names = {item.name: item for item in upkeep.listing(CONFIG)}
-    assert names[f"trixie-{NATIVE}-layer-{first.layer}"].source == source.name
+    assert names[f"trixie-{NATIVE}-layer-{first.layer}"].base == store.generation(base)
     plain_log, plain = raw_sbuild(run, base, source, tmp_path / "plain")
     layered_log, layered = raw_sbuild(run, first, source, tmp_path / "layered")
     assert layered == plain
