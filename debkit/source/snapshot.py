@@ -1,8 +1,9 @@
 """The version of an unreleased tree: VERSION~YYYYMMDDHHMMSS.gHASH, before that version's release and after earlier snapshots.
 
-A clean git tree's is made of its last commit alone, so that every machine gets the same. Otherwise the time is the newest
-change to a file or directory. Times alone do not suffice there (an older file may be copied over a newer one, and writing
-output changes a directory's), so the last snapshot is remembered: equal content keeps its version, other content comes later.
+A clean git tree's is made of its last commit, so that every machine gets the same. Otherwise the time is the newest change to
+a file or directory. Times alone do not suffice (an older file may be copied over a newer one, writing output changes a
+directory's, and an edit taken back leaves the commit of before it), so the last snapshot made here is remembered: equal content
+keeps its version, other content comes later.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -41,15 +42,14 @@ class Snapshot:
 
 def choose(base: str, *, commit: Commit | None, content: str, newest: int, now: int, last: Snapshot | None) -> Snapshot:
     """Choose the snapshot's version. `newest` is the time of the latest change, `last` the snapshot made before this one."""
-    if commit and commit.clean:
-        return Snapshot(base, commit.time, content, commit.id)
-    committed = commit.time if commit else 0
-    time = max(min(newest, now), committed + 1)
-    if last and last.base == base:
-        if last.content == content and last.id == content and last.time > committed:
-            return last
-        time = max(time, last.time + 1)
-    return Snapshot(base, time, content, content)
+    clean = commit if commit and commit.clean else None
+    earliest = clean.time if clean else commit.time + 1 if commit else 0
+    own = Snapshot(base, earliest if clean else max(min(newest, now), earliest), content, clean.id if clean else content)
+    if last is None or last.base != base:
+        return own
+    if (last.content, last.id) == (own.content, own.id) and last.time >= earliest:
+        return last
+    return replace(own, time=max(own.time, last.time + 1))
 
 
 def recall(staging: Path, name: str) -> Snapshot | None:

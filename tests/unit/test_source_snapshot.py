@@ -52,6 +52,14 @@ def test_other_content_comes_later_even_with_older_files() -> None:
     assert Version(first.version) < Version(second.version) < Version(back.version)
 
 
+def test_an_edit_taken_back_comes_after_the_edit() -> None:
+    first = choose("1.0", commit=COMMIT, content=ONE, newest=MOMENT, now=NOW, last=None)
+    edited = choose("1.0", commit=EDITED, content=TWO, newest=MOMENT + 60, now=NOW, last=first)
+    back = choose("1.0", commit=COMMIT, content=ONE, newest=MOMENT + 90, now=NOW, last=edited)
+    assert Version(first.version) < Version(edited.version) < Version(back.version)
+    assert choose("1.0", commit=COMMIT, content=ONE, newest=MOMENT + 90, now=NOW, last=back) == back
+
+
 def test_equal_content_on_a_later_commit_is_a_later_version() -> None:
     before = choose("1.0", commit=EDITED, content=ONE, newest=MOMENT + 5, now=NOW, last=None)
     later = Commit("f" * 40, MOMENT + 60, clean=False)
