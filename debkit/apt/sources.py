@@ -6,6 +6,7 @@ Only what the room needs: a stanza is an ordered mapping of field names to value
 from __future__ import annotations
 
 import re
+import shlex
 
 # The one-line format's options that deb822 names otherwise; the rest differ in nothing but case, which apt does not look at.
 OPTION_FIELDS = {"arch": "Architectures", "lang": "Languages", "target": "Targets", "signed-by": "Signed-By"}
@@ -29,7 +30,7 @@ def parse_list(text: str) -> list[Stanza]:
         stanza = {"Types": found["type"], "URIs": found["uri"], "Suites": found["suite"]}
         if components := found["components"].split():
             stanza["Components"] = " ".join(components)
-        for option in (found["options"] or "").split():
+        for option in shlex.split(found["options"] or ""):  # mmdebstrap quotes the keyring's path
             name, _, value = option.partition("=")
             suffix = SUFFIXES.get(name[-1:], "")
             name = name.rstrip("+-") if suffix else name

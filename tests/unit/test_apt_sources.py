@@ -10,7 +10,7 @@ from debkit.apt.sources import of_type, parse_list, parse_sources, render, with_
 ONE_LINE = """\
 # deb http://old.example.org/debian trixie main
 deb http://repo.example.org/debian trixie main contrib   # the main one
-deb-src [signed-by=/usr/share/keyrings/a.gpg,/usr/share/keyrings/b.gpg arch=amd64,arm64] http://repo.example.org/debian x main
+deb-src [signed-by="/usr/share/keyrings/a.gpg,/usr/share/keyrings/b.gpg" arch=amd64,arm64] http://repo.example.org/debian x main
 
 deb [arch+=i386 trusted=yes] copy:/srv/repo ./
 """
