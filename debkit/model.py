@@ -176,7 +176,10 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """What one job left behind. `disk_bytes` is the peak of the build tree; `changes` is None unless it succeeded."""
+    """What one job left behind. `changes` is None unless it succeeded.
+
+    `disk_bytes` is the most that the chroot and the build tree in it took together, as seen every few seconds.
+    """
 
     target: Target
     via: Via

@@ -26,7 +26,10 @@ SIGNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a finished log says: sbuild's `Status:` and `Fail-Stage:` (empty in other logs), and the signs found in it."""
+    """What a finished log says: sbuild's `Status:` and `Fail-Stage:` (empty in other logs), and the signs found in it.
+
+    `disk_bytes` is the build tree at the build's end, which both builders print.
+    """
 
     status: str
     stage: str

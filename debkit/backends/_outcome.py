@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from debkit.backends._disk import Gauge
 from debkit.backends._elf import misfits
 from debkit.backends._errors import FirstError
 from debkit.backends._logs import read
@@ -85,8 +86,10 @@ def carry_out(
     signs: Mapping[str, re.Pattern[str]],
 ) -> BuildResult:
     """Run the builder, judge how it ended and what it left and, when all is well, move that into place."""
+    gauge = Gauge(run, site.work)
     try:
-        code = run(command, watch.line).code
+        with gauge:
+            code = run(command, watch.line).code
         reading = read(site.log, signs)
         state = judge(code, reading)
     except TimeoutFailure:
@@ -98,7 +101,7 @@ def carry_out(
         backend=backend,
         state=state,
         phases=watch.phases(),
-        disk_bytes=reading.disk_bytes,
+        disk_bytes=max(gauge.peak, reading.disk_bytes),
         log=site.log,
         argv=command.argv,
         layer=job.chroot.layer,

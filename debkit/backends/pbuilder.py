@@ -85,7 +85,7 @@ def build(
     build_all: bool,
     progress: Progress,
 ) -> BuildResult:
-    """Build with pbuilder. See `Backend.build`; `disk_bytes` is the build directory at the build's end, by du(1)."""
+    """Build with pbuilder. See `Backend.build`."""
     job = Job(source=source, target=target, via=via, chroot=chroot, config=config, build_all=build_all, cpus=cpus())
     require_tool(NAME)  # what is started first is unshare
     with _outcome.opened(run, job, into, NAME) as site:

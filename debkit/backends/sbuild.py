@@ -88,7 +88,7 @@ def build(
     build_all: bool,
     progress: Progress,
 ) -> BuildResult:
-    """Build with sbuild. See `Backend.build`; `disk_bytes` is sbuild's own count: the build tree at its end and what came out."""
+    """Build with sbuild. See `Backend.build`."""
     job = Job(source=source, target=target, via=via, chroot=chroot, config=config, build_all=build_all, cpus=cpus())
     with _outcome.opened(run, job, into, NAME) as site:
         (site.work / "sbuildrc").write_text(settings(job, site, os.environ, root=os.geteuid() == 0), encoding="utf-8")

@@ -58,6 +58,8 @@ class Command:
     bounds such as a build's. With `terminal` the child stays in the caller's session, where sudo can ask for a password. No
     secret shows in the log, the tail or an error.
 
+    A `minor` command comes again and again, and the report does without it.
+
     `cleanup` is for taking away what a run leaves: it runs to its end even after the run was asked to stop. `name` is what to
     call it in an error, where argv begins with what it is wrapped in.
     """
@@ -76,6 +78,7 @@ class Command:
     cleanup: bool = False
     name: str = ""
     terminal: bool = False
+    minor: bool = False
     pass_fds: tuple[int, ...] = ()
 
     def __str__(self) -> str:

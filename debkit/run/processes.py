@@ -103,7 +103,7 @@ class Processes:
             stdout=redact(stdout, command.secrets),
             tail=tuple(output.tail),
         )
-        if self._record:
+        if self._record and not command.minor:
             self._record(done)
         if done.code not in command.ok:
             raise failure(done)
