@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # sbuild's core dependencies. From 0.88.2 it installs fakeroot later, for the sources that need it; no relation of a
 # build dependency is on it, so that having it changes no .buildinfo.
 CORE = ("build-essential:native", "fakeroot:native")
+# What the sbuild of Ubuntu 24.04 (0.85.10) demands besides, to run the build under. The same holds for it, but a suite may lack it.
+CORE_IF_KNOWN = ("dumb-init",)
 
 
 def update(run: Run, root: AptRoot, *, progress: Progress | None = None) -> None:
@@ -54,7 +56,8 @@ def solve_build(
             f"the chroot for {root.arch} has no packages of {host}",
             cause="a cross build needs the host architecture's package lists too",
         )
-    about = {"dsc": os.fspath(dsc.absolute()), "host": host, "profiles": profiles, "all": all, "arch": arch, "core": core}
+    about = {"dsc": os.fspath(dsc.absolute()), "host": host, "profiles": profiles, "all": all, "arch": arch}
+    about |= {"core": core, "core_if_known": CORE_IF_KNOWN}
     return solution(ask(run, root, "solve", {**about, **_wishes(debs=debs, upgrade=upgrade), "wish": _wish(dsc)}))
 
 
