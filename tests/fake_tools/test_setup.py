@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from debkit.keys.find import VARIABLES
 from debkit.run import Command, Completed, Processes
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ FAKES = {
     # The first line says who is asked what; a dry run tells what stands in `plan`, until something was installed.
     "apt-get": """#!/bin/sh
         echo "$(id -u) apt-get $*" >>"$HOME/calls"
+        env >>"$HOME/seen"
         case "$*" in
           *--dry-run*) [ -e "$HOME/installed" ] || cat "$HOME/plan" ;;
           *satisfy*) cat "$HOME/said"; exit "$(cat "$HOME/code")" ;;
@@ -47,10 +49,10 @@ class Machine:
     home: Path
     run: Processes
 
-    def setup(self, *argv: str) -> Completed:
-        env = (("PATH", os.fspath(self.home / "bin")), ("HOME", os.fspath(self.home)), ("TMPDIR", os.fspath(self.home)))
+    def setup(self, *argv: str, env: tuple[tuple[str, str], ...] = ()) -> Completed:
+        own = (("PATH", os.fspath(self.home / "bin")), ("HOME", os.fspath(self.home)), ("TMPDIR", os.fspath(self.home)))
         script = os.fspath(self.home / "src/packaging/setup")
-        return self.run(Command(argv=("sh", script, *argv), env=env, ok=frozenset(range(256))))
+        return self.run(Command(argv=("sh", script, *argv), env=(*own, *env), ok=frozenset(range(256))))
 
     def says(self, **words: str) -> None:
         for name, text in words.items():
@@ -112,6 +114,16 @@ def test_the_tests_need_more(machine: Callable[..., Machine]) -> None:
     here.setup("--test")
     assert "python3-pytest" in here.calls[-1]
     assert "@" not in here.calls[-1]
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_no_package_that_is_installed_sees_a_secret_key(machine: Callable[..., Machine], uid: int) -> None:
+    here = machine(uid)
+    done = here.setup(env=(*((name, "-----BEGIN SECRET-----") for name in VARIABLES.values()), ("VISIBLE", "this is")))
+    assert done.code == 0
+    seen = (here.home / "seen").read_text()
+    assert "VISIBLE=this is" in seen
+    assert "SECRET" not in seen
 
 
 def test_a_user_goes_through_sudo(machine: Callable[..., Machine]) -> None:
