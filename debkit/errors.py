@@ -6,10 +6,24 @@ debkit, 2 a wrong command line. The README lists them; a test holds the two toge
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import errno
+import os
+import shlex
+from pathlib import Path
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ANOTHER_USER = (
+    "it, or a directory on the way to it, belongs to another user, perhaps from an earlier run as root",
+    "namei -l {file}",
+)
+# What a disk refuses: the likely cause and the next command. `near` is the file, or the nearest directory that is there.
+DISK_TROUBLES = {
+    errno.ENOSPC: ("the disk is full", "df -h {near}"),
+    errno.EDQUOT: ("the disk quota is used up", "quota"),
+    errno.EROFS: ("the file system is read-only", "findmnt -o TARGET,OPTIONS --target {near}"),
+    errno.EACCES: ANOTHER_USER,
+    errno.EPERM: ANOTHER_USER,
+}
 
 
 class DebkitError(Exception):
@@ -111,7 +125,7 @@ class NetworkError(DebkitError):
 
 class DiskError(DebkitError):
     exit_code = 17
-    meaning = "a file cannot be written: the disk is full, read-only, or it is not yours"
+    meaning = "a file cannot be written or read: the disk is full or read-only, or it is not yours"
 
 
 class MissingTool(DebkitError):
@@ -133,3 +147,24 @@ class Interrupted(DebkitError):
     def __init__(self, signal: int) -> None:
         super().__init__("interrupted", cause="the run was asked to stop", hint="run the same command again")
         self.signal = signal
+
+
+def disk_error(problem: OSError) -> DebkitError | None:
+    """Tell what a disk refuses, or give None for an error of another kind.
+
+    Of the two files that a copy and a rename name, the second is the one written. EACCES stands for reading as well as for
+    writing: a file that may not even be read is called unreadable.
+    """
+    trouble = DISK_TROUBLES.get(problem.errno or 0)
+    file = next((os.fsdecode(name) for name in (problem.filename2, problem.filename) if isinstance(name, str | bytes)), "")
+    if trouble is None or (trouble is ANOTHER_USER and not file):  # kill(2) and bind(2) refuse too, and name no file
+        return None
+    cause, hint = trouble
+    path = Path(file)
+    near = next((p for p in (path, *path.parents) if os.access(p, os.F_OK)), path)
+    closed = problem.errno == errno.EACCES and not os.access(near, os.R_OK if near == path else os.X_OK)
+    return DiskError(
+        f"{file or 'a file'} cannot be {'read' if closed else 'written'}: {problem.strerror}",
+        cause=cause,
+        hint=hint.format(file=shlex.quote(file), near=shlex.quote(os.fspath(near)) if file else "").rstrip(),
+    )

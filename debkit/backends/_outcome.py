@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 from collections import deque
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from debkit.backends._elf import misfits
 from debkit.backends._errors import FirstError
 from debkit.backends._logs import read
 from debkit.chroot.namespace import scratch
-from debkit.errors import DiskError, SourceError, TimeoutFailure
+from debkit.errors import SourceError, TimeoutFailure, disk_error
 from debkit.model import BuildResult, BuildState, Excerpt
 from debkit.source import read_changes
 
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
 ANY_CODE = frozenset(range(-64, 256))  # a builder's log decides how it ended
 TAIL_LINES = 12
 PACKAGES = (".deb", ".udeb", ".ddeb")
-DISK_TROUBLES = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "the directory is not writable for you",
-    errno.EPERM: "the directory is not writable for you",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +57,9 @@ def opened(run: Run, job: Job, into: Path, backend: str) -> Iterator[Site]:
             site.results.mkdir()
             yield site
     except OSError as problem:
-        if problem.errno not in DISK_TROUBLES:
-            raise
-        raise DiskError(
-            f"{problem.filename or into} cannot be written: {problem.strerror}",
-            cause=DISK_TROUBLES[problem.errno],
-            hint=f"df -h {into}; ls -ld {into}",
-        ) from problem
+        if refused := disk_error(problem):
+            raise refused from problem
+        raise
 
 
 def carry_out(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import errno
 import importlib
 import sys
 import traceback
@@ -15,19 +14,12 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 import debkit
-from debkit.errors import DebkitError, DiskError, Interrupted, MissingTool
+from debkit.errors import DebkitError, Interrupted, MissingTool, disk_error
 
 if TYPE_CHECKING:
     from debkit.config import Config
     from debkit.console import Console
     from debkit.run import Processes
-
-DISK_ERRORS = {
-    errno.ENOSPC: ("the disk is full", "df -h"),
-    errno.EDQUOT: ("the disk quota is used up", "quota"),
-    errno.EROFS: ("the file system is read-only", "findmnt -o TARGET,OPTIONS"),
-    errno.EACCES: ("it belongs to another user, perhaps from an earlier run as root", "ls -ld dist repo ~/.cache/debkit"),
-}
 
 
 @dataclass
@@ -106,11 +98,7 @@ def main() -> NoReturn:
     except DebkitError as failure:
         _show(failure, debug=debug)
     except OSError as problem:
-        if problem.errno not in DISK_ERRORS:
-            _show(_defect(problem), debug=debug)
-        cause, hint = DISK_ERRORS[problem.errno]
-        what = f"{problem.filename or 'a file'} could not be written: {problem.strerror}"
-        _show(DiskError(what, cause=cause, hint=hint), debug=debug)
+        _show(disk_error(problem) or _defect(problem), debug=debug)
     except ModuleNotFoundError as problem:
         what = f"the Python module {problem.name} is not installed for {sys.executable}"
         _show(MissingTool(what, cause="debkit runs on Debian's own Python modules", hint="make setup"), debug=debug)

@@ -266,7 +266,7 @@ def test_a_site_has_room_for_results_and_a_new_log(recorder: Recorder, scratch_h
 
 @pytest.mark.parametrize(
     ("number", "cause"),
-    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the file system is read-only"), (errno.EACCES, "not writable for you")],
+    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the file system is read-only"), (errno.EACCES, "another user")],
 )
 def test_what_the_disk_refuses_is_told(recorder: Recorder, scratch_home: Path, tmp_path: Path, number: int, cause: str) -> None:
     with (
@@ -275,7 +275,6 @@ def test_what_the_disk_refuses_is_told(recorder: Recorder, scratch_home: Path, t
     ):
         raise OSError(number, "refused", "/x/y")
     assert cause in caught.value.cause
-    assert caught.value.hint == f"df -h {tmp_path}; ls -ld {tmp_path}"
 
 
 def test_another_error_of_the_system_is_a_defect(recorder: Recorder, scratch_home: Path, tmp_path: Path) -> None:

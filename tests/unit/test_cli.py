@@ -46,7 +46,7 @@ def ends(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *argv: str) ->
         (OSError(errno.ENOSPC, "No space left on device", "/x"), 17),
         (OSError(errno.EROFS, "Read-only file system", "/x"), 17),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 17),
-        (OSError(errno.EPERM, "Operation not permitted", "/x"), 1),
+        (PermissionError(errno.EPERM, "Operation not permitted"), 1),
         (ModuleNotFoundError("No module named 'gnupg'", name="gnupg"), 18),
         (ZeroDivisionError(), 1),
     ],
