@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,15 @@ Section = TypeVar(
     "Section", "BuildConfig", "ChrootConfig", "LintianConfig", "ChecksConfig", "KeysConfig", "ArchiveConfig", "SourceConfig"
 )
 BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What a command line names, each empty or None where it names none. Suites are codenames."""
+
+    suites: tuple[str, ...]
+    arches: tuple[str, ...]
+    backend: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,34 +150,45 @@ def load(project: Path, file: Path | None = None) -> Config:
     path = file or project / "config" / "debkit.toml"
     if not file and not path.exists():
         return Config(project=project)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigError(f"{path} is not TOML: {problem}", hint=f"editor {path}") from problem
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ConfigError(f"{path} cannot be read: {problem}", hint=f"ls -l {path}") from problem
+    data = _read(path)
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    problems = [text for error in Draft202012Validator(schema).iter_errors(data) for text in _explain(error)]
-    if not problems:
-        config = _from_toml(project, data)
-        problems = [*_unknown_names(config), *_missing_files(config)]
-        if not problems:
-            return config
-    raise _problems(f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}", problems, f"editor {path}")
+    problems = [
+        *(text for error in Draft202012Validator(schema).iter_errors(data) for text in _explain(error)),
+        *_unknown_names(data),
+        *_missing_files(project, data),
+    ]
+    if problems:
+        what = f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        raise ConfigError(what, cause="\n".join(problems), hint=f"editor {path}")
+    return _from_toml(project, data)
 
 
-def parse_arches(words: Iterable[str]) -> tuple[str, ...]:
-    """Check architecture names, given apart or in one string. Raises ConfigError offering the nearest names."""
-    arches = tuple(dict.fromkeys(part for word in words for part in word.replace(",", " ").split()))
-    _demand([_unknown("architecture", name, ARCHES) for name in arches])
-    return arches
+def parse_names(*, suites: Iterable[str] = (), arches: Iterable[str] = (), backend: str | None = None) -> Names:
+    """Check the names of a command line; suites and architectures are given apart or in one string.
+
+    Raises ConfigError with every unknown name at once, the nearest known one beside each.
+    """
+    names = Names(suites=tuple(dict.fromkeys(map(codename, _words(suites)))), arches=_words(arches), backend=backend)
+    found = [
+        *(_unknown("suite", suite, known_suites()) for suite in names.suites),
+        *(_unknown("architecture", arch, ARCHES) for arch in names.arches),
+        _unknown("backend", backend, rooms(BACKENDS)) if backend else "",
+    ]
+    match [text for text in found if text]:
+        case []:
+            return names
+        case [problem]:
+            raise ConfigError(problem, cause="a typing mistake on the command line", hint="run it again with the right name")
+        case problems:
+            raise ConfigError(
+                f"{len(problems)} names on the command line are unknown",
+                cause="\n".join(problems),
+                hint="run it again with the right names",
+            )
 
 
-def parse_suites(words: Iterable[str]) -> tuple[str, ...]:
-    """Check suite names and turn `unstable` and the like into codenames. Raises ConfigError offering the nearest names."""
-    suites = tuple(dict.fromkeys(codename(part) for word in words for part in word.replace(",", " ").split()))
-    _demand([_unknown("suite", name, known_suites()) for name in suites])
-    return suites
+def _words(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for text in texts for part in text.replace(",", " ").split()))
 
 
 def codename(suite: str) -> str:
@@ -230,23 +251,64 @@ def _bytes(size: str) -> int:
     return int(size[:-1]) * BYTES[size[-1]]
 
 
-def _unknown_names(config: Config) -> list[str]:
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise ConfigError(
+            f"{path} cannot be read: {problem}", cause="TOML is in UTF-8, and this file is not", hint=f"file {path}"
+        ) from problem
+    except OSError as problem:
+        raise ConfigError(
+            f"{path} cannot be read: {problem.strerror}",
+            cause="--config names a file that is not there, or one that is not yours to read",
+            hint=f"namei -l {path}",
+        ) from problem
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        stop = re.search(r"at line (\d+)", str(problem))
+        where = f"line {stop[1]}: {text.splitlines()[int(stop[1]) - 1].strip()}" if stop else "the end of the file"
+        raise ConfigError(
+            f"{path} is not TOML: {problem}",
+            cause=f"a bracket or a quotation mark that is missing, or a text without quotation marks, in {where}",
+            hint=f"editor {path}",
+        ) from problem
+
+
+def _unknown_names(data: dict[str, Any]) -> list[str]:
+    backend = _at(data, "build", "backend")
     found = [
-        *(_unknown("architecture in build.arches", arch, ARCHES) for arch in config.build.arches),
-        *(_unknown("suite in build.suites", suite, known_suites()) for suite in config.build.suites),
-        _unknown("build.backend", config.build.backend, rooms(BACKENDS)),
-        *(_unknown("check in checks.run", check, rooms(CHECKS)) for check in config.checks.run),
+        *(_unknown("architecture in build.arches", arch, ARCHES) for arch in _texts(data, "build", "arches")),
+        *(_unknown("suite in build.suites", codename(suite), known_suites()) for suite in _texts(data, "build", "suites")),
+        _unknown("build.backend", backend, rooms(BACKENDS)) if isinstance(backend, str) else "",
+        *(_unknown("check in checks.run", check, rooms(CHECKS)) for check in _texts(data, "checks", "run")),
     ]
     return [text for text in found if text]
 
 
-def _missing_files(config: Config) -> list[str]:
+def _missing_files(project: Path, data: dict[str, Any]) -> list[str]:
+    repositories, keyring = _at(data, "build", "repositories"), _at(data, "source", "keyring")
+    keys = [_at(entry, "key") for entry in (repositories if isinstance(repositories, list) else ())]
     files = [
-        *(("build.packages", deb) for deb in config.build.packages),
-        *(("build.repositories", r.key) for r in config.build.repositories if r.key),
-        *((("source.keyring", config.source.keyring),) if config.source.keyring else ()),
+        *(("build.packages", deb) for deb in _texts(data, "build", "packages")),
+        *(("build.repositories", key) for key in keys if isinstance(key, str)),
+        *((("source.keyring", keyring),) if isinstance(keyring, str) else ()),
     ]
-    return [f"{key}: there is no file {path}" for key, path in files if not path.is_file()]
+    return [f"{key}: there is no file {project / name}" for key, name in files if not (project / name).is_file()]
+
+
+def _at(data: Any, *keys: str) -> Any:
+    """Give what stands at a path of keys. None where nothing does, or a text is where a table should be."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _texts(data: dict[str, Any], *keys: str) -> list[str]:
+    """Give the texts of a list; what is of another type is the schema's to tell."""
+    found = _at(data, *keys)
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
 
 
 def rooms(directory: Path) -> tuple[str, ...]:
@@ -277,13 +339,3 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
         return ""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"unknown {what}: {name}" + (f" (did you mean {near[0]}?)" if near else f" (known: {', '.join(known[-12:])})")
-
-
-def _demand(problems: list[str]) -> None:
-    found = [text for text in problems if text]
-    if found:
-        raise _problems(found[0] if len(found) == 1 else f"{len(found)} names are unknown", found, "debkit --help")
-
-
-def _problems(what: str, problems: list[str], hint: str) -> ConfigError:
-    return ConfigError(what, cause="\n".join(problems), hint=hint)

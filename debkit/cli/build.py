@@ -49,19 +49,19 @@ def command(
     passphrase_file: Path | None,
 ) -> None:
     """Build SOURCE: a tree with debian/ or packaging/debian/, a .dsc, or the name of a source package in the suite."""
-    from debkit.config import parse_arches, parse_suites  # noqa: PLC0415
+    from debkit.config import parse_names  # noqa: PLC0415
     from debkit.keys import Passphrase  # noqa: PLC0415
     from debkit.pipeline.execute import execute  # noqa: PLC0415
     from debkit.pipeline.plan import Request  # noqa: PLC0415
 
-    config = session.config
-    building = replace(config.build, backend=backend or config.build.backend, layers=config.build.layers and not no_layers)
+    config, names = session.config, parse_names(suites=suites, arches=arches, backend=backend)
+    building = replace(config.build, backend=names.backend or config.build.backend, layers=config.build.layers and not no_layers)
     config = replace(config, build=building)
     execute(
         Request(
             where=source,
-            suites=parse_suites(suites) or config.build.suites,
-            arches=parse_arches(arches) or config.build.arches,
+            suites=names.suites or config.build.suites,
+            arches=names.arches or config.build.arches,
             via=None if via == "auto" else Via(via),
             publish=not no_publish,
             release=release,

@@ -160,29 +160,29 @@ def shell(
 
 def _specs(session: Session, suites: tuple[str, ...], arches: tuple[str, ...], kind: str) -> list[ChrootSpec]:
     from debkit.chroot import store  # noqa: PLC0415
-    from debkit.config import parse_arches, parse_suites  # noqa: PLC0415
+    from debkit.config import parse_names  # noqa: PLC0415
     from debkit.model import ChrootKind, Target  # noqa: PLC0415
 
-    config = session.config
+    config, names = session.config, parse_names(suites=suites, arches=arches)
     return [
         store.wanted(ChrootKind(kind), Target(suite, arch), config.chroot)
-        for suite in parse_suites(suites) or config.build.suites
-        for arch in parse_arches(arches) or config.build.arches
+        for suite in names.suites or config.build.suites
+        for arch in names.arches or config.build.arches
     ]
 
 
 def _chosen(session: Session, names: tuple[str, ...], suites: tuple[str, ...], arches: tuple[str, ...]) -> list[Cached]:
     """Give what is cached and meant: by name, else by suite and architecture, each of which may be left open."""
     from debkit.chroot import upkeep  # noqa: PLC0415
-    from debkit.config import parse_arches, parse_suites  # noqa: PLC0415
+    from debkit.config import parse_names  # noqa: PLC0415
 
     if names:
         return _known(session, names)
-    meant_suites, meant_arches = parse_suites(suites), parse_arches(arches)
+    meant = parse_names(suites=suites, arches=arches)
     return [
         item
         for item in upkeep.listing(session.config.chroot)
-        if (not suites or item.suite in meant_suites) and (not arches or item.arch in meant_arches)
+        if (not suites or item.suite in meant.suites) and (not arches or item.arch in meant.arches)
     ]
 
 

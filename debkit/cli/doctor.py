@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from debkit import host
-from debkit.config import parse_arches
+from debkit.config import parse_names
 
 if TYPE_CHECKING:
     from debkit.cli import Session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, arches: tuple[str, ...], fix: bool, as_json: bool, quiet: bool) -> None:
     """Tell what this machine lacks for building, one line a fact with what mends it. Changes nothing without --fix."""
-    wanted = parse_arches(arches) or session.config.build.arches
+    wanted = parse_names(arches=arches).arches or session.config.build.arches
     root = os.geteuid() == 0
 
     def look() -> tuple[host.Fact, ...]:

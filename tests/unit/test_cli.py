@@ -116,6 +116,10 @@ def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         (("-C", "/nowhere", "build"), 2, "/nowhere"),
         (("build", "--arch", "arm46"), 3, "unknown architecture: arm46 (did you mean arm64?)"),
         (("build", "--suite", "trixi"), 3, "unknown suite: trixi (did you mean trixie?)"),
+        (("build", "--backend", "pbulder"), 3, "unknown backend: pbulder (did you mean pbuilder?)"),
+        (("build", "--suite", "trixe", "--arch", "arm46", "--backend", "pbulder"), 3, "3 names on the command line are unknown"),
+        (("chroot", "create", "--suite", "trixe", "--arch", "arm46"), 3, "2 names on the command line are unknown"),
+        (("doctor", "--arch", "arm46"), 3, "unknown architecture: arm46 (did you mean arm64?)"),
     ],
 )
 def test_a_wrong_command_line(invoke: Callable[..., tuple[int, str]], argv: tuple[str, ...], code: int, text: str) -> None:

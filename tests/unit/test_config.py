@@ -123,22 +123,77 @@ def test_unknown_names_get_the_nearest(tmp_path: Path) -> None:
         assert part in caught.value.cause
 
 
+def test_names_and_files_are_told_beside_what_the_schema_tells(tmp_path: Path) -> None:
+    text = """
+    [build]
+    suits = ["trixie"]
+    suites = ["trixe", 1]
+    arches = ["arm46"]
+    backend = 5
+    packages = ["nowhere.deb"]
+    repositories = [{line = "deb http://example.org/ trixie main", key = "nowhere.asc"}, "deb"]
+    [checks]
+    run = "lintan"
+    """
+    with pytest.raises(ConfigError, match=r"9 problems$") as caught:
+        config.load(write(tmp_path, text))
+    for part in (
+        "unknown key in [build]: suits (did you mean suites?)",
+        "unknown suite in build.suites: trixe (did you mean trixie?)",
+        "build.suites.1: 1 is not of type 'string'",
+        "unknown architecture in build.arches: arm46 (did you mean arm64?)",
+        "build.backend: 5 is not of type 'string'",
+        f"build.packages: there is no file {tmp_path}/nowhere.deb",
+        f"build.repositories: there is no file {tmp_path}/nowhere.asc",
+        "build.repositories.1: 'deb' is not of type 'object'",
+        "checks.run: 'lintan' is not of type 'array'",
+    ):
+        assert part in caught.value.cause
+
+
+def test_a_table_may_be_something_else(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"2 problems$"):
+        config.load(write(tmp_path, 'build = "trixie"\nsource = ["key.asc"]'))
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"1 problem$") as caught:
         config.load(write(tmp_path, '[source]\nkeyring = "nowhere.gpg"'))
     assert "there is no file" in caught.value.cause
 
 
-def test_broken_toml_names_the_place(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is not TOML: Expected"):
-        config.load(write(tmp_path, "[build"))
+@pytest.mark.parametrize(
+    ("text", "place"), [("[build]\nsuites = [trixie]\n", "in line 2: suites = [trixie]"), ("[build", "in the end of the file")]
+)
+def test_broken_toml_names_the_place(tmp_path: Path, text: str, place: str) -> None:
+    with pytest.raises(ConfigError, match="is not TOML: ") as caught:
+        config.load(write(tmp_path, text))
+    assert place in caught.value.cause
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes(b'[archive]\nname = "caf\xe9"')
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        config.load(tmp_path, tmp_path / "latin.toml")
+    assert "UTF-8" in caught.value.cause
 
 
 def test_names_on_the_command_line() -> None:
-    assert config.parse_arches(("amd64 arm64", "arm64")) == ("amd64", "arm64")
-    assert config.parse_suites(("unstable,bookworm",)) == ("sid", "bookworm")
-    with pytest.raises(ConfigError, match=r"aarch64"):
-        config.parse_arches(("aarch64",))
+    names = config.parse_names(arches=("amd64 arm64", "arm64"), suites=("unstable,bookworm", "sid"), backend="pbuilder")
+    assert names == config.Names(suites=("sid", "bookworm"), arches=("amd64", "arm64"), backend="pbuilder")
+    assert config.parse_names() == config.Names(suites=(), arches=(), backend=None)
+    with pytest.raises(ConfigError, match=r"unknown architecture: aarch64 \(did you mean"):
+        config.parse_names(arches=("aarch64",))
+
+
+def test_unknown_names_on_the_command_line_are_told_at_once() -> None:
+    with pytest.raises(ConfigError, match="3 names on the command line are unknown") as caught:
+        config.parse_names(suites=("trixe",), arches=("arm46", "arm64"), backend="pbulder")
+    assert caught.value.cause.splitlines() == [
+        "unknown suite: trixe (did you mean trixie?)",
+        "unknown architecture: arm46 (did you mean arm64?)",
+        "unknown backend: pbulder (did you mean pbuilder?)",
+    ]
 
 
 def test_the_example_in_the_reference_is_read_and_names_every_key(tmp_path: Path) -> None:
