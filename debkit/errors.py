@@ -168,3 +168,12 @@ def disk_error(problem: OSError) -> DebkitError | None:
         cause=cause,
         hint=hint.format(file=shlex.quote(file), near=shlex.quote(os.fspath(near)) if file else "").rstrip(),
     )
+
+
+def defect(problem: BaseException) -> DebkitError:
+    """Make the error for what debkit did not foresee."""
+    return DebkitError(
+        f"debkit itself failed: {type(problem).__name__}: {problem}",
+        cause="this is a defect in debkit, not in your package",
+        hint="run the same command with --debug and report what it prints",
+    )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import debkit
+from debkit.errors import DebkitError, defect, disk_error
 
 if TYPE_CHECKING:
-    from debkit.errors import DebkitError
+    from collections.abc import Iterator
+
     from debkit.run import Completed
 
 SCHEMA_VERSION = 1
@@ -65,11 +68,31 @@ class Ledger:
             self._data[name] += [plain(value) for value in values]
             self._save()
 
+    def tool(self, name: str, version: str) -> None:
+        """Take note of a tool that is used besides those of this machine."""
+        with self._lock:
+            self._data["tools"][name] = version
+
     def command(self, done: Completed) -> None:
         """Take note of a process that ran. Written with the next step: commands come by the hundred."""
         with self._lock:
             argv = [textwrap.shorten(part, LONGEST_WORD) for part in done.command.argv]
             self._data["commands"].append({"argv": argv, "code": done.code, "seconds": round(done.seconds, 3)})
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Write how the run ended, whichever way it ends.
+
+        What fails before anything was recorded changes a report that is there, which would tell of another run, and makes none.
+        """
+        try:
+            yield
+        except BaseException as problem:
+            with contextlib.suppress(OSError):  # the disk is full, say: that is the error which the caller is to see
+                if self._data["plan"] or self.path.exists():
+                    self.finish(as_failure(problem))
+            raise
+        self.finish(None)
 
     def finish(self, failure: DebkitError | None) -> None:
         """Write how the run ended."""
@@ -93,6 +116,13 @@ class Ledger:
             new.write("\n")
         Path(new.name).chmod(0o644)
         Path(new.name).replace(self.path)
+
+
+def as_failure(problem: BaseException) -> DebkitError:
+    """Give any exception as the error that the command line makes of it."""
+    if isinstance(problem, DebkitError):
+        return problem
+    return (disk_error(problem) if isinstance(problem, OSError) else None) or defect(problem)
 
 
 def plain(value: object) -> Any:

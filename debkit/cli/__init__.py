@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 import debkit
-from debkit.errors import DebkitError, Interrupted, MissingTool, disk_error
+from debkit.errors import DebkitError, Interrupted, MissingTool, defect, disk_error
 
 if TYPE_CHECKING:
     from debkit.config import Config
@@ -98,12 +98,12 @@ def main() -> NoReturn:
     except DebkitError as failure:
         _show(failure, debug=debug)
     except OSError as problem:
-        _show(disk_error(problem) or _defect(problem), debug=debug)
+        _show(disk_error(problem) or defect(problem), debug=debug)
     except ModuleNotFoundError as problem:
         what = f"the Python module {problem.name} is not installed for {sys.executable}"
         _show(MissingTool(what, cause="debkit runs on Debian's own Python modules", hint="make setup"), debug=debug)
     except Exception as problem:  # noqa: BLE001
-        _show(_defect(problem), debug=debug)
+        _show(defect(problem), debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -114,14 +114,6 @@ def _show(failure: DebkitError, *, debug: bool) -> NoReturn:
         traceback.print_exc()
     Console().error(failure)
     sys.exit(128 + failure.signal if isinstance(failure, Interrupted) else failure.exit_code)
-
-
-def _defect(problem: Exception) -> DebkitError:
-    return DebkitError(
-        f"debkit itself failed: {type(problem).__name__}: {problem}",
-        cause="this is a defect in debkit, not in your package",
-        hint="run the same command with --debug and report what it prints",
-    )
 
 
 def _first_line(name: str) -> str:

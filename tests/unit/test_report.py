@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from debkit.errors import BuildError
@@ -111,3 +113,34 @@ def test_the_file_is_whole_after_every_step_and_leaves_nothing_beside_it(tmp_pat
         ledger.add("sources", {"name": name})
         assert json.loads((tmp_path / "report.json").read_text())["outcome"] == "running"
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_disk_that_refuses_is_recorded_as_what_the_command_line_says(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "report.json")
+    ledger.put("plan", {"jobs": []})
+    with pytest.raises(OSError, match="No space"), ledger.recording():
+        raise OSError(errno.ENOSPC, "No space left on device", "/dist/x")
+    recorded = json.loads(ledger.path.read_text())
+    assert (recorded["outcome"], recorded["error"]["exit_code"]) == ("failed", 17)
+
+
+def test_a_defect_is_recorded_too(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "report.json")
+    ledger.put("plan", {"jobs": []})
+    with pytest.raises(ZeroDivisionError), ledger.recording():
+        raise ZeroDivisionError
+    assert json.loads(ledger.path.read_text())["error"]["exit_code"] == 1
+
+
+def test_a_run_that_fails_at_once_tells_so_where_a_report_of_another_run_is(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    failure = BuildError("what", cause="why", hint="next")
+    with pytest.raises(BuildError), Ledger(path).recording():
+        raise failure
+    assert not path.exists()
+    with Ledger(path).recording():
+        pass
+    assert json.loads(path.read_text())["outcome"] == "succeeded"
+    with pytest.raises(BuildError), Ledger(path).recording():
+        raise failure
+    assert json.loads(path.read_text())["error"]["what"] == "what"
