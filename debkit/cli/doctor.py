@@ -28,7 +28,7 @@ def command(session: Session, *, arches: tuple[str, ...], fix: bool, as_json: bo
     root = os.geteuid() == 0
 
     def look() -> tuple[host.Fact, ...]:
-        return host.doctor(session.run, arches=wanted)
+        return host.doctor(session.run, arches=wanted, backend=session.config.build.backend)
 
     with session.run.interruptible():
         facts = host.fix(session.run, look, tell=session.console.info, terminal=sys.stdin.isatty()) if fix else look()

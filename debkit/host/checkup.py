@@ -26,14 +26,14 @@ ROUNDS = 4  # a package, a mount, a handler: each can show what is to be mended 
 STEP_SECONDS = 1800.0
 
 
-def doctor(run: Run, *, arches: tuple[str, ...], root: Path = Path("/")) -> tuple[Fact, ...]:
-    """Tell the facts that decide whether packages for `arches` can be built here. Changes nothing."""
+def doctor(run: Run, *, arches: tuple[str, ...], backend: str = "sbuild", root: Path = Path("/")) -> tuple[Fact, ...]:
+    """Tell the facts that decide whether `backend` can build packages for `arches` here. Changes nothing."""
     here = describe(run, arches=(), root=root)
     trouble = find_trouble(run, root)
     foreign = any(not runs_natively(here.arch, arch) for arch in arches)
     return (
         Fact(name="machine", state=State.OK, text=str(here)),
-        *tool_facts(run),
+        *tool_facts(run, backend),
         python_fact(run),
         keyring_fact(root),
         ids_fact(root),

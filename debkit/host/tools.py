@@ -76,10 +76,14 @@ for name in sys.argv[1:]:
 """
 
 
-def tool_facts(run: Run) -> Iterator[Fact]:
-    """Tell of each program where it is, and of its package whether it is new enough."""
-    versions = installed_versions(run, tuple(tool.package for tool in TOOLS))
-    for tool in TOOLS:
+def tool_facts(run: Run, backend: str) -> Iterator[Fact]:
+    """Tell of each program where it is, and of its package whether it is new enough.
+
+    A backend's program has its name, and so has its package.
+    """
+    tools = TOOLS if backend in {tool.program for tool in TOOLS} else (*TOOLS, Tool(backend, backend))
+    versions = installed_versions(run, tuple(tool.package for tool in tools))
+    for tool in tools:
         path, version = find_tool(tool.program), versions.get(tool.package, "")
         mend = install(tool.dependency)
         if path is None:

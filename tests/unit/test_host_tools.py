@@ -31,9 +31,14 @@ def _all_in_usr_bin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "find_tool", lambda name: Path("/usr/bin") / name)
 
 
-def told(recorder: Recorder, versions: str = BOOKWORM) -> dict[str, Fact]:
+def told(recorder: Recorder, versions: str = BOOKWORM, backend: str = "sbuild") -> dict[str, Fact]:
     recorder.reply("dpkg-query", stdout=versions)
-    return {fact.name: fact for fact in tool_facts(recorder)}
+    return {fact.name: fact for fact in tool_facts(recorder, backend)}
+
+
+def test_another_backend_is_a_tool_too(recorder: Recorder) -> None:
+    assert "pbuilder" not in told(recorder)
+    assert told(recorder, backend="pbuilder")["pbuilder"].text == "(no Debian package) in /usr/bin/pbuilder"
 
 
 def test_debian_12_has_all_that_is_needed(recorder: Recorder) -> None:
