@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # sbuild's core dependencies. From 0.88.2 it installs fakeroot later, for the sources that need it; no relation of a
 # build dependency is on it, so that having it changes no .buildinfo.
 CORE = ("build-essential:native", "fakeroot:native")
-# What the sbuild of Ubuntu 24.04 (0.85.10) demands besides, to run the build under. The same holds for it, but a suite may lack it.
+# What the sbuild of Ubuntu 24.04 (0.85.10) demands besides, to run the build under. The same holds for it; a suite may lack it.
 CORE_IF_KNOWN = ("dumb-init",)
 
 

@@ -6,6 +6,7 @@ A report is a pass, a failure of the package, skipped, or an error of the enviro
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import time
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
 from debkit.model import BuildState, CheckReport, Outcome
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator
 
     from debkit.chroot.roots import ToolRoot
     from debkit.config import ChecksConfig, ChrootConfig
@@ -32,7 +33,8 @@ class Bench:
     """What a check works with.
 
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
-    built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once.
+    built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once. `note_tool`, where
+    there is one, is told "PACKAGE/SUITE" and the version of each tool that is used.
     """
 
     run: Run
@@ -42,11 +44,17 @@ class Bench:
     work: Path
     siblings: tuple[Path, ...] = ()
     source: Path | None = None
+    note_tool: Callable[[str, str], None] | None = None
 
-    def tools(self, suite: str) -> AbstractContextManager[ToolRoot]:
+    @contextlib.contextmanager
+    def tools(self, suite: str) -> Iterator[ToolRoot]:
         """Have the root that holds the tools of every configured check: one for all, since they share most of what they need."""
-        packages = {package for name in self.config.run for package in find(name).PACKAGES}
-        return roots.tools(self.run, suite, tuple(sorted(packages)), config=self.chroot, progress=self.progress)
+        packages = tuple(sorted({package for name in self.config.run for package in find(name).PACKAGES}))
+        with roots.tools(self.run, suite, packages, config=self.chroot, progress=self.progress) as root:
+            if self.note_tool:
+                for package, version in root.versions(packages).items():
+                    self.note_tool(f"{package}/{suite}", version)
+            yield root
 
     def fresh_log(self, name: str) -> Path:
         """Give the path of a log, with what an earlier run wrote there taken away."""

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debian.deb822 import Deb822
-
 from debkit.apt.settings import network_settings
 from debkit.checks import _debs
 from debkit.checks._piuparts_log import PREPARED, Verdict, read_log
@@ -178,7 +176,7 @@ def stage(bench: Bench, clean: Chroot) -> Iterator[Stage]:
         lay_devices(root)
         settings = (f'{name} "{value}";' for name, value in network_settings(bench.run) if name.startswith("Acquire::http::"))
         (root / "etc/apt/apt.conf.d/50debkit").write_text("\n".join((*APT_SETTINGS, *settings, "")), encoding="utf-8")
-        yield Stage(work=work, root=root, standing=installed(root))
+        yield Stage(work=work, root=root, standing=frozenset(store.installed(root)))
 
 
 def lay_devices(root: Path) -> None:
@@ -189,16 +187,6 @@ def lay_devices(root: Path) -> None:
         (dev / name).touch(mode=0o666)
     for name, where in LINKS.items():
         (dev / name).symlink_to(where)
-
-
-def installed(root: Path) -> frozenset[str]:
-    """Name the packages that a root has."""
-    with (root / "var/lib/dpkg/status").open(encoding="utf-8") as status:
-        return frozenset(
-            paragraph["Package"]
-            for paragraph in Deb822.iter_paragraphs(status, use_apt_pkg=False)
-            if paragraph["Status"] == "install ok installed"
-        )
 
 
 def equip(place: Stage, tested: tuple[Deb, ...], standing: tuple[Deb, ...]) -> None:

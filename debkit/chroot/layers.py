@@ -127,7 +127,7 @@ def _ensure(run: Run, base: Chroot, source: Source, solution: apt.Solution, prog
             _install(run, root, base, solution, log=log, progress=progress)
             progress.phase("packing the layer")
             namespace.pack(run, root, temporary)
-            count = store.packages_in(root / "var/lib/dpkg/status")
+            count = len(store.installed(root))
             temporary.rename(content)
         record = cache.Record(
             content=content.name,
@@ -153,8 +153,7 @@ def _install(run: Run, root: Path, base: Chroot, solution: apt.Solution, *, log:
     policy = root / "usr/sbin/policy-rc.d"
     states = root / "var/lib/apt/extended_states"
     before = states.read_text(encoding="utf-8") if states.exists() else ""
-    status = root / "var/lib/dpkg/status"
-    present = installed(status.read_text(encoding="utf-8"))
+    present = store.installed(root)
     policy.write_text(START_NO_SERVICE, encoding="utf-8")
     policy.chmod(0o755)
     command = Command(
@@ -169,7 +168,7 @@ def _install(run: Run, root: Path, base: Chroot, solution: apt.Solution, *, log:
         raise explain(failed, f"the build dependencies could not be installed in the chroot of {base.spec.target}") from failed
     finally:
         policy.unlink()
-    after = installed(status.read_text(encoding="utf-8"))
+    after = store.installed(root)
     missing = [f"{pin.name} {pin.version}" for pin in solution.install if after.get(pin.name) != pin.version]
     left = [name for name in solution.remove if name.partition(":")[0] in after]
     if missing or left:
@@ -183,16 +182,6 @@ def _install(run: Run, root: Path, base: Chroot, solution: apt.Solution, *, log:
     states.write_text(before + automatic(new, base.spec.target.arch), encoding="utf-8")
     for index in (root / "var/cache/apt").glob("*.bin"):
         index.unlink()
-
-
-def installed(status: str) -> dict[str, str]:
-    """Read the installed packages and their versions from a dpkg status file."""
-    found = {}
-    for stanza in status.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line.startswith(" "))
-        if fields.get("Status") == "install ok installed":
-            found[fields["Package"]] = fields["Version"]
-    return found
 
 
 def automatic(names: list[str], arch: str) -> str:

@@ -30,6 +30,11 @@ class ToolRoot:
 
     path: Path
 
+    def versions(self, packages: tuple[str, ...]) -> dict[str, str]:
+        """Give the versions of these packages in it."""
+        there = store.installed(self.path)
+        return {name: there[name] for name in packages if name in there}
+
     def argv(
         self,
         argv: tuple[str, ...],
@@ -96,6 +101,6 @@ def make_tools(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Prog
         temporary.mkdir(mode=0o755)
         namespace.unpack(run, tarball, temporary)
     (temporary / "etc/resolv.conf").touch()  # to bind the machine's onto
-    count = store.packages_in(temporary / "var/lib/dpkg/status")
+    count = len(store.installed(temporary))
     temporary.rename(stem)
     return stem, count

@@ -166,7 +166,7 @@ def make_base(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progr
     progress.phase(f"fetching the package lists of {spec.target}")
     root = apt.prepare(run, tarball, aptness, spec.target.arch)
     apt.update(run, root, progress=progress)
-    return tarball, packages_in(aptness / "var/lib/dpkg/status")
+    return tarball, len(installed(aptness))
 
 
 def size_of(run: Run, content: Path, name: str, created: float) -> int:
@@ -176,6 +176,11 @@ def size_of(run: Run, content: Path, name: str, created: float) -> int:
     return int(du.stdout.splitlines()[-1].split()[0])
 
 
-def packages_in(status: Path) -> int:
-    """Count the installed packages in a dpkg status file."""
-    return status.read_text(encoding="utf-8", errors="replace").count("\nStatus: install ok installed\n")
+def installed(root: Path) -> dict[str, str]:
+    """Give the installed packages of a root, and their versions."""
+    found = {}
+    for stanza in (root / "var/lib/dpkg/status").read_text(encoding="utf-8", errors="replace").split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line.startswith(" "))
+        if fields.get("Status") == "install ok installed":
+            found[fields["Package"]] = fields.get("Version", "")
+    return found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from debkit.errors import ConfigError, Interrupted, NetworkError, TimeoutFailure
 from debkit.model import BuildResult, BuildState, CheckReport, Outcome, Target, Via
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from debkit.run import Run
     from tests.recorder import Recorder
 
 CHECK = """
@@ -117,6 +120,13 @@ def test_what_was_not_built_is_not_judged(bench: checks.Bench, result: BuildResu
 
 def test_one_tool_root_serves_every_configured_check(bench: checks.Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, tuple[str, ...]]] = []
-    monkeypatch.setattr(roots, "tools", lambda run, suite, packages, **_: asked.append((suite, packages)))
-    bench.tools("trixie")
+
+    @contextlib.contextmanager
+    def tools(run: Run, suite: str, packages: tuple[str, ...], **_: object) -> Iterator[None]:
+        asked.append((suite, packages))
+        yield
+
+    monkeypatch.setattr(roots, "tools", tools)
+    with bench.tools("trixie"):
+        pass
     assert asked == [("trixie", ("lintian", "piuparts"))]

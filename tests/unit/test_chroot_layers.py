@@ -244,7 +244,12 @@ def test_an_installation_that_only_claims_success_is_an_error(
     assert not list(cache.shelf("layers").glob("*.tar.zst"))
 
 
-def test_only_installed_packages_count() -> None:
-    status = stanza("a", "1") + stanza("b", "2", "deinstall ok config-files") + stanza("c", "3", "install ok half-configured")
-    assert layers.installed(status) == {"a": "1"}
-    assert layers.installed(BASE_STATUS) == {"libc6": "2.41-12"}
+def test_only_installed_packages_count(tmp_path: Path) -> None:
+    status = tmp_path / "var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    status.write_text(
+        stanza("a", "1") + stanza("b", "2", "deinstall ok config-files") + stanza("c", "3", "install ok half-configured")
+    )
+    assert store.installed(tmp_path) == {"a": "1"}
+    status.write_text(BASE_STATUS)
+    assert store.installed(tmp_path) == {"libc6": "2.41-12"}
