@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from debkit.errors import ArchiveError, SigningError
 from debkit.keys import signed_text, unsigned_text
 from debkit.model import FileRef, SignedUpload
-from debkit.run import Command, CommandFailed, converse
+from debkit.run import Command, CommandFailed, converse, require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
@@ -39,6 +39,12 @@ class Converse(Protocol):
     def __call__(
         self, command: Command, replies: tuple[tuple[str, str], ...], *, check: Callable[[], None] = ...
     ) -> Completed: ...
+
+
+def require() -> None:
+    """Raise MissingTool unless all that signing needs is there."""
+    for tool in ("debsign", "mergechanges"):
+        require_tool(tool)
 
 
 def sign_upload(

@@ -2,13 +2,14 @@
 
 from debkit.archive.client import instructions, keyring_file, sources_file, sources_text
 from debkit.archive.proof import prove
-from debkit.archive.publish import publish
+from debkit.archive.publish import publish, require
 
 __all__ = [
     "instructions",
     "keyring_file",
     "prove",
     "publish",
+    "require",
     "sources_file",
     "sources_text",
 ]

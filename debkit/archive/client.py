@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,22 +58,32 @@ def write(config: Config, suites: tuple[str, ...], key: SigningKey) -> None:
             _put(sources_file(config, suite), (note + sources_text(config, suite)).encode())
 
 
-def instructions(config: Config, published: Published) -> tuple[str, ...]:
-    """Say what to type to install what was published."""
+def instructions(config: Config, published: Published, *, machine: str) -> tuple[str, ...]:
+    """Say what to type to install what was published; `machine` is the architecture of this one."""
     keyring, sources = keyring_file(config), sources_file(config, published.suite)
     packages = " ".join(name for name in published.packages if not name.endswith("-dbgsym"))
     target = f"{SOURCES}/{config.archive.name}.sources"
     if url := config.archive.url.rstrip("/"):
-        fetch = (
+        return (
             f"sudo curl -fsSo {KEYRINGS}/{keyring.name} {url}/{keyring.name}",
             f"sudo curl -fsSo {target} {url}/{sources.name}",
+            f"sudo apt-get update && sudo apt-get install {packages}",
         )
-    else:
-        fetch = (
-            f"sudo install -m 644 {shlex.quote(os.fspath(keyring))} {KEYRINGS}/",
-            f"sudo install -m 644 {shlex.quote(os.fspath(sources))} {target}",
-        )
-    return (*fetch, f"sudo apt-get update && sudo apt-get install {packages}")
+    where = (
+        f"# on {' or '.join(published.arches)}, with {config.repo} at the same path there; [archive] url says where it is served"
+    )
+    apt_get = "sudo apt-get" if is_open(config.repo) else "sudo apt-get -o APT::Sandbox::User=root"
+    return (
+        *((where,) if machine not in published.arches else ()),
+        f"sudo install -m 644 {shlex.quote(os.fspath(keyring))} {KEYRINGS}/",
+        f"sudo install -m 644 {shlex.quote(os.fspath(sources))} {target}",
+        f"{apt_get} update && {apt_get} install {packages}",
+    )
+
+
+def is_open(directory: Path) -> bool:
+    """Whether every user can pass to a directory. apt reads as `_apt` (APT::Sandbox::User), whom a private home stops."""
+    return all(path.stat().st_mode & stat.S_IXOTH for path in (directory, *directory.resolve().parents) if path.exists())
 
 
 def _put(file: Path, content: bytes) -> None:

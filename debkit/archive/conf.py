@@ -23,6 +23,7 @@ STANZA = """\
 Codename: {suite}
 Origin: {name}
 Label: {name}
+Description: packages for {suite}
 Architectures: {arches} source
 Components: main
 AlsoAcceptFor: UNRELEASED unstable

@@ -24,10 +24,17 @@ if TYPE_CHECKING:
     from debkit.config import Config
     from debkit.console import Progress
     from debkit.keys import Keys
-    from debkit.model import SignedUpload
+    from debkit.model import SignedUpload, Target
     from debkit.run import Run
 
 QUIET = Quiet()
+
+
+def require(config: Config, targets: tuple[Target, ...]) -> None:
+    """Check, before anything is built, that the archive can take packages for these targets. Raises ConfigError, MissingTool."""
+    require_tool("reprepro")
+    for suite in dict.fromkeys(target.suite for target in targets):
+        conf.demand(config, suite, tuple(target.arch for target in targets if target.suite == suite))
 
 
 def publish(

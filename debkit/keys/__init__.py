@@ -4,7 +4,7 @@ A key comes from the environment (CI), from the caller's own keyring, or is made
 pipes only (loopback pinentry), so that no pinentry ever opens and no argv, log or report shows one.
 """
 
-from debkit.keys.find import find_keys
+from debkit.keys.find import find_keys, unlock
 from debkit.keys.passphrase import Passphrase, ask_on_terminal
 from debkit.keys.ring import Keys, Secret, export_public, prove, signed_text, unsigned_text
 
@@ -17,5 +17,6 @@ __all__ = [
     "find_keys",
     "prove",
     "signed_text",
+    "unlock",
     "unsigned_text",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from debkit.keys.ring import Keys, PassphraseNeeded, Secret, attempt, gpg, look_
 from debkit.run import require_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping
 
     from debkit.config import KeysConfig
     from debkit.model import SigningKey
@@ -66,7 +66,8 @@ def find_keys(
             upload, archive = (
                 look_up(home, development_key(run, home, state, role), development=True) for role in ("upload", "archive")
             )
-        yield _unlocked(Keys(upload=upload, archive=archive), passphrase or Passphrase(), environ)
+        source = passphrase or Passphrase()
+        yield unlock(_with_given(Keys(upload=upload, archive=archive), source, environ), source)
 
 
 def _take(environ: MutableMapping[str, str], role: str) -> _Material | None:
@@ -155,13 +156,12 @@ def _choose(brought: tuple[str, ...], wanted: str, origin: str, role: str) -> st
     return wanted or brought[0]
 
 
-def _unlocked(keys: Keys, source: Passphrase, environ: MutableMapping[str, str]) -> Keys:
-    """Add the passphrase; ask for it only where a key cannot sign without."""
-    given = read_passphrase(source, environ)
-    if given is not None:
-        return Keys(upload=keys.upload, archive=keys.archive, secrets={key.fingerprint: Secret(given) for key in keys.each})
-    secrets: dict[str, Secret] = {}
+def unlock(keys: Keys, source: Passphrase) -> Keys:
+    """Ask for the passphrase of each key that cannot sign without one and whose passphrase is not known."""
+    secrets = dict(keys.secrets)
     for key in keys.each:
+        if key.fingerprint in secrets:
+            continue
         typed = tuple(secret.reveal() for secret in secrets.values())
         troubles = {text: attempt(key, text) for text in ("", *typed)}
         fitting = next((text for text, trouble in troubles.items() if trouble is None), None)
@@ -169,4 +169,10 @@ def _unlocked(keys: Keys, source: Passphrase, environ: MutableMapping[str, str])
             fitting = source.ask(f"Passphrase of {key.uid or key.fingerprint}: ")
         if fitting:
             secrets[key.fingerprint] = Secret(fitting)
-    return Keys(upload=keys.upload, archive=keys.archive, secrets=secrets)
+    return replace(keys, secrets=secrets)
+
+
+def _with_given(keys: Keys, source: Passphrase, environ: Mapping[str, str]) -> Keys:
+    """Add the passphrase that the caller hands over, if any."""
+    given = read_passphrase(source, environ)
+    return keys if given is None else replace(keys, secrets={key.fingerprint: Secret(given) for key in keys.each})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
@@ -70,30 +70,44 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
     ledger = Ledger(config.dist / "report.json")
     run = Processes(ledger.command)
     with run.interruptible():
-        machine = host.facts(run, arches=request.arches)
-        made = plan(request, describe(request, config, run), machine, config)
-        console.title("plan")
-        for line in rendered(made):
-            console.info(f"  {line}")
         if dry_run:
+            show_plan(console, prepared(request, config, run)[0])
             return
-        shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
-        try:
+        with ledger.recording():
+            made, machine = prepared(request, config, run)
+            show_plan(console, made)
+            ledger.put("plan", made)
+            shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
             carry_out(shift, passphrase)
-        except DebkitError as failure:
-            ledger.finish(failure)
-            raise
-        ledger.finish(None)
         console.info(f"report: {ledger.path}")
+
+
+def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Host]:
+    """Look at the machine and at the source, and plan."""
+    machine = host.facts(run, arches=request.arches)
+    return plan(request, describe(request, config, run), machine, config), machine
+
+
+def show_plan(console: Console, made: Plan, title: str = "plan") -> None:
+    console.title(title)
+    for line in rendered(made):
+        console.info(f"  {line}")
 
 
 def describe(request: Request, config: Config, run: Processes) -> SourceFacts:
     """Read what planning must know of the source; of an archive's nothing is known yet but its name."""
     suite = request.suites[0]
-    draft = source.describe(run, request.where, suite=suite, config=config, staging=staging(config))
+    draft = source.describe(
+        run, request.where, suite=suite, first_suite=is_first(suite, config), config=config, staging=staging(config)
+    )
     if draft is None:
         return SourceFacts(name=request.where)
     return SourceFacts(name=draft.name, version=draft.version, architectures=draft.architectures, snapshot=draft.snapshot)
+
+
+def is_first(suite: str, config: Config) -> bool:
+    """Whether a suite is the one whose versions have no suffix, whichever suites this run is for: the pool serves them all."""
+    return suite == config.build.suites[0]
 
 
 def staging(config: Config) -> Path:
@@ -103,11 +117,12 @@ def staging(config: Config) -> Path:
 
 def carry_out(shift: Shift, passphrase: Passphrase) -> None:
     """Do all that the plan says, in the order in which a failure costs least: the key is proven before anything is built."""
-    shift.ledger.put("plan", shift.plan)
     shift.ledger.put("tools", host.installed_versions(shift.run, TOOLS))
     with contextlib.ExitStack() as stack:
         signing: Keys | None = None
         if shift.plan.request.publish:
+            archive.require(shift.config, tuple(job.target for job in shift.plan.jobs))
+            sign.require()
             signing = stack.enter_context(
                 keys.find_keys(
                     shift.run,
@@ -122,10 +137,25 @@ def carry_out(shift: Shift, passphrase: Passphrase) -> None:
             if signing.upload.development:
                 shift.console.warn(DEVELOPMENT_KEY_NOTICE)
         sources = {suite: make_source(shift, suite) for suite in shift.plan.suites}
+        shift = informed(shift, sources)
         judged = build_and_check(shift, sources)
         if signing:
             for suite, made in sources.items():
+                signing = keys.unlock(signing, passphrase)  # an agent forgets a passphrase within minutes, and builds take hours
                 publish(shift, made, tuple(j for j in judged if j.build.target.suite == suite), signing)
+
+
+def informed(shift: Shift, sources: dict[str, Source]) -> Shift:
+    """Plan again where the source was known by its name alone: only now it is known what it makes."""
+    if shift.plan.source.version:
+        return shift
+    made = sources[shift.plan.suites[0]]
+    facts = SourceFacts(name=made.name, version=made.version, architectures=made.architectures)
+    settled_plan = plan(shift.plan.request, facts, shift.machine, shift.config)
+    if settled_plan.jobs != shift.plan.jobs:
+        show_plan(shift.console, settled_plan, f"plan, now that {made.name} is known")
+    shift.ledger.put("plan", settled_plan)
+    return replace(shift, plan=settled_plan)
 
 
 def make_source(shift: Shift, suite: str) -> Source:
@@ -135,7 +165,7 @@ def make_source(shift: Shift, suite: str) -> Source:
         shift.run,
         shift.plan.request.where,
         suite=suite,
-        first_suite=suite == shift.plan.suites[0],
+        first_suite=is_first(suite, shift.config),
         config=shift.config,
         staging=staging(shift.config),
         fetch=lambda name: fetched(shift, suite, name),
@@ -165,7 +195,8 @@ def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, .
         with ThreadPoolExecutor(workers) as building, ThreadPoolExecutor(workers) as checking:
             for job in ordered:
                 row = rows[str(job.target)]
-                builds[job.target] = building.submit(build_one, shift, job, sources[job.target.suite], row)
+                if job.builds:
+                    builds[job.target] = building.submit(build_one, shift, job, sources[job.target.suite], row)
             judged = [checking.submit(judge_one, shift, job, sources, builds, rows[str(job.target)]) for job in ordered]
             outcomes = [settled(future, shift) for future in judged]
     failures = [outcome for outcome in outcomes if isinstance(outcome, DebkitError)]
@@ -186,7 +217,13 @@ def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, .
 
 def workshop(shift: Shift) -> jobs.Workshop:
     """Give the jobs what they share."""
-    return jobs.Workshop(run=shift.run, config=shift.config, machine_arch=shift.machine.arch, refresh=shift.plan.request.refresh)
+    return jobs.Workshop(
+        run=shift.run,
+        config=shift.config,
+        machine_arch=shift.machine.arch,
+        refresh=shift.plan.request.refresh,
+        note_tool=shift.ledger.tool,
+    )
 
 
 def build_one(shift: Shift, job: Job, made: Source, row: JobProgress) -> BuildResult:
@@ -216,20 +253,21 @@ def judge_one(
 
     The suite's first job has the source checked too, so that its findings are told once.
     """
-    result = builds[job.target].result()
-    siblings = tuple(
-        deb
-        for other in shift.plan.jobs
-        if other.build_all and other.target.suite == job.target.suite and other is not job
-        for deb in builds[other.target].result().debs
-        if deb.stem.endswith("_all")
-    )
+    lender = next((other for other in shift.plan.jobs if lends_to(other, job)), job)
+    lent = builds[lender.target].result()
+    siblings = tuple(deb for deb in lent.debs if deb.stem.endswith("_all")) if lender is not job else ()
+    result = builds[job.target].result() if job.builds else replace(lent, target=job.target, via=job.via, debs=siblings)
     first = next(other for other in shift.plan.jobs if other.target.suite == job.target.suite) is job
     reports = jobs.check(result, workshop(shift), row, siblings=siblings, source=sources[job.target.suite] if first else None)
     shift.ledger.add("checks", *reports)
     passed = all(report.outcome is Outcome.PASS for report in reports)
     row.done("built and checked" if passed else "checks did not all pass")
     return Judged(build=result, checks=reports)
+
+
+def lends_to(other: Job, job: Job) -> bool:
+    """Whether another job makes the Architecture: all packages that go with this one's."""
+    return other is not job and other.build_all and other.target.suite == job.target.suite
 
 
 def settled(future: Future[Judged], shift: Shift) -> Judged | DebkitError:
@@ -258,7 +296,8 @@ def show_checks(shift: Shift, judged: tuple[Judged, ...]) -> None:
 def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Keys) -> None:
     """Sign one suite's packages, put them into the archive, and prove what a clean client sees."""
     suite = made.suite
-    results = tuple(each.build for each in judged)
+    builders = {job.target for job in shift.plan.jobs if job.builds}
+    results = tuple(each.build for each in judged if each.build.target in builders)
     shift.console.title(f"sign and publish for {suite}")
     upload = sign.sign_upload(shift.run, signing, source=made, results=results, into=shift.config.dist / suite / "upload")
     shift.ledger.add("uploads", upload)
@@ -267,9 +306,9 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
         row = rows[suite]
         published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
         shift.ledger.add("published", published)
-        for result in results:
-            row.phase(f"installing on a clean {result.target}")
-            sighting = archive.prove(shift.run, shift.config, published, target=result.target, progress=row)
+        for target in (each.build.target for each in judged):
+            row.phase(f"installing on a clean {target}")
+            sighting = archive.prove(shift.run, shift.config, published, target=target, progress=row)
             shift.ledger.add("sightings", sighting)
         row.done("published and installed from the archive")
     show_published(shift, published)
@@ -280,5 +319,5 @@ def show_published(shift: Shift, published: Published) -> None:
     verb = "is already in" if published.unchanged else "published to"
     arches = " ".join(published.arches)
     shift.console.good(f"{published.source} {published.version} {verb} {shift.config.repo} ({published.suite}: {arches})")
-    for line in archive.instructions(shift.config, published):
+    for line in archive.instructions(shift.config, published, machine=shift.machine.arch):
         shift.console.info(f"  {line}")

@@ -19,6 +19,7 @@ from debkit.errors import (
 from debkit.model import BuildState, ChrootKind, Outcome, Severity, Target, Via
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from debkit.config import Config
@@ -60,6 +61,7 @@ class Workshop:
     config: Config
     machine_arch: str
     refresh: bool
+    note_tool: Callable[[str, str], None]
 
     def into(self, target: Target) -> Path:
         return self.config.dist / target.suite / target.arch
@@ -116,6 +118,7 @@ def check(
         work=shop.into(result.target),
         siblings=siblings,
         source=source.dsc if source else None,
+        note_tool=shop.note_tool,
     )
     return tuple(checks.judge(name, bench, result) for name in shop.config.checks.run)
 

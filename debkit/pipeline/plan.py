@@ -13,6 +13,8 @@ from debkit.host import runs_natively
 from debkit.model import ARCHES, Target, Via
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from debkit.config import Config
     from debkit.host import Host
 
@@ -38,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
-    """What planning must know of the source. `version` is empty and `architectures` unknown until an archive's is fetched."""
+    """What planning must know of the source. `version` is empty and `architectures` a guess until an archive's is fetched."""
 
     name: str
     version: str = ""
@@ -48,12 +50,17 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One build: its target, how it runs and why, and whether it makes the `Architecture: all` packages of its suite."""
+    """One target: how its programs run and why, and whether it makes the `Architecture: all` packages of its suite.
+
+    Where the source has nothing of the architecture's own it `builds` nothing: it is there to check and install what the suite's
+    other job has made.
+    """
 
     target: Target
     via: Via
     reason: str
     build_all: bool
+    builds: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,26 +87,23 @@ def plan(request: Request, source: SourceFacts, machine: Host, config: Config) -
     has_all = "all" in source.architectures
     builder = ALL_BUILDER if ALL_BUILDER in request.arches else request.arches[0]
     own = tuple(arch for arch in request.arches if builds_on(source.architectures, arch))
-    builds = tuple(arch for arch in request.arches if arch in own or (has_all and arch == builder))
-    if not builds:
+    arches = request.arches if has_all else own
+    if not arches:
         raise SourceError(
             f"{source.name} has nothing to build for {', '.join(request.arches)}",
             cause=f"its Architecture is {' '.join(source.architectures)}",
             hint="name another architecture: make deb ARCH=…",
         )
-    notes = [
-        f"{arch}: nothing of its own to build; the packages are Architecture: all and {builder} builds them"
-        for arch in request.arches
-        if arch not in builds
-    ]
-    if request.suites[1:]:
-        notes.append(f"versions for {', '.join(request.suites[1:])} get the suffix ~SUITE1: one pool serves all suites")
-    if not request.publish:
-        notes.append("nothing is signed or published")
     jobs = tuple(
-        Job(target=Target(suite, arch), via=ways[arch][0], reason=ways[arch][1], build_all=has_all and arch == builder)
+        Job(
+            target=Target(suite, arch),
+            via=ways[arch][0],
+            reason=ways[arch][1],
+            build_all=has_all and arch == builder,
+            builds=arch in own or arch == builder,
+        )
         for suite in request.suites
-        for arch in builds
+        for arch in arches
     )
     return Plan(
         request=request,
@@ -107,8 +111,23 @@ def plan(request: Request, source: SourceFacts, machine: Host, config: Config) -
         backend=config.build.backend,
         jobs=jobs,
         checks=config.checks.run,
-        notes=tuple(notes),
+        notes=tuple(_notes(request, source, machine, config, left_out=tuple(a for a in request.arches if a not in arches))),
     )
+
+
+def _notes(request: Request, source: SourceFacts, machine: Host, config: Config, *, left_out: tuple[str, ...]) -> Iterator[str]:
+    """Tell what is not a job's own."""
+    for arch in left_out:
+        yield f"{arch}: the source makes nothing for it (its Architecture is {' '.join(source.architectures)})"
+    if further := [suite for suite in request.suites if suite != config.build.suites[0]]:
+        yield (
+            f"versions for {', '.join(further)} get the suffix ~SUITE1: one pool serves all suites, and those of "
+            f"{config.build.suites[0]}, the first of build.suites, have none"
+        )
+    if notice := backends.find(config.build.backend).notice(root=machine.root, namespaces=not machine.namespaces):
+        yield notice
+    if not request.publish:
+        yield "nothing is signed or published"
 
 
 def builds_on(architectures: tuple[str, ...], arch: str) -> bool:
@@ -159,7 +178,8 @@ def rendered(plan: Plan) -> tuple[str, ...]:
     lines = [f"source   {source}" + (" (snapshot of an unreleased tree)" if plan.source.snapshot else "")]
     for job in plan.jobs:
         also = ", with the Architecture: all packages" if job.build_all else ""
-        lines.append(f"build    {job.target}  {job.via} with {plan.backend}{also}: {job.reason}")
+        how = f"{job.via} with {plan.backend}{also}" if job.builds else f"{job.via}, nothing of its own to build"
+        lines.append(f"{'build' if job.builds else 'try':<8} {job.target}  {how}: {job.reason}")
     lines.append(f"check    {', '.join(plan.checks) or 'nothing'}")
     lines += [f"note     {note}" for note in plan.notes]
     return tuple(lines)

@@ -137,7 +137,7 @@ def test_what_a_client_needs_lies_beside_it(run: Processes, config: Config, keys
     assert "Signed-By: /usr/share/keyrings/debkit-archive-keyring.pgp\n" in sources.read_text()
     assert "development key" in sources.read_text()
     assert "development key" in (directory / "Release").read_text()
-    assert any(os.fspath(keyring) in line for line in client.instructions(config, published))
+    assert any(os.fspath(keyring) in line for line in client.instructions(config, published, machine="amd64"))
 
 
 def test_the_same_again_changes_nothing(run: Processes, config: Config, keys: Keys, make_upload: Upload) -> None:

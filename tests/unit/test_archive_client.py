@@ -44,7 +44,7 @@ def test_one_keyring_path_everywhere() -> None:
     assert client.sources_text(config, "trixie") == (
         f"Types: deb deb-src\nURIs: https://apt.example.org/tools/\nSuites: trixie\nComponents: main\nSigned-By: {path}\n"
     )
-    assert client.instructions(config, PUBLISHED) == (
+    assert client.instructions(config, PUBLISHED, machine="amd64") == (
         f"sudo curl -fsSo {path} https://apt.example.org/tools/tools-archive-keyring.pgp",
         "sudo curl -fsSo /etc/apt/sources.list.d/tools.sources https://apt.example.org/tools/tools.sources",
         "sudo apt-get update && sudo apt-get install hello",
@@ -56,10 +56,25 @@ def test_an_archive_that_is_served_nowhere_yet() -> None:
     assert "URIs: file:/my%20project/repo/\n" in client.sources_text(config, "trixie")
     assert "URIs: http://127.0.0.1:8000/\n" in client.sources_text(config, "trixie", "http://127.0.0.1:8000")
     assert client.sources_file(config, "bookworm") == Path("/my project/repo/debkit.sources")
-    assert client.instructions(config, PUBLISHED)[:2] == (
+    assert client.instructions(config, PUBLISHED, machine="amd64")[:2] == (
         "sudo install -m 644 '/my project/repo/debkit-archive-keyring.pgp' /usr/share/keyrings/",
         "sudo install -m 644 '/my project/repo/debkit-trixie.sources' /etc/apt/sources.list.d/debkit.sources",
     )
+
+
+def test_a_private_home_does_not_stop_apt(tmp_path: Path) -> None:
+    config = Config(project=tmp_path / "home")
+    config.repo.mkdir(parents=True)
+    config.project.chmod(0o700)
+    last = client.instructions(config, PUBLISHED, machine="amd64")[-1]
+    assert last == ("sudo apt-get -o APT::Sandbox::User=root update && sudo apt-get -o APT::Sandbox::User=root install hello")
+
+
+def test_packages_for_another_machine_say_so() -> None:
+    config = Config(project=Path("/project"))
+    first, *others = client.instructions(config, PUBLISHED, machine="riscv64")
+    assert first.startswith("# on amd64 or arm64, with /project/repo at the same path")
+    assert tuple(others) == client.instructions(config, PUBLISHED, machine="arm64")
 
 
 def archive(base: Path) -> Path:

@@ -26,9 +26,9 @@ PC = Host(
 
 
 def planned(arches: tuple[str, ...], *, suites: tuple[str, ...] = ("trixie",), architectures: tuple[str, ...] = ("any", "all"),
-            via: Via | None = None, machine: Host = PC) -> Plan:  # fmt: skip
+            via: Via | None = None, machine: Host = PC, config: Config = CONFIG) -> Plan:  # fmt: skip
     request = Request(where=".", suites=suites, arches=arches, via=via)
-    return plan(request, SourceFacts(name="hello", version="1.0", architectures=architectures), machine, CONFIG)
+    return plan(request, SourceFacts(name="hello", version="1.0", architectures=architectures), machine, config)
 
 
 def test_one_job_a_suite_and_architecture() -> None:
@@ -49,10 +49,16 @@ def test_no_job_builds_them_when_there_are_none() -> None:
     assert not any(job.build_all for job in planned(("amd64", "arm64"), architectures=("any",)).jobs)
 
 
-def test_a_source_of_independent_packages_alone_is_built_once_and_that_is_told() -> None:
+def test_a_source_of_independent_packages_alone_is_built_once_and_tried_on_the_other_architecture() -> None:
     made = planned(("arm64", "amd64"), architectures=("all",))
+    assert [(job.target.arch, job.builds) for job in made.jobs] == [("arm64", False), ("amd64", True)]
+    assert "try      trixie/arm64  emulated, nothing of its own to build" in "\n".join(rendered(made))
+
+
+def test_an_architecture_that_gets_no_package_is_left_out_and_that_is_told() -> None:
+    made = planned(("amd64", "arm64"), architectures=("amd64",))
     assert [job.target.arch for job in made.jobs] == ["amd64"]
-    assert any(note.startswith("arm64: nothing of its own to build") for note in made.notes)
+    assert made.notes == ("arm64: the source makes nothing for it (its Architecture is amd64)",)
 
 
 def test_nothing_to_build_is_an_error() -> None:
@@ -81,6 +87,18 @@ def test_a_way_that_does_not_exist_is_refused(arch: str, via: Via) -> None:
 
 def test_an_arm64_machine_builds_arm64_natively() -> None:
     assert planned(("arm64",), machine=replace(PC, arch="arm64")).jobs[0].via is Via.NATIVE
+
+
+def test_the_suffix_is_for_all_suites_but_the_configured_first_whatever_is_asked_for() -> None:
+    assert not planned(("amd64",), suites=("trixie",)).notes
+    assert "versions for bookworm get the suffix" in planned(("amd64",), suites=("bookworm",)).notes[0]
+
+
+def test_what_is_unusual_about_the_backend_is_told() -> None:
+    config = replace(CONFIG, build=replace(CONFIG.build, backend="pbuilder"))
+    machine = replace(PC, root=True, namespaces="user.max_user_namespaces is 0")
+    assert planned(("amd64",), machine=machine, config=config).notes == ("pbuilder runs as root itself: no user namespaces here",)
+    assert not planned(("amd64",), config=config).notes
 
 
 def test_every_choice_is_shown_with_its_reason() -> None:
