@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ARCHES = os.environ.get("BENCH_ARCHES", "amd64 arm64").split()
-# Small, and of many kinds: make, autotools, cmake, meson, perl, python, go-less; only what needs no other component than main.
+# Small, and of many kinds: make, autotools, cmake, meson, Architecture: all; only what needs no other component than main.
 SOURCES = os.environ.get(
     "BENCH_SOURCES",
-    "bzip2 tinyxml2 lz4 re2 libyaml gzip memcached dnsmasq mosquitto hostname pv jansson libmicrohttpd bc dash patch "
-    "time which libev uthash",
+    "bzip2 tinyxml2 lz4 libyaml hostname jansson dash sl figlet toilet cowsay less lzo2 lzop xxhash pigz libconfuse tofrodos cjson "
+    "dnsmasq",
 ).split()
 
 
