@@ -24,7 +24,7 @@ Checksums-Sha256:
 """
 
 
-def make_source(where: Path = Path("/src")) -> Source:
+def make_source(where: Path = Path("/src"), architectures: tuple[str, ...] = ("any", "all")) -> Source:
     """A source `sample` whose files are said to be in `where`."""
     return Source(
         name="sample",
@@ -33,7 +33,7 @@ def make_source(where: Path = Path("/src")) -> Source:
         dsc=where / "sample_1.0-1.dsc",
         changes=where / "sample_1.0-1_source.changes",
         format="3.0 (quilt)",
-        architectures=("any", "all"),
+        architectures=architectures,
         binaries=("sample", "sample-data"),
         files=(),
         snapshot=False,
@@ -54,11 +54,12 @@ def make_job(
     config: BuildConfig | None = None,
     layer: str = "",
     build_all: bool = True,
+    architectures: tuple[str, ...] = ("any", "all"),
     cpus: int = 4,
 ) -> Job:
     """A job for trixie; a cross build's chroot is amd64."""
     return Job(
-        source=make_source(),
+        source=make_source(architectures=architectures),
         target=Target("trixie", arch),
         via=via,
         chroot=make_chroot("amd64" if via is Via.CROSS else arch, layer=layer),

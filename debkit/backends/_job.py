@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from debian.debian_support import DpkgArchTable
+
 from debkit.model import ARCHES, Via
 
 if TYPE_CHECKING:
@@ -54,6 +56,17 @@ class Job:
         """The build profiles; a cross build has those that Debian's cross builders set."""
         cross = ("cross", "nocheck") if self.via is Via.CROSS else ()
         return tuple(dict.fromkeys((*cross, *self.config.profiles)))
+
+    @property
+    def only_all(self) -> bool:
+        """Whether Architecture: all packages are all that there is to build.
+
+        The builder must be told (dpkg-buildpackage -A): a full build names its .buildinfo after an architecture that the .changes
+        does not have then, and reprepro refuses both.
+        """
+        table = DpkgArchTable.load_arch_table()
+        own = (alias for alias in self.source.architectures if alias != "all")
+        return self.build_all and not any(table.matches_architecture(self.target.arch, alias) for alias in own)
 
     @property
     def emulator_env(self) -> tuple[tuple[str, str], ...]:

@@ -116,6 +116,7 @@ def argv(job: Job, site: Site) -> tuple[str, ...]:
             "build",
             "--no-targz",
             *(() if job.build_all else ("--binary-arch",)),
+            *(("--binary-indep",) if job.only_all else ()),
             *(("--profiles", ",".join(job.profiles)) if job.profiles else ()),
             os.fspath(job.source.dsc.absolute()),
         )
@@ -151,7 +152,7 @@ def settings(job: Job, site: Site) -> str:
         "CONFDIR": "",
         "SOURCE_ONLY_CHANGES": "no",
         "PBUILDERSATISFYDEPENDSCMD": "/usr/lib/pbuilder/pbuilder-satisfydepends-apt",
-        "DEBBUILDOPTS": "--sanitize-env" + (" -b" if job.build_all else ""),
+        "DEBBUILDOPTS": "--sanitize-env" + (" -b" if job.build_all and not job.only_all else ""),
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 

@@ -129,6 +129,7 @@ def argv(job: Job, site: Site, distribution: str) -> tuple[str, ...]:
         *arches,
         f"--dist={distribution}",
         "--arch-all" if job.build_all else "--no-arch-all",
+        *(("--no-arch-any",) if job.only_all else ()),
         "--no-source",
         f"--build-dir={site.results}",
         f"--build-path={BUILD_PATH}",

@@ -48,6 +48,13 @@ def test_without_the_all_packages_and_with_profiles(site: Site) -> None:
     assert argv[-6:] == ("build", "--no-targz", "--binary-arch", "--profiles", "nodoc,nocheck", "/src/sample_1.0-1.dsc")
 
 
+def test_where_there_are_only_all_packages_nothing_else_is_claimed(site: Site) -> None:
+    job = make_job(architectures=("all",))
+    assert pbuilder.argv(job, site)[-4:] == ("build", "--no-targz", "--binary-indep", "/src/sample_1.0-1.dsc")
+    assert "DEBBUILDOPTS=--sanitize-env\n" in pbuilder.settings(job, site)
+    assert "DEBBUILDOPTS='--sanitize-env -b'\n" in pbuilder.settings(make_job(), site)
+
+
 def test_no_other_configuration_is_read(site: Site) -> None:
     conf = os.fspath(site.work / "conf")
     assert pbuilder.environment(make_job("arm64", Via.EMULATED), site) == (

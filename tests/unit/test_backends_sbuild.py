@@ -67,6 +67,12 @@ def test_only_one_architecture_makes_the_all_packages() -> None:
     assert difference(build_all=False) == ({"--no-arch-all"}, {"--arch-all"})
 
 
+@pytest.mark.parametrize("architectures", [("all",), ("i386", "all")])
+def test_where_there_are_only_all_packages_nothing_else_is_claimed(architectures: tuple[str, ...]) -> None:
+    assert difference(architectures=architectures) == ({"--no-arch-any"}, set())
+    assert difference(architectures=(*architectures, "linux-any")) == (set(), set())
+
+
 def test_a_layer_has_all_it_needs() -> None:
     assert difference(layer="0123") == (
         {"--no-apt-update", "--no-apt-distupgrade"},
