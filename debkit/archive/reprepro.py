@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
+from debkit.keys import by_hand
 from debkit.run import Command, CommandFailed
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
         SigningError,
         "the archive's index could not be signed with {key}",
         "{gpg}",
-        "gpg --homedir {home} --list-secret-keys",
+        "{look_at_keys}",
     ),
 )
 
@@ -180,11 +181,11 @@ def explain(failed: CommandFailed, archive: Reprepro) -> DebkitError:
         "uploader": archive.keys.upload.fingerprint,
         "id": archive.keys.upload.fingerprint[-16:],
         "key": archive.keys.archive.fingerprint,
-        "home": os.fspath(archive.keys.archive.home),
+        "look_at_keys": by_hand(archive.keys.archive.home, "--list-secret-keys"),
         "first": printed.partition("\n")[0],
         "gpg": said[1] if said else printed.partition("\n")[0],
     }
     for pattern, error, what, cause, hint in COMPLAINTS:
         if re.search(pattern, printed):
             return error(what.format(**facts), cause=cause.format(**facts), hint=hint.format(**facts))
-    return ArchiveError("reprepro failed", cause=printed, hint=str(failed.done.command))
+    return ArchiveError("reprepro failed", cause=printed or failed.cause, hint=f"reprepro --basedir {archive.base} check")

@@ -5,6 +5,7 @@ pipes only (loopback pinentry), so that no pinentry ever opens and no argv, log 
 """
 
 from debkit.keys.find import find_keys, unlock
+from debkit.keys.home import by_hand
 from debkit.keys.passphrase import Passphrase, ask_on_terminal
 from debkit.keys.ring import Keys, Secret, export_public, prove, signed_text, unsigned_text
 
@@ -13,6 +14,7 @@ __all__ = [
     "Passphrase",
     "Secret",
     "ask_on_terminal",
+    "by_hand",
     "export_public",
     "find_keys",
     "prove",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -87,6 +88,17 @@ def end_agent(run: Run, home: Path) -> None:
     codes = frozenset(range(256))
     run(Command(argv=("gpgconf", "--homedir", os.fspath(home), "--kill", "all"), ok=codes, cleanup=True))
     run(Command(argv=("gpgconf", "--homedir", os.fspath(home), "--remove-socketdir"), ok=codes, cleanup=True))
+
+
+def is_throwaway(home: Path) -> bool:
+    return home.name.startswith(PREFIX)
+
+
+def by_hand(home: Path, *words: str) -> str:
+    """Write the gpg command to type once debkit has ended: a throwaway home is gone by then, so its key is brought again."""
+    if is_throwaway(home):
+        return f"gpg --import SECRET-KEY.asc && {shlex.join(('gpg', *words))}"
+    return shlex.join(("gpg", "--homedir", os.fspath(home.resolve()), *words))
 
 
 def short_directory() -> Path:

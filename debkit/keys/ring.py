@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gnupg
 
 from debkit.errors import SigningError
+from debkit.keys.home import by_hand, is_throwaway
 from debkit.model import SigningKey
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ WRAPPER = Path(__file__).with_name("gpg")
 OPTIONS = ("--pinentry-mode", "loopback", "--no-auto-check-trustdb")
 PROBE = "debkit proves that this key can sign.\n"
 NO_LOOPBACK = "pinentry mode 'loopback' failed"
+SIGN_ANEW = "run the same command again: it signs anew"
 NOT_IN_FAVOUR = {"e": "has expired", "r": "is revoked", "d": "is disabled", "i": "is not valid"}
 
 
@@ -86,7 +88,7 @@ def look_up(home: Path, fingerprint: str, *, development: bool = False) -> Signi
         raise SigningError(
             f"there is no signing key {fingerprint}",
             cause=f"it is not in {home}; [keys] in config/debkit.toml may name another one than you have",
-            hint=f"gpg --homedir {home} --list-secret-keys",
+            hint=by_hand(home, "--list-secret-keys"),
         )
     key = found[0]
     uid = key["uids"][0] if key["uids"] else ""
@@ -116,7 +118,7 @@ def attempt(key: SigningKey, passphrase: str) -> SigningError | None:
     if not made.fingerprint:
         return explain(key, made.stderr, tried=bool(passphrase))
     try:
-        _signed(ring, made.data, key, "the test signature")
+        _signed(ring, made.data, key, "the test signature", hint=by_hand(key.home, "--list-secret-keys", key.fingerprint))
     except SigningError as problem:
         return problem
     return None
@@ -146,15 +148,16 @@ def explain(key: SigningKey, printed: str, *, tried: bool) -> SigningError:
     return SigningError(
         f"the key {key.fingerprint} cannot sign",
         cause=said or "gpg does not say why",
-        hint=f"gpg --homedir {key.home} --local-user {key.fingerprint} --clearsign /dev/null",
+        hint=by_hand(key.home, "--local-user", key.fingerprint, "--clearsign", "/dev/null"),
     )
 
 
 def _no_loopback(home: Path) -> SigningError:
+    place = Path("/etc/gnupg") if is_throwaway(home) else home.resolve()
     return SigningError(
-        f"the agent of {home} does not take a passphrase from debkit",
+        f"the agent of {place} does not take a passphrase from debkit",
         cause="its gpg-agent.conf says no-allow-loopback-pinentry",
-        hint=f"remove that line from {home}/gpg-agent.conf, then: gpgconf --homedir {home} --kill gpg-agent",
+        hint=f"remove that line from {place}/gpg-agent.conf, then: gpgconf --kill gpg-agent",
     )
 
 
@@ -163,17 +166,17 @@ def signed_text(key: SigningKey, path: Path) -> str:
 
     Raises SigningError for no signature, a bad one, or another key's.
     """
-    return _signed(gpg(key.home), path.read_text(encoding="utf-8"), key, os.fspath(path))
+    return _signed(gpg(key.home), path.read_text(encoding="utf-8"), key, os.fspath(path), hint=SIGN_ANEW)
 
 
-def _signed(ring: Any, text: str, key: SigningKey, what: str) -> str:
+def _signed(ring: Any, text: str, key: SigningKey, what: str, *, hint: str) -> str:
     checked = ring.decrypt(text)  # of a clearsigned text it gives exactly the part that is signed
     if not checked.valid or checked.pubkey_fingerprint != key.fingerprint:
         signer = checked.pubkey_fingerprint or checked.key_id
         raise SigningError(
             f"{what} is not signed by {key.fingerprint}",
             cause=f"it is signed by {signer}" if checked.valid else f"gpg says: {checked.status or 'there is no signature'}",
-            hint=f"gpg --homedir {key.home} --verify {what}",
+            hint=hint,
         )
     return str(checked)
 

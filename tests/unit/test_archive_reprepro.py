@@ -113,7 +113,7 @@ def test_what_the_pool_holds() -> None:
         ("architecture-gone.txt", ConfigError, "architectures do not fit", "clearvanished"),
         ("conflict.txt", ArchiveConflict, "other content", "dch --increment"),
         ("hook-failed.txt", SigningError, f"signed with {'B' * 40}", "gpg --homedir /archive"),
-        ("unknown-distribution.txt", ArchiveError, "reprepro failed", "reprepro --basedir"),
+        ("unknown-distribution.txt", ArchiveError, "reprepro failed", "reprepro --basedir /project/repo check"),
     ],
 )
 def test_what_a_complaint_means(recorder: Recorder, recorded: str, error: type[DebkitError], what: str, hint: str) -> None:

@@ -169,6 +169,14 @@ def test_a_deep_home_whose_sockets_lie_elsewhere_keeps_its_agent(recorder: Recor
         assert name == deep
 
 
+def test_a_command_to_type_works_when_debkit_has_ended(recorder: Recorder, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "link").symlink_to("deep")
+    assert home.by_hand(tmp_path / "link", "--list-keys") == f"gpg --homedir {tmp_path}/deep --list-keys"
+    with home.throwaway(recorder) as made:
+        assert home.by_hand(made, "--list-keys", "A B") == "gpg --import SECRET-KEY.asc && gpg --list-keys 'A B'"
+
+
 def test_a_runtime_directory_of_somebody_else_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/proc/1")
     monkeypatch.setattr(tempfile, "gettempdir", lambda: "/" + "x" * 100)
