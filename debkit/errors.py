@@ -29,8 +29,8 @@ DISK_TROUBLES = {
 class DebkitError(Exception):
     """A failure that a user can act on.
 
-    `what` says what happened, `cause` why that is likely, `hint` the next command to type; `log` is where more stands, and
-    `excerpt` the few lines of it that matter.
+    `what` says what happened, `cause` why that is likely, `hint` the next command to type: none of them is ever empty. `log` is
+    where more stands, and `excerpt` the few lines of it that matter.
     """
 
     exit_code: ClassVar[int] = 1
@@ -40,8 +40,8 @@ class DebkitError(Exception):
         self,
         what: str,
         *,
-        cause: str = "",
-        hint: str = "",
+        cause: str,
+        hint: str,
         log: Path | None = None,
         excerpt: tuple[str, ...] = (),
     ) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from debkit.errors import ArchiveError, SigningError
-from debkit.keys import signed_text, unsigned_text
+from debkit.keys import by_hand, signed_text, unsigned_text
 from debkit.model import FileRef, SignedUpload
 from debkit.run import Command, CommandFailed, converse, require_tool
 from debkit.source.results import read_changes
@@ -92,7 +92,11 @@ def check_parts(changes: tuple[Path, ...]) -> None:
     """Demand that the parts are of one version, and that no two of them make the same file: Architecture: all is built once."""
     parts = tuple(read_changes(path) for path in changes)
     if len(parts) == 1:
-        raise ArchiveError(f"no build of {parts[0].source} has left a .changes", hint="look at the builds' logs")
+        raise ArchiveError(
+            f"no build of {parts[0].source} has left a .changes",
+            cause="none of its architectures was built in this run",
+            hint="debkit build --dry-run, which tells what would be",
+        )
     if len({(part.source, part.version) for part in parts}) > 1:
         raise ArchiveError(
             "the builds are not of one source",
@@ -149,7 +153,7 @@ def _debsign(run: Run, talk: Converse, keys: Keys, file: Path) -> None:
         raise SigningError(
             f"{file.name} could not be signed with {keys.upload.fingerprint}",
             cause="\n".join(said) or failed.cause,
-            hint=f"gpg --homedir {keys.upload.home} --list-secret-keys",
+            hint=by_hand(keys.upload.home, "--list-secret-keys"),
         ) from failed
 
 

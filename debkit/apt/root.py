@@ -38,6 +38,7 @@ MEMBERS = (
 SOURCES = {"deb": "etc/apt/sources.list.d", "deb-src": "etc/apt/deb-src.list.d"}
 LISTS = {"deb": "var/lib/apt/lists", "deb-src": "var/lib/apt/deb-src-lists"}
 ARMOUR = b"-----BEGIN"
+MAKE_ANEW = "debkit chroot create --refresh"
 UPDATED = "updated"  # beside the lists; its time is that of their last refreshing
 # What an end user's .sources file may say in a root that trusts one key; nothing of Trusted, Allow-Insecure and their like.
 CLIENT_FIELDS = frozenset({"types", "uris", "suites", "components", "architectures"})
@@ -65,7 +66,11 @@ def prepare(
                 _anchor_links(new, path)
                 stanzas = _chroot_sources(new, path) + [_extra(new, path, number, r) for number, r in enumerate(repositories)]
                 if not stanzas:
-                    raise ChrootError(f"{tarball} names no package source", cause="its etc/apt has no enabled entry")
+                    raise ChrootError(
+                        f"{tarball} names no package source",
+                        cause="its etc/apt has no enabled entry",
+                        hint=MAKE_ANEW,
+                    )
                 _lay_down(new, stanzas, stamp)
     named = (path / "var/lib/dpkg/arch").read_text().split() if (path / "var/lib/dpkg/arch").exists() else []
     return AptRoot(path, arch, tuple(dict.fromkeys(a for a in (*named, *foreign) if a != arch)))
@@ -116,7 +121,11 @@ def _stamp(tarball: Path, arch: str, foreign: tuple[str, ...], repositories: tup
     try:
         about = tarball.stat()
     except OSError as problem:
-        raise ChrootError(f"{tarball} cannot be read: {problem.strerror}", hint=f"ls -l {tarball}") from problem
+        raise ChrootError(
+            f"{tarball} cannot be read: {problem.strerror}",
+            cause="it was removed meanwhile, or is not yours to read",
+            hint=f"namei -l {tarball}",
+        ) from problem
     keys = [hashlib.sha256(r.key.read_bytes()).hexdigest() if r.key else "" for r in repositories]
     return {
         "format": FORMAT,
@@ -175,7 +184,7 @@ def _extract(run: Run, tarball: Path, into: Path) -> None:
         raise ChrootError(
             f"{tarball} is no chroot",
             cause="it has no ./var/lib/dpkg/status",
-            hint="debkit chroot create --refresh",
+            hint=MAKE_ANEW,
         )
 
 
@@ -199,7 +208,7 @@ def _chroot_sources(new: Path, path: Path) -> list[Stanza]:
                 stanzas += parse_sources(text) if file.suffix == ".sources" else parse_list(text)
             except ValueError as problem:
                 name = file.relative_to(new)
-                raise ChrootError(f"/{name} of the chroot is not understood", cause=str(problem)) from problem
+                raise ChrootError(f"/{name} of the chroot is not understood", cause=str(problem), hint=MAKE_ANEW) from problem
     shutil.rmtree(parts, ignore_errors=True)
     (new / "etc/apt/sources.list").unlink(missing_ok=True)
     return [_rooted(stanza, path) for stanza in stanzas]
@@ -222,7 +231,11 @@ def _extra(new: Path, path: Path, number: int, repository: Repository) -> Stanza
     try:
         (stanza,) = parse_list(repository.line)
     except ValueError as problem:
-        raise ConfigError(f"not a package source: {repository.line}", hint="man sources.list") from problem
+        raise ConfigError(
+            f"not a package source: {repository.line}",
+            cause="build.repositories of config/debkit.toml takes lines like: deb [arch=amd64] URI SUITE COMPONENT",
+            hint="man sources.list",
+        ) from problem
     if not repository.key:
         return _rooted(stanza, path)
     key = Path("usr/share/keyrings") / f"debkit-{number}{_key_suffix(repository.key)}"

@@ -20,6 +20,7 @@ AGAIN = "run the same command again"
 CLOCK = "date, and set the clock right; debkit doctor compares it"
 LOOK_AT_KEY = "gpg --show-keys {keyrings}"
 LOOK_AT_SOURCES = "cat {sources}"
+ADD_REPOSITORY = "name a repository that has it in build.repositories of config/debkit.toml"
 
 
 class Distrust(NamedTuple):
@@ -76,11 +77,16 @@ DISTRUST = (
         "key {}: the mirror or something between has changed it",
         AGAIN,
     ),
-    Distrust(r"SHA-?1|weak|insecure", "{where} is signed with a digest that is no longer accepted", "", LOOK_AT_KEY),
+    Distrust(
+        r"SHA-?1|weak|insecure",
+        "{where} is signed with a digest that is no longer accepted",
+        "its key or its tools are old",
+        LOOK_AT_KEY,
+    ),
     Distrust(
         r"is not signed|signatures? (?:were|was) invalid|GPG error|OpenPGP|could not be verified",
         "{where} bears no signature that is accepted",
-        "",
+        "it is not signed, or not in a way that apt takes",
         LOOK_AT_SOURCES,
     ),
 )
@@ -132,7 +138,7 @@ def _update(trouble: Json, root: AptRoot) -> DebkitError:
     if where or gpgv:
         return _untrusted(f"{where[1]} {where[2] or where[3]}" if where else "a repository", gpgv or text, text, root)
     uri, said = next(iter(failed.items()), ("", trouble["text"]))
-    cause = _each(failed)
+    cause = _each(failed) or _first_line(said)
     if CHANGED.search(text):
         what, hint = f"the package lists at {_site(uri)} do not fit together", AGAIN
         cause = f"the mirror is being updated, or a proxy keeps old files\n{cause}"
@@ -159,9 +165,9 @@ def _untrusted(where: str, said: str, text: str, root: AptRoot) -> Untrusted:
 
 
 def _dependency(trouble: Json, root: AptRoot) -> DependencyError:
-    culprit, told = trouble["culprit"], trouble["lines"] or trouble["text"].splitlines()[:1]
+    culprit, told = trouble["culprit"], trouble["lines"] or trouble["text"].splitlines()[:1] or ["apt does not say why"]
     hints = {
-        "absent": "name a repository that has it in build.repositories of config/debkit.toml",
+        "absent": ADD_REPOSITORY,
         "version": "name a repository with that version in build.repositories of config/debkit.toml",
         "conflict": "debkit chroot update, for lists that may fit together by now",
         "unclear": "debkit chroot update, for lists that may fit together by now",
@@ -177,17 +183,21 @@ def _no_such_package(trouble: Json, root: AptRoot) -> DependencyError:
     return DependencyError(
         f"there is no package {trouble['name']} for {root.arch}",
         cause="the root's repositories do not have it",
-        hint=_perhaps(trouble["near"]),
+        hint=_perhaps(trouble["near"]) or ADD_REPOSITORY,
     )
 
 
 def _no_such_version(trouble: Json, _root: AptRoot) -> DependencyError:
     what = f"there is no version {trouble['version']} of {trouble['name']}"
-    return DependencyError(what, cause=f"the root's repositories have {', '.join(trouble['versions'])}")
+    return DependencyError(what, cause=f"the root's repositories have {', '.join(trouble['versions'])}", hint=ADD_REPOSITORY)
 
 
 def _foreign(trouble: Json, _root: AptRoot) -> DependencyError:
-    return DependencyError(f"{trouble['deb']} is for {trouble['arch']}", cause=f"the root is for {trouble['native']}")
+    return DependencyError(
+        f"{trouble['deb']} is for {trouble['arch']}",
+        cause=f"the root is for {trouble['native']}",
+        hint=f"give the package that was built for {trouble['native']}, or for all",
+    )
 
 
 def _no_such_source(trouble: Json, root: AptRoot) -> SourceError:
@@ -204,7 +214,11 @@ def _no_such_source(trouble: Json, root: AptRoot) -> SourceError:
 
 def _unhashed(trouble: Json, _root: AptRoot) -> NetworkError:
     what = f"{trouble['name']} {trouble['version']} has no SHA-256 sum in its repository"
-    return NetworkError(what, cause="a repository must list one for every file")
+    return NetworkError(
+        what,
+        cause="a repository must list one for every file",
+        hint="have its indices made anew with SHA-256, or take it out of build.repositories of config/debkit.toml",
+    )
 
 
 def _no_python_apt(trouble: Json, _root: AptRoot) -> MissingTool:
@@ -219,7 +233,8 @@ def _no_python_apt(trouble: Json, _root: AptRoot) -> MissingTool:
 
 def _other(trouble: Json, _root: AptRoot) -> DebkitError:
     text = trouble["text"]
-    return _disk([text]) or NetworkError("apt failed", cause=re.sub(r", (?=[EW]:)", "\n", text), hint=AGAIN)
+    said = re.sub(r", (?=[EW]:)", "\n", text) or "it does not say why"
+    return _disk([text]) or NetworkError("apt failed", cause=said, hint=AGAIN)
 
 
 ERRORS: dict[str, Callable[[Json, AptRoot], DebkitError]] = {

@@ -55,6 +55,7 @@ def solve_build(
         raise DependencyError(
             f"the chroot for {root.arch} has no packages of {host}",
             cause="a cross build needs the host architecture's package lists too",
+            hint="build it with --via emulated",
         )
     about = {"dsc": os.fspath(dsc.absolute()), "host": host, "profiles": profiles, "all": all, "arch": arch}
     about |= {"core": core, "core_if_known": CORE_IF_KNOWN}

@@ -59,12 +59,20 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
             )
         )
     if done.code != 0:
-        raise EnvironmentFailure(f"lintian broke off: {done.tail[0] if done.tail else explain_code(done.code)}", log=log)
+        raise EnvironmentFailure(
+            f"lintian broke off: {done.tail[0] if done.tail else 'it printed nothing'}",
+            cause=f"it {explain_code(done.code)}: the profile is none of its own, or it has a defect",
+            hint=f"less {log}",
+            log=log,
+        )
     answer = parse(done.stdout)
     unseen = sorted({path.name for path in (*given, *result.debs)} - answer.files)
     if unseen:
         raise EnvironmentFailure(
-            f"lintian did not look at {', '.join(unseen)}", cause="\n".join(done.tail[-3:]), hint=f"less {log}", log=log
+            f"lintian did not look at {', '.join(unseen)}",
+            cause="\n".join(done.tail[-3:]) or "it does not say why",
+            hint=f"less {log}",
+            log=log,
         )
     findings = accept(answer, bench.config.lintian)
     with log.open("a", encoding="utf-8") as file:
@@ -108,7 +116,7 @@ def parse(text: str) -> Answer:
         )
     except (ValueError, KeyError, TypeError) as problem:
         raise EnvironmentFailure(
-            "lintian gave an answer that debkit cannot read", cause=str(problem), hint="look at lintian.log"
+            "lintian gave an answer that debkit cannot read", cause=str(problem), hint="less dist/*/*/lintian.log"
         ) from problem
 
 

@@ -100,7 +100,7 @@ def explain(failed: CommandFailed, what: str) -> DebkitError:
     wrong = [line for line in tail if re.match(r"(E|dpkg|W|tar|zstd)?: ?", line)]
     return ChrootError(
         what,
-        cause=(wrong or list(tail) or [failed.what])[-1].strip(),
+        cause=(wrong or [line for line in tail if line.strip()] or [failed.what])[-1].strip(),
         hint="look at the log, then run the same command again",
         log=failed.log,
         excerpt=tail[-12:],

@@ -66,7 +66,9 @@ def _extend_argv(home: Path, fingerprint: str) -> tuple[str, ...]:
 def _make(home: Path, role: str) -> str:
     made = gpg(home).gen_key(PARAMETERS.format(name=NAMES[role], life=LIFE))
     if not made.fingerprint:
-        raise SigningError("no development key could be made", cause=made.stderr.strip(), hint="gpg --version")
+        raise SigningError(
+            "no development key could be made", cause=made.stderr.strip() or "gpg does not say why", hint="gpg --version"
+        )
     return str(made.fingerprint)
 
 

@@ -107,13 +107,21 @@ class CommandFailed(DebkitError):
     meaning = "the build environment failed, not the package"
 
     def __init__(self, done: Completed) -> None:
+        said = "\n".join(done.tail[-8:]).strip()
         super().__init__(
             f"{done.command.program} {explain_code(done.code)}",
-            cause="\n".join(done.tail[-8:]),
-            hint=str(done.command),
+            cause=said or _silent(done.code),
+            hint=f"less {done.command.log}" if said and done.command.log else f"debkit doctor; or try by hand: {done.command}",
             log=done.command.log,
         )
         self.done = done
+
+
+def _silent(code: int) -> str:
+    """Say what is likely of a command that ended badly and printed nothing."""
+    if code == -signal.SIGKILL:
+        return "memory ran out, which journalctl -k tells, or somebody ended it"
+    return "somebody ended it, or it has a defect" if code < 0 else "it does not say: it printed nothing"
 
 
 # What tools print when the machine, not the work, is at fault. First match wins.

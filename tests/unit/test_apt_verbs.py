@@ -188,10 +188,15 @@ def test_progress_is_passed_on_without_the_answer(child: Recorder) -> None:
             {"kind": "version", "name": "curl", "version": "9", "versions": ["8", "7"]},
             DependencyError,
             "no version 9 of curl",
-            "",
+            "build.repositories",
         ),
-        ({"kind": "foreign", "deb": "/x.deb", "arch": "i386", "native": "arm64"}, DependencyError, "/x.deb is for i386", ""),
-        ({"kind": "unhashed", "name": "x", "version": "1"}, NetworkError, "x 1 has no SHA-256", ""),
+        (
+            {"kind": "foreign", "deb": "/x.deb", "arch": "i386", "native": "arm64"},
+            DependencyError,
+            "/x.deb is for i386",
+            "built for arm64",
+        ),
+        ({"kind": "unhashed", "name": "x", "version": "1"}, NetworkError, "x 1 has no SHA-256", "SHA-256"),
         ({"kind": "apt", "text": "E:Could not open file /x - open (28: No space left on device)"}, DiskError, "full", "df -h"),
         ({"kind": "apt", "text": "W:one, E:two"}, NetworkError, "apt failed", "again"),
         (
@@ -207,6 +212,7 @@ def test_troubles_in_words(child: Recorder, error: Any, kind: type[DebkitError],
     with pytest.raises(kind) as caught:
         apt.seen(child, ROOT, "hello")
     assert what in caught.value.what
+    assert caught.value.cause
     assert hint in caught.value.hint
 
 

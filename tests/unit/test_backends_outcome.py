@@ -146,7 +146,7 @@ def test_a_log_without_a_line_has_no_error(recorder: Recorder, site: Site) -> No
 
 def test_what_takes_too_long_is_timed_out(recorder: Recorder, site: Site) -> None:
     def late(command: Command) -> None:
-        raise TimeoutFailure("ended")
+        raise TimeoutFailure("ended", cause="why", hint="next")
 
     recorder.reply("builder", action=late)
     result = carry_out(recorder, site)

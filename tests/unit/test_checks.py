@@ -83,9 +83,9 @@ def test_an_unknown_check_is_a_mistake_in_the_configuration(name: str) -> None:
 @pytest.mark.parametrize(
     ("problem", "reason"),
     [
-        (NetworkError("apt-get failed", cause="no\nroute"), "apt-get failed: no route"),
+        (NetworkError("apt-get failed", cause="no\nroute", hint="next"), "apt-get failed: no route"),
         (
-            TimeoutFailure("sh ran longer than 3599 s and was ended"),
+            TimeoutFailure("sh ran longer than 3599 s and was ended", cause="why", hint="next"),
             "lintian was ended after 3600 s, the [checks] timeout: it hangs, or the machine is slow",
         ),
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),

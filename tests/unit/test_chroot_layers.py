@@ -48,7 +48,7 @@ class Archive:
     def download(self, _run: object, _root: AptRoot, pins: tuple[Pin, ...], into: Path, **_: object) -> tuple[Path, ...]:
         if self.superseded:
             self.superseded = False
-            raise Superseded("the mirror has moved on")
+            raise Superseded("the mirror has moved on", cause="why", hint="next")
         paths = tuple(into / f"{pin.sha256}.deb" for pin in pins)
         for path in paths:
             path.touch()
@@ -196,14 +196,14 @@ def test_a_mirror_that_has_moved_on_is_asked_again(machine: Recorder, archive: A
 def test_old_lists_are_refreshed_before_a_dependency_is_called_missing(
     machine: Recorder, archive: Archive, base: Chroot, tmp_path: Path
 ) -> None:
-    archive.solutions = [DependencyError("no such package"), Solution(install=(MAKE,))]
+    archive.solutions = [DependencyError("no such package", cause="why", hint="next"), Solution(install=(MAKE,))]
     archive.age = 7200
     assert layer(machine, base, tmp_path).layer
     assert archive.updates == 1
 
 
 def test_young_lists_are_believed(machine: Recorder, archive: Archive, base: Chroot, tmp_path: Path) -> None:
-    archive.solutions = [DependencyError("no such package")]
+    archive.solutions = [DependencyError("no such package", cause="why", hint="next")]
     with pytest.raises(DependencyError):
         layer(machine, base, tmp_path)
     assert archive.updates == 0
@@ -213,10 +213,10 @@ def test_without_a_network_a_missing_dependency_is_still_what_is_wrong(
     machine: Recorder, archive: Archive, base: Chroot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> None:
-        raise NetworkError("the mirror is away")
+        raise NetworkError("the mirror is away", cause="why", hint="next")
 
     monkeypatch.setattr(apt, "update", away)
-    archive.solutions = [DependencyError("no such package")]
+    archive.solutions = [DependencyError("no such package", cause="why", hint="next")]
     archive.age = 7200
     with pytest.raises(DependencyError):
         layer(machine, base, tmp_path)

@@ -159,7 +159,7 @@ def test_lists_that_cannot_be_fetched_keep_the_old_one(machine: Recorder, monkey
     first = store.ensure(machine, SPEC, config=CONFIG)
 
     def update(_run: object, _root: object, progress: object) -> None:
-        raise NetworkError("the mirror is away")
+        raise NetworkError("the mirror is away", cause="why", hint="next")
 
     monkeypatch.setattr(apt, "update", update)
     assert store.ensure(machine, SPEC, config=CONFIG, refresh=True) == first

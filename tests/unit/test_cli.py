@@ -38,7 +38,7 @@ def ends(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *argv: str) ->
 @pytest.mark.parametrize(
     ("problem", "code"),
     [
-        (SourceError("x"), 5),
+        (SourceError("x", cause="why", hint="next"), 5),
         (Interrupted(2), 130),
         (Interrupted(15), 143),
         (click.UsageError("x"), 2),

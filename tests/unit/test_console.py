@@ -38,7 +38,7 @@ def test_an_error_shows_its_three_parts_its_log_and_the_lines_that_matter(
 
 def test_in_ci_a_failure_is_annotated_and_a_log_folded(github: None, capsys: pytest.CaptureFixture[str]) -> None:
     console = Console()
-    console.error(BuildError("100% broken\nreally"))
+    console.error(BuildError("100% broken\nreally", cause="why", hint="next"))
     console.fold("the log's end", ("[a]", "b"))
     with console.step("sign"):
         console.info("signing")
