@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 import tempfile
-import textwrap
 import threading
 import time
 from enum import Enum
@@ -76,7 +75,7 @@ class Ledger:
     def command(self, done: Completed) -> None:
         """Take note of a process that ran. Written with the next step: commands come by the hundred."""
         with self._lock:
-            argv = [textwrap.shorten(part, LONGEST_WORD) for part in done.command.argv]
+            argv = [cut(part) for part in done.command.argv]
             self._data["commands"].append({"argv": argv, "code": done.code, "seconds": round(done.seconds, 3)})
 
     @contextlib.contextmanager
@@ -123,6 +122,11 @@ def as_failure(problem: BaseException) -> DebkitError:
     if isinstance(problem, DebkitError):
         return problem
     return (disk_error(problem) if isinstance(problem, OSError) else None) or defect(problem)
+
+
+def cut(word: str) -> str:
+    """Shorten a word of a command, such as a script, to what is worth keeping."""
+    return word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD - 1] + "…"
 
 
 def plain(value: object) -> Any:

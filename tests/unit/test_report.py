@@ -144,3 +144,12 @@ def test_a_run_that_fails_at_once_tells_so_where_a_report_of_another_run_is(tmp_
     with pytest.raises(BuildError), Ledger(path).recording():
         raise failure
     assert json.loads(path.read_text())["error"]["what"] == "what"
+
+
+def test_a_command_keeps_its_white_space_and_a_long_word_its_beginning(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "report.json")
+    command = Command(argv=("sh", "-c", "a  b\n\tc\n", "x" * 600))
+    ledger.command(Completed(command=command, code=0, seconds=0, stdout="", tail=()))
+    ledger.finish(None)
+    (recorded,) = json.loads(ledger.path.read_text())["commands"]
+    assert recorded["argv"] == ["sh", "-c", "a  b\n\tc\n", "x" * 499 + "…"]
