@@ -11,34 +11,24 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from debkit.errors import ArchiveError, SigningError
 from debkit.keys import by_hand, signed_text, unsigned_text
 from debkit.model import FileRef, SignedUpload
-from debkit.run import Command, CommandFailed, converse, require_tool
+from debkit.run import Command, CommandFailed, require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from debkit.keys import Keys
     from debkit.model import BuildResult, SigningKey, Source
-    from debkit.run import Completed, Run
+    from debkit.run import Run, Talker
 
 # debsign splits this at the blanks, so the home goes by the environment. The digest is named because a gpg.conf may ask for one
 # that apt refuses.
 GPG = "gpg --pinentry-mode loopback --no-auto-check-trustdb --digest-algo SHA512"
 QUESTION = r"(?i)passphrase: ?"
 SIGNED = (".dsc", ".buildinfo", ".changes")
-
-
-class Converse(Protocol):
-    """`run.converse`, or a test's stand-in."""
-
-    def __call__(
-        self, command: Command, replies: tuple[tuple[str, str], ...], *, check: Callable[[], None] = ...
-    ) -> Completed: ...
 
 
 def require() -> None:
@@ -48,13 +38,12 @@ def require() -> None:
 
 
 def sign_upload(
-    run: Run,
+    run: Talker,
     keys: Keys,
     *,
     source: Source,
     results: tuple[BuildResult, ...],
     into: Path,
-    talk: Converse = converse,
 ) -> SignedUpload:
     """Copy the source and the builds into the directory `into`, sign and merge them there, and verify what came out.
 
@@ -72,9 +61,9 @@ def sign_upload(
         dsc = work / source.dsc.name
         dsc.write_text(unsigned_text(dsc.read_text(encoding="utf-8")), encoding="utf-8")
         for part in changes:
-            _debsign(run, talk, keys, work / part.name)
+            _debsign(run, keys, work / part.name)
         merged = merge(run, tuple(work / part.name for part in changes))
-        _debsign(run, talk, keys, merged)
+        _debsign(run, keys, merged)
         files = verify(keys.upload, merged)
         if into.exists():
             into.rename(Path(scratch, "replaced"))
@@ -135,7 +124,7 @@ def _copy(changes: Path, into: Path) -> None:
     shutil.copyfile(changes, into / changes.name)
 
 
-def _debsign(run: Run, talk: Converse, keys: Keys, file: Path) -> None:
+def _debsign(run: Talker, keys: Keys, file: Path) -> None:
     """Sign a .changes with all that it lists. A passphrase goes in through a terminal of debsign's own."""
     passphrase = keys.passphrase(keys.upload)
     command = Command(
@@ -145,7 +134,7 @@ def _debsign(run: Run, talk: Converse, keys: Keys, file: Path) -> None:
     )
     try:
         if passphrase:
-            talk(command, ((QUESTION, passphrase),), check=getattr(run, "check", lambda: None))
+            run.converse(command, ((QUESTION, passphrase),))
         else:
             run(command)
     except CommandFailed as failed:

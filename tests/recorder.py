@@ -29,6 +29,7 @@ class Recorder:
 
     commands: list[Command] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    answers: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
 
     def reply(self, *match: str, stdout: str = "", code: int = 0, files: tuple[tuple[Path, bytes], ...] = (),
               action: Callable[[Command], None] | None = None) -> None:  # fmt: skip
@@ -54,6 +55,10 @@ class Recorder:
         if done.code not in command.ok:
             raise failure(done)
         return done
+
+    def converse(self, command: Command, replies: tuple[tuple[str, str], ...]) -> Completed:
+        self.answers.append(replies)
+        return self(command)
 
     @property
     def argvs(self) -> list[tuple[str, ...]]:

@@ -161,6 +161,12 @@ class Run(Protocol):
     def __call__(self, command: Command, on_line: Callable[[str], None] | None = None) -> Completed: ...
 
 
+class Talker(Run, Protocol):
+    """A `Run` that can also answer what a command asks on a terminal."""
+
+    def converse(self, command: Command, replies: tuple[tuple[str, str], ...]) -> Completed: ...
+
+
 def redact(text: str, secrets: tuple[str, ...]) -> str:
     for secret in secrets:
         if secret:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from debkit.errors import Interrupted, TimeoutFailure
 from debkit.run.command import TAIL_LINES, Completed, child_environment, failure, open_log, redact, require_tool
+from debkit.run.terminal import converse
 from debkit.run.tree import end_tree
 
 if TYPE_CHECKING:
@@ -103,11 +104,14 @@ class Processes:
             stdout=redact(stdout, command.secrets),
             tail=tuple(output.tail),
         )
-        if self._record and not command.minor:
-            self._record(done)
+        self._note(done)
         if done.code not in command.ok:
             raise failure(done)
         return done
+
+    def converse(self, command: Command, replies: tuple[tuple[str, str], ...]) -> Completed:
+        """Run a command on a terminal of its own and answer its questions: `terminal.converse` tells how."""
+        return converse(command, replies, check=self.check, record=self._note)
 
     def check(self) -> None:
         """Raise Interrupted once the run was asked to stop."""
@@ -136,6 +140,10 @@ class Processes:
         finally:
             for signum, handler in before.items():
                 signal.signal(signum, handler)
+
+    def _note(self, done: Completed) -> None:
+        if self._record and not done.command.minor:
+            self._record(done)
 
     def _start(self, command: Command, stdin: int | IO[bytes]) -> subprocess.Popen[bytes]:
         if not command.cleanup:

@@ -22,12 +22,18 @@ POLL_SECONDS = 0.2
 ANSWER_SECONDS = 120.0
 
 
-def converse(command: Command, replies: tuple[tuple[str, str], ...], *, check: Callable[[], None] = lambda: None) -> Completed:
+def converse(
+    command: Command,
+    replies: tuple[tuple[str, str], ...],
+    *,
+    check: Callable[[], None] = lambda: None,
+    record: Callable[[Completed], None] = lambda _: None,
+) -> Completed:
     """Run a command on a terminal of its own and answer its questions.
 
     `replies` are (pattern, answer) pairs, each answered every time it is asked; the answers are secrets and reach no log. The
-    timeout counts from the last answer. `check` is called several times a second and may raise Interrupted. Raises what
-    `Processes` raises.
+    timeout counts from the last answer. `check` is called several times a second and may raise Interrupted; `record` is
+    called once the command has ended. Raises what `Processes` raises.
     """
     started = time.monotonic()
     secrets = (*command.secrets, *(answer for _, answer in replies))
@@ -60,6 +66,7 @@ def converse(command: Command, replies: tuple[tuple[str, str], ...], *, check: C
         stdout=printed,
         tail=tuple(printed.splitlines()[-TAIL_LINES:]),
     )
+    record(done)
     if done.code not in command.ok:
         raise failure(done)
     return done

@@ -8,12 +8,9 @@ import pytest
 from debkit.errors import ArchiveError, SigningError
 from debkit.keys import Keys, Secret
 from debkit.model import SigningKey
-from debkit.run import Command, Completed
 from debkit.sign import GPG, _debsign, check_parts, debsign_argv, file_ref, merge_argv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.recorder import Recorder
 
 KEY = SigningKey(fingerprint="A" * 40, uid="Test Writer", home=Path("/gnupg home"), development=False)
@@ -48,39 +45,29 @@ def test_mergechanges_gets_plain_names() -> None:
 
 
 def test_a_key_without_passphrase_needs_no_terminal(recorder: Recorder, tmp_path: Path) -> None:
-    _debsign(recorder, never, Keys(upload=KEY, archive=KEY), tmp_path / "x.changes")
+    _debsign(recorder, Keys(upload=KEY, archive=KEY), tmp_path / "x.changes")
     (command,) = recorder.commands
     assert command.argv[0] == "debsign"
     assert command.env == (("GNUPGHOME", "/gnupg home"),)
     assert command.cwd == tmp_path
+    assert not recorder.answers
 
 
 def test_a_passphrase_goes_through_a_terminal_only(recorder: Recorder, tmp_path: Path) -> None:
-    talks: list[tuple[Command, tuple[tuple[str, str], ...]]] = []
-
-    def talk(command: Command, replies: tuple[tuple[str, str], ...], *, check: Callable[[], None] = lambda: None) -> Completed:
-        check()
-        talks.append((command, replies))
-        return Completed(command=command, code=0, seconds=0, stdout="", tail=())
-
     keys = Keys(upload=KEY, archive=KEY, secrets={KEY.fingerprint: Secret("open sesame")})
-    _debsign(recorder, talk, keys, tmp_path / "x.changes")
-    ((command, replies),) = talks
-    assert not recorder.commands
-    assert [answer for _, answer in replies] == ["open sesame"]
+    _debsign(recorder, keys, tmp_path / "x.changes")
+    (command,) = recorder.commands
+    (((_, answer),),) = recorder.answers
+    assert answer == "open sesame"
     assert "sesame" not in repr(command)
     assert "--batch" not in " ".join(command.argv)
-
-
-def never(command: Command, replies: tuple[tuple[str, str], ...], *, check: Callable[[], None] = lambda: None) -> Completed:
-    raise AssertionError(command, replies, check)
 
 
 def test_a_failed_signature_tells_what_gpg_said(recorder: Recorder, tmp_path: Path) -> None:
     printed = "signfile changes\ngpg: signing failed: Bad passphrase\ndebsign: gpg error occurred!  Aborting....\n"
     recorder.reply("debsign", stdout=printed, code=2)
     with pytest.raises(SigningError, match=r"x\.changes could not be signed") as caught:
-        _debsign(recorder, never, Keys(upload=KEY, archive=KEY), tmp_path / "x.changes")
+        _debsign(recorder, Keys(upload=KEY, archive=KEY), tmp_path / "x.changes")
     assert caught.value.cause == "gpg: signing failed: Bad passphrase\ndebsign: gpg error occurred!  Aborting...."
 
 
