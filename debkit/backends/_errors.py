@@ -43,7 +43,7 @@ CLUES = tuple(
         r"^Makefile\S*:\d+: \*\*\* |^\S+\.mk:\d+: \*\*\* |^debian/rules:\d+: \*\*\* ",
         r"^dh(_\w+)?: .*(error|missing|[Cc]annot|unknown)|^dh_install: warning: Cannot find|^dh_missing: error",
         r"^dpkg-\w+: (error|failure): |^dpkg: error\b",
-        r"^E: \S",  # apt, sbuild, pbuilder
+        r"^E: (?!Unable to correct problems)\S",  # apt, sbuild, pbuilder; that one may come before what explains it
         r"^The following packages have unmet dependencies:|^ .* but it is not (installable|going to be installed)",
         r"^dpkg-checkbuilddeps: error|^(Hunk #\d+ FAILED|patching file .* FAILED|\d+ out of \d+ hunks? FAILED)",
         r"Segmentation fault|Assertion .* failed|\bcore dumped\b|^Aborted$|terminate called after throwing",
@@ -60,7 +60,7 @@ VERDICTS = tuple(
         r"^dpkg-(buildpackage|source|deb|gencontrol|shlibdeps|checkbuilddeps|genchanges): (error|failure): ",
         r"^(E: )?FAILED \[dpkg-source died\]",
         r"^E: (Build failure|Package (build dependencies|installation) |pbuilder-satisfydepends failed|Failed autobuilding)",
-        r"^E: (Unable to correct problems|pbuilder: Failed extracting|Error creating chroot)",
+        r"^E: (pbuilder: Failed extracting|Error creating chroot)",
         r"^apt-get (failed|.* failed)|^E: apt-get ",
         r"^E: Build killed with signal",
         r"^Build killed with signal",

@@ -105,6 +105,31 @@ def test_unmet_dependencies_are_all_shown() -> None:
     assert lines[-1] == "E: Unable to correct problems, you have held broken packages."
 
 
+def test_apts_errors_may_come_before_what_it_printed() -> None:
+    log = """\
+Some packages could not be installed. This may mean that you have
+E: Unable to correct problems, you have held broken packages.
+{solver}requested an impossible situation or if you are using the unstable
+The following information may help to resolve the situation:
+
+The following packages have unmet dependencies:
+ sbuild-build-depends-main-dummy : Depends: libnosuch-dev but it is not installable
+apt-get failed.
+E: Package installation failed
+"""
+    solver = """\
+E: The following information from --solver 3.0 may provide additional context:
+   Unable to satisfy dependencies. Reached two conflicting decisions:
+   1. sbuild-build-depends-main-dummy:amd64=0.invalid.0 is selected for install
+   2. sbuild-build-depends-main-dummy:amd64 Depends libnosuch-dev
+      but none of the choices are installable:
+"""
+    for text, line in ((log.format(solver=""), "Depends: libnosuch-dev but"), (log.format(solver=solver), "Depends libnosuch-dev")):
+        found = first_error(text.splitlines())
+        assert found
+        assert any(line in shown for shown in found.lines), found
+
+
 def test_without_a_clue_the_verdict_is_shown_with_what_stands_above_it() -> None:
     lines = excerpt_of(DATA / "sbuild/test.log").lines
     assert "./sample | grep -qx 'goodbye'" in lines
