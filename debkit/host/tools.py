@@ -50,6 +50,7 @@ TOOLS = (
     Tool("reprepro", "reprepro", "5.3"),
     Tool("git", "git"),
     Tool("gbp", "git-buildpackage"),
+    Tool("pristine-tar", "pristine-tar"),  # gbp only recommends it
     Tool("zstd", "zstd"),
 )
 MODULES = {
