@@ -83,7 +83,7 @@ def make_deb(directory: Path, name: str, version: str, *, arch: str = "all", **f
         f"{more}Description: a package for a test\n"
     )
     deb = directory / f"{name}_{version.replace(':', '%3a')}_{arch}.deb"
-    RUN(Command(argv=("dpkg-deb", "--root-owner-group", "--build", os.fspath(tree), os.fspath(deb))))
+    RUN(Command(argv=("dpkg-deb", "-Zxz", "--root-owner-group", "--build", os.fspath(tree), os.fspath(deb))))
     RUN(Command(argv=("rm", "-r", os.fspath(tree))))
     return deb
 

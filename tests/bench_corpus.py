@@ -24,8 +24,8 @@ ARCHES = os.environ.get("BENCH_ARCHES", "amd64 arm64").split()
 # Small, and of many kinds: make, autotools, cmake, meson, Architecture: all; only what needs no other component than main.
 SOURCES = os.environ.get(
     "BENCH_SOURCES",
-    "bzip2 tinyxml2 lz4 libyaml hostname jansson dash sl figlet toilet cowsay less lzo2 lzop xxhash pigz libconfuse tofrodos cjson "
-    "dnsmasq",
+    "bzip2 tinyxml2 lz4 libyaml hostname jansson dash sl figlet toilet cowsay less lzo2 lzop xxhash pigz libconfuse tofrodos "
+    "cjson dnsmasq",
 ).split()
 
 

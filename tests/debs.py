@@ -47,7 +47,8 @@ def make_package(
     for path in tree.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path.parent.name == "DEBIAN" else 0o644)
     deb = directory / f"{name}_{version}_{arch}.deb"
-    _run("dpkg-deb", "--root-owner-group", "--build", os.fspath(tree), os.fspath(deb))
+    # Ubuntu's default, zstd, is an error for Debian's lintian.
+    _run("dpkg-deb", "-Zxz", "--root-owner-group", "--build", os.fspath(tree), os.fspath(deb))
     return deb
 
 

@@ -37,7 +37,7 @@ def make_deb(run: Run, where: Path, name: str, version: str = "1.0") -> Path:
     stamp.parent.mkdir(parents=True)
     stamp.write_text(f"{name} {version}\n")
     deb = where / f"{name}_{version}_all.deb"
-    run(Command(argv=("dpkg-deb", "--build", "--root-owner-group", os.fspath(tree), os.fspath(deb))))
+    run(Command(argv=("dpkg-deb", "-Zxz", "--build", "--root-owner-group", os.fspath(tree), os.fspath(deb))))
     return deb
 
 

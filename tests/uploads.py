@@ -90,7 +90,7 @@ def _deb(directory: Path, package: str, source: Source, arch: str, *, text: str,
     deb = directory / f"{package}_{_file_version(source.version)}_{arch}.deb"
     Processes()(
         Command(
-            argv=("dpkg-deb", "--root-owner-group", "--build", os.fspath(root), os.fspath(deb)),
+            argv=("dpkg-deb", "-Zxz", "--root-owner-group", "--build", os.fspath(root), os.fspath(deb)),
             env=(("SOURCE_DATE_EPOCH", str(TIMESTAMP)),),
         )
     )

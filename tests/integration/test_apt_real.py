@@ -80,8 +80,8 @@ def test_sbuild_installs_just_what_was_resolved(
     log = _sbuild(run, tmp_path, dsc, arch, buildd_tarball(SUITE, arch))
     installed = dict(re.findall(r"^Setting up ([^\s:]+)(?::\w+)? \((\S+)\) \.\.\.", log, re.MULTILINE))
     resolved = {pin.name: pin.version for pin in pins}
-    # sbuild's own dummy; and fakeroot, which newer ones install only for sources that need it.
-    for name in ("sbuild-build-depends-main-dummy", "fakeroot", "libfakeroot"):
+    # sbuild's own dummy; fakeroot, which newer ones install only for sources that need it; dumb-init, which one of them needs.
+    for name in ("sbuild-build-depends-main-dummy", "fakeroot", "libfakeroot", "dumb-init"):
         installed.pop(name, None)
         resolved.pop(name, None)
     assert installed == resolved
