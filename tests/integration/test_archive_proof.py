@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,16 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.archive import client, prove, publish
+from debkit.chroot import namespace, roots, store
 from debkit.config import Config, KeysConfig
 from debkit.errors import ArchiveError, DebkitError
 from debkit.keys import find_keys
-from debkit.model import Target
+from debkit.model import ChrootKind, Target
+from debkit.run import Command
 from debkit.sign import sign_upload
 from tests.uploads import make_build, make_source
 
 if TYPE_CHECKING:
     from debkit.model import Published
-    from debkit.run import Processes
+    from debkit.run import Completed, Processes
 
 CONF = Path(__file__).parents[2] / "repo/conf"
 PROGRAM = '#!/bin/sh\n[ "$1" = --help ] || exit 2\ndpkg --print-architecture\n'
@@ -48,6 +51,33 @@ def test_a_clean_system_installs_it_from_the_archive_and_runs_it(run: Processes,
     assert "\namd64\n" in log
     # Nothing of the machine's own archive knowledge was used, and the archive is as it was.
     assert not (config.repo / "db/lockfile").exists()
+
+
+def test_the_printed_commands_install_it_even_from_a_private_home(run: Processes, debkit_cache: Path, tmp_path: Path) -> None:
+    config, done = published(run, tmp_path)
+    config.project.chmod(0o700)
+    lines = [line.replace("sudo ", "") for line in client.instructions(config, done, machine="amd64")]
+    clean = store.ensure(run, store.wanted(ChrootKind.CLEAN, AMD64, config.chroot), config=config.chroot)
+    with roots.opened(run, clean) as root:
+        home = root / config.project.relative_to("/")
+        (home / "repo").mkdir(parents=True)
+        home.chmod(0o700)
+
+        def typed(*commands: str) -> Completed:
+            argv = namespace.inside(
+                root,
+                ("sh", "-exc", "\n".join(commands)),
+                binds=((config.repo, os.fspath(config.repo)),),
+                read_only=((roots.RESOLVER, os.fspath(roots.RESOLVER)),),
+            )
+            return run(Command(argv=argv, ok=frozenset(range(256))))
+
+        refused = typed(*lines[:2], lines[2].replace("-o APT::Sandbox::User=root", ""))
+        assert "Permission denied" in refused.stdout
+        assert refused.code == 100
+        ended = typed(*lines, "hello-debkit --help")
+    assert ended.code == 0, ended.stdout
+    assert ended.stdout.splitlines()[-1] == "amd64"
 
 
 def test_a_program_that_does_not_start_is_no_proof(run: Processes, debkit_cache: Path, tmp_path: Path) -> None:
