@@ -124,7 +124,10 @@ E: The following information from --solver 3.0 may provide additional context:
    2. sbuild-build-depends-main-dummy:amd64 Depends libnosuch-dev
       but none of the choices are installable:
 """
-    for text, line in ((log.format(solver=""), "Depends: libnosuch-dev but"), (log.format(solver=solver), "Depends libnosuch-dev")):
+    for text, line in (
+        (log.format(solver=""), "Depends: libnosuch-dev but"),
+        (log.format(solver=solver), "Depends libnosuch-dev"),
+    ):
         found = first_error(text.splitlines())
         assert found
         assert any(line in shown for shown in found.lines), found
