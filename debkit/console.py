@@ -1,7 +1,7 @@
 """What a person or a CI log sees: steps, the live progress of jobs that run beside each other, folds and annotations.
 
 On a terminal jobs share a live table (phase, elapsed, last line). Elsewhere each phase is a plain line, and in GitHub Actions
-a finished job's log tail is folded and its failure annotated. Everything goes to standard error but what was asked for.
+each step is folded, a failed job's log too, and errors are annotated. Everything goes to standard error but what was asked for.
 """
 
 from __future__ import annotations
@@ -92,9 +92,6 @@ class Console:
         if self.verbose:
             self._say(f"[dim]{escape(text)}[/dim]")
 
-    def title(self, text: str) -> None:
-        self._say(f"[bold]{escape(text)}[/bold]")
-
     def good(self, text: str) -> None:
         self._say(f"[green]{escape(text)}[/green]")
 
@@ -125,7 +122,7 @@ class Console:
     def step(self, title: str) -> Iterator[None]:
         """Show a named step, timed; in CI a fold."""
         started = time.monotonic()
-        self._say(f"::group::{title}" if self.ci else f"[bold]{escape(title)}[/bold]")
+        self._say(f"::group::{escape(title)}" if self.ci else f"[bold]{escape(title)}[/bold]")
         try:
             yield
         finally:

@@ -17,14 +17,19 @@ GARBAGE = (".db-before.new", ".db-undone", ".db-done")
 
 
 def begin(base: Path) -> None:
-    """Copy the database; from now on `pending` is true."""
+    """Copy the database; from now on `pending` is true. Raises OSError where the disk has no room for it, and leaves nothing."""
     sweep(base)
     new = base / ".db-before.new"
-    if (base / "db").exists():
-        shutil.copytree(base / "db", new, ignore=shutil.ignore_patterns("lockfile"))
-    else:
+    try:
         new.mkdir()
-    new.rename(base / BEFORE)
+        # One by one: copytree's error is one of many files, and does not tell a full disk from a defect.
+        for file in (base / "db").glob("*"):
+            if file.name != "lockfile":
+                shutil.copy2(file, new / file.name)
+        new.rename(base / BEFORE)
+    except BaseException:
+        sweep(base)
+        raise
 
 
 def pending(base: Path) -> bool:

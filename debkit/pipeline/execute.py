@@ -45,6 +45,9 @@ TOOLS = (
 )
 
 
+FOLDED_LINES = 200
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
     """One run of the pipeline: the plan and what carries it out."""
@@ -89,9 +92,9 @@ def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Ho
 
 
 def show_plan(console: Console, made: Plan, title: str = "plan") -> None:
-    console.title(title)
-    for line in rendered(made):
-        console.info(f"  {line}")
+    with console.step(title):
+        for line in rendered(made):
+            console.info(f"  {line}")
 
 
 def describe(request: Request, config: Config, run: Processes) -> SourceFacts:
@@ -160,17 +163,17 @@ def informed(shift: Shift, sources: dict[str, Source]) -> Shift:
 
 def make_source(shift: Shift, suite: str) -> Source:
     """Have one suite's source package ready."""
-    shift.console.title(f"source for {suite}")
-    made = source.open_source(
-        shift.run,
-        shift.plan.request.where,
-        suite=suite,
-        first_suite=is_first(suite, shift.config),
-        config=shift.config,
-        staging=staging(shift.config),
-        fetch=lambda name: fetched(shift, suite, name),
-    )
-    shift.console.info(f"  {made.name} {made.version}")
+    with shift.console.step(f"source for {suite}"):
+        made = source.open_source(
+            shift.run,
+            shift.plan.request.where,
+            suite=suite,
+            first_suite=is_first(suite, shift.config),
+            config=shift.config,
+            staging=staging(shift.config),
+            fetch=lambda name: fetched(shift, suite, name),
+        )
+        shift.console.info(f"  {made.name} {made.version}")
     shift.ledger.add("sources", made)
     return made
 
@@ -190,7 +193,8 @@ def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, .
     # Whoever builds the Architecture: all packages goes first, because the others' checks wait for them.
     ordered = sorted(shift.plan.jobs, key=lambda job: not job.build_all)
     builds: dict[Target, Future[BuildResult]] = {}
-    with shift.console.jobs(tuple(str(job.target) for job in shift.plan.jobs)) as rows:
+    names = tuple(str(job.target) for job in shift.plan.jobs)
+    with shift.console.step("build and check"), shift.console.jobs(names) as rows:
         workers = max(2, os.cpu_count() or 2)
         with ThreadPoolExecutor(workers) as building, ThreadPoolExecutor(workers) as checking:
             for job in ordered:
@@ -199,10 +203,14 @@ def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, .
                     builds[job.target] = building.submit(build_one, shift, job, sources[job.target.suite], row)
             judged = [checking.submit(judge_one, shift, job, sources, builds, rows[str(job.target)]) for job in ordered]
             outcomes = [settled(future, shift) for future in judged]
-    failures = [outcome for outcome in outcomes if isinstance(outcome, DebkitError)]
+    # A failed build of what others wait for comes back from each of them.
+    failures = list(dict.fromkeys(outcome for outcome in outcomes if isinstance(outcome, DebkitError)))
     for failure in failures:
         if isinstance(failure, Interrupted):
             raise failure
+        if failure.log and failure.log.exists():
+            lines = failure.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            shift.console.fold(f"the end of {failure.log}", tuple(lines[-FOLDED_LINES:]))
     for later in failures[1:]:
         shift.console.error(later)
     if failures:
@@ -236,7 +244,6 @@ def build_one(shift: Shift, job: Job, made: Source, row: JobProgress) -> BuildRe
     shift.ledger.add("builds", result)
     if failure := jobs.build_failure(result):
         row.done(result.state.value)
-        shift.console.fold(f"{job.target}: the log's end", tuple(result.log.read_text(errors="replace").splitlines()[-200:]))
         raise failure
     row.phase("built")
     return result
@@ -283,9 +290,8 @@ def settled(future: Future[Judged], shift: Shift) -> Judged | DebkitError:
 
 def show_checks(shift: Shift, judged: tuple[Judged, ...]) -> None:
     """Print one line a check, and its findings where it did not pass."""
-    shift.console.title("checks")
-    for each in judged:
-        for report in each.checks:
+    with shift.console.step("checks"):
+        for report in (report for each in judged for report in each.checks):
             line = f"  {report.target}  {report.check}: {report.outcome}" + (f" ({report.reason})" if report.reason else "")
             (shift.console.good if report.outcome is Outcome.PASS else shift.console.warn)(line)
             for finding in report.findings:
@@ -298,12 +304,12 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
     suite = made.suite
     builders = {job.target for job in shift.plan.jobs if job.builds}
     results = tuple(each.build for each in judged if each.build.target in builders)
-    shift.console.title(f"sign and publish for {suite}")
-    upload = sign.sign_upload(shift.run, signing, source=made, results=results, into=shift.config.dist / suite / "upload")
-    shift.ledger.add("uploads", upload)
-    shift.ledger.add("files", *upload.files)
-    with shift.console.jobs((suite,)) as rows:
+    with shift.console.step(f"sign and publish for {suite}"), shift.console.jobs((suite,)) as rows:
         row = rows[suite]
+        row.phase("signing")
+        upload = sign.sign_upload(shift.run, signing, source=made, results=results, into=shift.config.dist / suite / "upload")
+        shift.ledger.add("uploads", upload)
+        shift.ledger.add("files", *upload.files)
         published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
         shift.ledger.add("published", published)
         for target in (each.build.target for each in judged):
