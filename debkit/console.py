@@ -17,6 +17,7 @@ from rich.console import Console as Rich
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,15 +165,17 @@ def _annotation(text: str) -> str:
 def _table(rows: tuple[JobProgress, ...]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column()
     table.add_column(no_wrap=True, justify="right")
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column(ratio=1)
     for row in rows:
         elapsed = row.seconds or time.monotonic() - row.since
         table.add_row(
-            f"[bold]{escape(row.name)}[/bold]",
-            escape(row.outcome or row.current),
-            duration(elapsed),
-            f"[dim]{escape(row.last)}[/dim]",
+            Text(row.name, style="bold"), _cut(row.outcome or row.current), duration(elapsed), _cut(row.last, style="dim")
         )
     return table
+
+
+def _cut(text: str, *, style: str = "") -> Text:
+    """Give text that is cut where the room ends: rich takes room from columns that may wrap first, and this does not wrap."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

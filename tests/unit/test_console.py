@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console as Rich
 
-from debkit.console import Console, duration
+from debkit.console import Console, JobProgress, _table, duration
 from debkit.errors import BuildError
 
 if TYPE_CHECKING:
@@ -55,6 +57,16 @@ def test_without_a_terminal_each_phase_is_one_plain_line(plain: None, capsys: py
         rows["trixie/arm64"].line("gcc -c x.c")
         rows["trixie/arm64"].done("built")
     assert capsys.readouterr().err.splitlines() == ["[trixie/arm64] build", "[trixie/arm64] built (0.0 s)"]
+
+
+def test_a_narrow_terminal_cuts_what_is_long_but_never_the_name_or_the_time(plain: None) -> None:
+    row = JobProgress("trixie/arm64", Console(), current="installing " + "x" * 80, last="Setting up " + "y" * 80, seconds=3400)
+    screen = Rich(width=60, file=io.StringIO(), force_terminal=False)
+    screen.print(_table((row,)))
+    (line,) = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]  # it is the StringIO above
+    assert line.startswith("trixie/arm64  installing x")
+    assert "…  56 min 40 s  Setting up" in line
+    assert len(line) == 60
 
 
 def test_what_was_asked_for_goes_to_standard_output(plain: None, capsys: pytest.CaptureFixture[str]) -> None:
