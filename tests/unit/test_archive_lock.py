@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,6 +59,15 @@ def test_a_change_is_undone_or_counts(tmp_path: Path) -> None:
     assert (tmp_path / "db/packages.db").read_text() == "new"
     assert not transaction.pending(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["db", "dists"]
+
+
+def test_a_copy_of_the_database_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "db/not-a-file").mkdir(parents=True)
+    with pytest.raises(OSError, match="not-a-file") as caught:
+        transaction.begin(tmp_path)
+    assert caught.value.errno == errno.EISDIR
+    assert not transaction.pending(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["db"]
 
 
 def test_an_undo_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
