@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from debkit.model import Target
     from debkit.run import Run
 
-# Nothing is started in a chroot (invoke-rc.d(8)), and what is on the loopback is not behind a proxy.
+# Nothing is started in a chroot (invoke-rc.d(8)); what is on the loopback is not behind a proxy; a root that is thrown away need
+# not reach the disk.
 POLICY = "#!/bin/sh\nexit 101\n"
 APT_CONF = (
     'Acquire::http::Proxy::127.0.0.1 "DIRECT";\nAcquire::Languages "none";\nAcquire::Retries "2";\n'
-    'APT::Install-Recommends "false";\nDpkg::Use-Pty "false";\n'
+    'APT::Install-Recommends "false";\nDpkg::Use-Pty "false";\nDpkg::Options:: "--force-unsafe-io";\n'
 )
 # A clean system may have the package already: the suite's, of the same version or even of a newer one.
 INSTALL = ("install", "--reinstall", "--allow-downgrades")
