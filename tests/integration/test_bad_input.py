@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command import Ended, Project, is_three_parts, make_project
+from debkit.run import Command, Processes
+from tests.command import CHECKOUT, Ended, Project, is_three_parts, make_project
+from tests.gnupg_homes import gnupg_home, make_key, secret_key
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 CONFIG = '[build]\nsuites = ["trixie"]\narches = ["amd64"]\n'
+UNCHECKED = f"{CONFIG}[checks]\nrun = []\n"
 
 
 @pytest.fixture
@@ -24,9 +32,11 @@ def project(tmp_path: Path, debkit_cache: Path, monkeypatch: pytest.MonkeyPatch)
     return make_project(tmp_path / "project", CONFIG)
 
 
-def refused(project: Project, code: int, text: str, *argv: str, env: dict[str, str] | None = None) -> Ended:
+def refused(
+    project: Project, code: int, text: str, *argv: str, env: dict[str, str] | None = None, prefix: tuple[str, ...] = ()
+) -> Ended:
     """Run a build that must be refused, and hold the error and the disk to what is promised."""
-    ended = project.debkit("build", *argv, env=env)
+    ended = project.debkit("build", *argv, env=env, prefix=prefix)
     assert ended.code == code, ended.err
     assert is_three_parts(ended), ended.err
     assert text in ended.err
@@ -170,25 +180,222 @@ def test_a_release_refuses_the_development_key(project: Project, tmp_path: Path)
     refused(project, 13, "a release needs a real signing key", os.fspath(make_tree(tmp_path / "hello")), "--release")
 
 
-# Run a command in a user namespace in which `dist` is another file system, and whose root has subordinate ids of its own.
-ON_ANOTHER_DISK = """
-mount -t tmpfs -o "$1" tmpfs "$0/dist"
-echo root:1:65535 > "$0/ids"
-mount --bind "$0/ids" /etc/subuid
-mount --bind "$0/ids" /etc/subgid
-shift
-exec "$@"
+def shut_out(project: Project, tmp_path: Path, text: str, key: Path, *argv: str, prefix: tuple[str, ...] = ()) -> None:
+    """Have a key that cannot sign refused before anything is built."""
+    tree = make_tree(tmp_path / "hello")
+    refused(project, 13, text, os.fspath(tree), *argv, env={"DEBKIT_SIGNING_KEY_FILE": os.fspath(key)}, prefix=prefix)
+    assert not list((project.path / "dist").rglob("*.build"))
+
+
+def test_an_expired_key(project: Project, tmp_path: Path) -> None:
+    key = tmp_path / "key.asc"
+    with gnupg_home() as home:
+        key.write_text(secret_key(home, make_key(home, expires="20200101T000000")))
+    shut_out(project, tmp_path, "has expired", key)
+
+
+@pytest.mark.parametrize("way", ["file", "fd"])
+def test_a_wrong_passphrase(project: Project, tmp_path: Path, way: str) -> None:
+    key, words = tmp_path / "key.asc", tmp_path / "words"
+    with gnupg_home() as home:
+        key.write_text(secret_key(home, make_key(home, passphrase="right"), passphrase="right"))  # noqa: S106
+    words.write_text("wrong\n")
+    given = {"file": ("--passphrase-file", os.fspath(words)), "fd": ("--passphrase-fd", "7")}[way]
+    seventh = ("sh", "-c", 'exec "$@" 7<"$0"', os.fspath(words))
+    shut_out(project, tmp_path, "the passphrase does not unlock the key", key, *given, prefix=seventh)
+
+
+def test_a_build_that_takes_too_long_is_ended_with_all_it_has_begun(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    scratch.chmod(0o1777)
+    monkeypatch.setenv("TMPDIR", os.fspath(scratch))
+    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):  # a chroot's root is another user, who must pass through
+        parent.chmod(parent.stat().st_mode | 0o111)
+    spoil(project.path / "config/debkit.toml", f'{CONFIG}timeout = "8s"\n')
+    tree = make_tree(tmp_path / "hello", kind="all")
+    with (tree / "debian/rules").open("a") as rules:
+        rules.write("override_dh_auto_build:\n\tsleep 3600\n")
+    refused(project, 10, "raise timeout in config/debkit.toml", os.fspath(tree))
+    assert project.report["builds"][0]["state"] == "timed out"
+    assert not list(scratch.iterdir())
+
+
+def test_checks_that_come_to_no_verdict(project: Project, tmp_path: Path) -> None:
+    # lintian is ended at once, and what every clean system has cannot be purged, so that piuparts has nothing to judge.
+    spoil(project.path / "config/debkit.toml", f'{CONFIG}[checks]\ntimeout = "0s"\n')
+    tree = os.fspath(make_tree(tmp_path / "tzdata", name="tzdata", version="2099.1", distribution="trixie", kind="all"))
+    ended = refused(project, 12, "publish all the same with --accept-incomplete-checks", tree)
+    outcomes = {"lintian": "environment-error", "piuparts": "skipped"}
+    assert {check["check"]: check["outcome"] for check in project.report["checks"]} == outcomes
+    assert all(f"{check} on trixie/amd64: {outcome}" in ended.err for check, outcome in outcomes.items())
+    ended = project.debkit("build", tree, "--accept-incomplete-checks")
+    assert ended.code == 0, ended.err
+    assert {check["check"]: check["outcome"] for check in project.report["checks"]} == outcomes
+    assert project.report["sightings"][0]["version"] == "2099.1"
+
+
+def standing(archive: Path) -> dict[str, bytes]:
+    """All that an archive has, but for what its lock says."""
+    files = (file for file in archive.rglob("*") if file.is_file())
+    return {os.fspath(file.relative_to(archive)): file.read_bytes() for file in files} | {".lock": b""}
+
+
+# Hold an archive as a reprepro that was started by hand does while it signs, for as long as the file `busy` is there.
+BUSY = """\
+#!/bin/sh
+while [ -e {busy} ]; do sleep 0.1; done
+exit 1
+"""
+# The command itself, which would wait for five minutes.
+IMPATIENT = """
+import sys
+from debkit.archive import publish
+from debkit.cli import main
+publish.__kwdefaults__["wait"] = 1.0
+del sys.argv[1:4]
+main()
 """
 
 
-@pytest.mark.parametrize(("disk", "cause"), [("size=64k,mode=1777", "the disk is full"), ("ro", "the file system is read-only")])
-def test_a_disk_that_cannot_be_written(project: Project, tmp_path: Path, disk: str, cause: str) -> None:
+@contextlib.contextmanager
+def reprepro_at_work(project: Project, work: Path) -> Iterator[None]:
+    """Have a real reprepro in the middle of an export."""
+    conf, busy = work / "conf", work / "busy"
+    shutil.copytree(CHECKOUT / "repo/conf", conf)
+    (conf / "hook").write_text(BUSY.format(busy=busy))
+    (conf / "hook").chmod(0o755)
+    stanzas = (conf / "distributions").read_text()
+    (conf / "distributions").write_text(stanzas.replace("Components: main", "Components: main\nSignWith: ! hook"))
+    busy.touch()
+    export = Command(
+        argv=("reprepro", "--basedir", os.fspath(project.archive), "--confdir", os.fspath(conf), "export", "trixie"),
+        ok=frozenset(range(256)),
+    )
+    with ThreadPoolExecutor() as pool:
+        exporting = pool.submit(Processes(), export)
+        try:
+            while not (project.archive / "dists/trixie/Release.new").exists():
+                assert not exporting.done(), exporting.result()
+                time.sleep(0.05)
+            yield
+        finally:
+            busy.unlink()
+
+
+def test_an_archive_that_somebody_else_works_on(project: Project, tmp_path: Path) -> None:
+    spoil(project.path / "config/debkit.toml", UNCHECKED)
+    tree = make_tree(tmp_path / "hello", kind="all")
+    with reprepro_at_work(project, tmp_path):
+        before = standing(project.archive)
+        ended = project.debkit("build", os.fspath(tree), prefix=(sys.executable, "-c", IMPATIENT))
+        assert standing(project.archive) == before
+    assert ended.code == 19, ended.err
+    assert is_three_parts(ended)
+    assert re.search(r"reprepro \(process \d+\) holds .*/db/lockfile", ended.err)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory, debkit_cache: Path) -> Iterator[Project]:
+    """A project that has published the tree `hello` beside it."""
+    home = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", os.fspath(home / "state"))
+        project = make_project(home / "project", UNCHECKED)
+        ended = project.debkit("build", os.fspath(make_tree(home / "hello", kind="all", distribution="trixie")))
+        assert ended.code == 0, ended.err
+        yield project
+
+
+def test_the_same_version_with_other_content(published: Project, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "hello", kind="all", distribution="trixie")
+    program = tree / "hello-debkit.in"
+    program.write_text(f"{program.read_text()}# an edit\n")
+    before = standing(published.archive)
+    ended = published.debkit("build", os.fspath(tree))
+    assert ended.code == 15, ended.err
+    assert is_three_parts(ended)
+    assert "hello-debkit 1.0 is in the archive with other content" in ended.err
+    assert published.report["error"]["exit_code"] == 15
+    assert standing(published.archive) == before
+
+
+# Run a command in a user namespace whose root has subordinate ids of its own.
+AS_ROOT = ("unshare", "--user", "--map-auto", "--map-root-user", "--mount")
+IDS = """
+echo root:1:65535 > "$0/ids"
+mount --bind "$0/ids" /etc/subuid
+mount --bind "$0/ids" /etc/subgid
+"""
+# There the directory $1, with all that is in it, is on another file system; what it has in the end is copied to `after`.
+ON_ANOTHER_DISK = f"""{IDS}
+place=$1 disk=$2
+shift 2
+cp -a "$place" "$0/before"
+mount -t tmpfs -o "size=${{disk#ro}},mode=1777" tmpfs "$place"
+cp -a "$0/before/." "$place"
+[ "$disk" = "${{disk#ro}}" ] || mount -o remount,ro "$place"
+"$@" || code=$?
+cp -a "$place" "$0/after"
+exit ${{code-0}}
+"""
+
+
+def on_another_disk(project: Project, place: Path, disk: str) -> tuple[str, ...]:
+    """The prefix that gives `place` a disk of a size such as "64k", or a read-only one ("ro64k")."""
+    return (*AS_ROOT, "sh", "-ec", ON_ANOTHER_DISK, os.fspath(project.path), os.fspath(place), disk)
+
+
+def test_no_network_at_all(project: Project, tmp_path: Path, buildd_tarball: Callable[[str, str], Path]) -> None:
+    assert buildd_tarball("trixie", "amd64").exists()
+    prefix = (*AS_ROOT, "--net", "sh", "-ec", f'{IDS}exec "$@"', os.fspath(project.path))
+    refused(project, 16, "bzip2", "bzip2", prefix=prefix)
+    assert not list((project.path / "dist").rglob("*.dsc"))
+
+
+FULL, READ_ONLY = "the disk is full", "the file system is read-only"
+PAGE = os.sysconf("SC_PAGE_SIZE")  # what a tmpfs counts in
+
+
+@pytest.mark.parametrize(("disk", "cause"), [("64k", FULL), ("ro64k", READ_ONLY)])
+def test_no_room_for_what_is_built(project: Project, tmp_path: Path, disk: str, cause: str) -> None:
     tree = make_tree(tmp_path / "hello")
     (tree / "ballast").write_bytes(os.urandom(200_000))
-    (project.path / "dist").mkdir()
-    namespace = ("unshare", "--user", "--map-auto", "--map-root-user", "--mount")
-    prefix = (*namespace, "sh", "-ec", ON_ANOTHER_DISK, os.fspath(project.path), disk)
-    ended = project.debkit("build", os.fspath(tree), prefix=prefix)
+    dist = project.path / "dist"
+    dist.mkdir()
+    refused(project, 17, cause, os.fspath(tree), prefix=on_another_disk(project, dist, disk))
+    assert not list((project.path / "after").rglob("*.tar.*"))
+
+
+@pytest.mark.parametrize(
+    ("disk", "cause"), [("4k", FULL), pytest.param("20M", FULL, marks=pytest.mark.slow), ("ro4k", "Read-only file system")]
+)
+def test_no_room_for_the_cache(project: Project, tmp_path: Path, disk: str, cause: str) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    tree = make_tree(tmp_path / "hello")
+    env = {"XDG_CACHE_HOME": os.fspath(cache)}
+    refused(project, 17, cause, os.fspath(tree), env=env, prefix=on_another_disk(project, cache, disk))
+    left = {path.name.rpartition(".")[2] for path in (project.path / "after").rglob("*") if path.is_file()}
+    assert left <= {"lock", "log"}
+
+
+# With room for half of the database's copy, and for that and the new packages but not for their index.
+@pytest.mark.parametrize(("pages", "cause"), [pytest.param(-20, FULL, marks=pytest.mark.slow), (10, FULL), (None, READ_ONLY)])
+def test_no_room_for_the_archive(published: Project, tmp_path: Path, pages: int | None, cause: str) -> None:
+    tree = make_tree(tmp_path / "hello", version="2.0", kind="all", distribution="trixie")
+    before = standing(published.archive)
+    taken = {name: -(-len(content) // PAGE) for name, content in before.items()}
+    database = sum(size for name, size in taken.items() if name.startswith("db/"))
+    disk = "ro100M" if pages is None else str((sum(taken.values()) + database + pages) * PAGE)
+    ended = published.debkit("build", os.fspath(tree), prefix=on_another_disk(published, published.archive, disk))
+    after = published.path / "after"
     assert ended.code == 17, ended.err
     assert is_three_parts(ended)
     assert cause in ended.err
+    assert published.report["error"]["exit_code"] == 17
+    assert standing(after) == before
+    shutil.rmtree(after)
+    shutil.rmtree(published.path / "before")
