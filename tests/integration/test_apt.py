@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import apt
+from debkit.apt.ask import CHECKOUT
 from debkit.errors import DependencyError, NetworkError, SourceError
 from debkit.model import Repository
 from debkit.run import Command, Processes
@@ -322,12 +323,16 @@ def test_an_ordinary_user_can_do_it_all(world: World, tmp_path: Path, tarball: P
     who = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
     as_root = os.geteuid() == 0
     if as_root:
+        shutil.copytree(CHECKOUT / "debkit", tmp_path / "code/debkit")  # the checkout may be in root's own home
         os.chown(home, 65534, 65534)
         for path in (tarball, *tmp_path.parents[:2], tmp_path):
             path.chmod(0o755)
 
     def dropped(command: Command, on_line: Callable[[str], None] | None = None) -> Completed:
-        return run(dataclasses.replace(command, argv=(*(who if as_root else ()), *command.argv)), on_line)
+        if as_root:
+            code = ("PYTHONPATH", os.fspath(tmp_path / "code"))
+            command = dataclasses.replace(command, argv=(*who, *command.argv), env=(*command.env, code))
+        return run(command, on_line)
 
     root = apt.prepare(run, tarball, home / "root", "amd64")
     if as_root:
@@ -478,15 +483,15 @@ def test_installing_a_local_package_takes_that_very_one(run: Processes, chroot: 
     [
         ("greter", "there is no package greter for amd64", "did you mean greeter?"),
         ("editor", "there is no package editor for amd64", "did you mean editor-a or editor-b?"),
-        ("greeter=7", "there is no version 7 of greeter", ""),
-        ("only-i386-tool", "there is no package only-i386-tool for amd64", ""),
+        ("greeter=7", "there is no version 7 of greeter", "name a repository that has it in build.repositories"),
+        ("only-i386-tool", "there is no package only-i386-tool for amd64", "name a repository that has it"),
     ],
 )
 def test_a_name_that_is_not_there(run: Processes, chroot: apt.AptRoot, name: str, what: str, hint: str) -> None:
     with pytest.raises(DependencyError) as caught:
         apt.resolve_install(run, chroot, (name,))
     assert caught.value.what == what
-    assert caught.value.hint == hint
+    assert caught.value.hint.startswith(hint)
 
 
 def test_a_package_of_another_architecture(run: Processes, chroot: apt.AptRoot, tmp_path: Path) -> None:
