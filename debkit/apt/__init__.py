@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from debkit.apt.model import AptRoot, Pin, Solution, Superseded, Untrusted
 from debkit.apt.root import exact, make, prepare, updated
-from debkit.apt.verbs import download, resolve_build, resolve_install, seen, solve_build, solve_install, source, update
+from debkit.apt.verbs import CORE, download, resolve_build, resolve_install, seen, solve_build, solve_install, source, update
 
 __all__ = [
+    "CORE",
     "AptRoot",
     "Pin",
     "Solution",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 # sbuild's core dependencies. From 0.88.2 it installs fakeroot later, for the sources that need it; no relation of a
 # build dependency is on it, so that having it changes no .buildinfo.
 CORE = ("build-essential:native", "fakeroot:native")
-# What the sbuild of Ubuntu 24.04 (0.85.10) demands besides, to run the build under. The same holds for it; a suite may lack it.
-CORE_IF_KNOWN = ("dumb-init",)
 
 
 def update(run: Run, root: AptRoot, *, progress: Progress | None = None) -> None:
@@ -57,8 +55,7 @@ def solve_build(
             cause="a cross build needs the host architecture's package lists too",
             hint="build it with --via emulated",
         )
-    about = {"dsc": os.fspath(dsc.absolute()), "host": host, "profiles": profiles, "all": all, "arch": arch}
-    about |= {"core": core, "core_if_known": CORE_IF_KNOWN}
+    about = {"dsc": os.fspath(dsc.absolute()), "host": host, "profiles": profiles, "all": all, "arch": arch, "core": core}
     return solution(ask(run, root, "solve", {**about, **_wishes(debs=debs, upgrade=upgrade), "wish": _wish(dsc)}))
 
 

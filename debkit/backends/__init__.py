@@ -42,6 +42,9 @@ class Backend(Protocol):
         Raises DiskError, MissingTool and Interrupted.
         """
 
+    def demands(self) -> tuple[str, ...]:
+        """Name the packages that the builder itself installs into every chroot, besides apt.CORE and the build dependencies."""
+
     def obstacle(self, *, via: Via, root: bool, namespaces: bool) -> str:
         """Why this backend cannot build this way on a machine, empty when it can.
 

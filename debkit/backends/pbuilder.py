@@ -59,6 +59,11 @@ RULES = (
 )
 
 
+def demands() -> tuple[str, ...]:
+    """Demand nothing: pbuilder installs the build dependencies alone."""
+    return ()
+
+
 def obstacle(*, via: Via, root: bool, namespaces: bool) -> str:
     """Say why pbuilder cannot build here, empty when it can."""
     if via is Via.CROSS:

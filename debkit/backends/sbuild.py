@@ -9,6 +9,7 @@ import math
 import os
 import re
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.backends import _outcome
@@ -20,7 +21,6 @@ from debkit.source import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from debkit.backends._logs import Reading
     from debkit.backends._outcome import Site
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 NAME = "sbuild"
+BUILD_MODULE = Path("/usr/share/perl5/Sbuild/Build.pm")
 
 # sbuild's boxes and what they are called here; those not named belong to the phase before. Since 0.86 a time stands in the box.
 BOX = re.compile(r"^\| (\S.*?) *(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} \+0000)? *\|$")
@@ -64,6 +65,12 @@ RULES: tuple[tuple[Callable[[Reading], bool], BuildState], ...] = (
     (lambda log: log.stage in PACKAGE_STAGES or log.status in {"attempted", "skipped"}, BuildState.FAILED),
     (lambda log: log.stage in RETRY_STAGES or log.status == "given-back", BuildState.GIVEN_BACK),
 )
+
+
+def demands() -> tuple[str, ...]:
+    """Tell whether this machine's sbuild runs its unshare builds under dumb-init: some do (0.85.8, and Ubuntu 24.04's)."""
+    needed = BUILD_MODULE.is_file() and "dumb-init" in BUILD_MODULE.read_text(encoding="utf-8", errors="replace")
+    return ("dumb-init",) if needed else ()
 
 
 def obstacle(*, via: Via, root: bool, namespaces: bool) -> str:  # noqa: ARG001  # the same for every way and caller

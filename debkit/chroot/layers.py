@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from debkit import apt
@@ -20,6 +21,7 @@ from debkit.model import ARCHES, Chroot
 from debkit.run import Command, CommandFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from debkit.config import ChrootConfig
@@ -40,28 +42,21 @@ def layer(
     build_all: bool,
     arch: bool = True,
     profiles: tuple[str, ...] = (),
+    demands: tuple[str, ...] = (),
     config: ChrootConfig,
     progress: Progress = store.QUIET,
 ) -> Chroot:
     """Give the base with the source's build dependencies installed, or the base itself where it has them all.
 
+    `demands` are packages that the builder wants besides (`Backend.demands`).
     Not for cross builds, nor for builds with extra repositories or local packages: the base's apt does not know those. Raises
     DependencyError naming the culprit, ChrootError, NetworkError, DiskError.
     """
     root = store.apt_root(base)
-
-    def solved() -> apt.Solution:
-        progress.phase("resolving build dependencies")
-        try:
-            return apt.solve_build(run, root, source.dsc, host=root.arch, profiles=profiles, all=build_all, arch=arch)
-        except DependencyError as problem:
-            if time.time() - (apt.updated(root) or 0) < YOUNG_SECONDS:
-                raise
-            try:
-                apt.update(run, root, progress=progress)  # the archive may have it by now
-            except NetworkError:
-                raise problem from None
-        return apt.solve_build(run, root, source.dsc, host=root.arch, profiles=profiles, all=build_all, arch=arch)
+    solve = partial(
+        apt.solve_build, run, root, source.dsc, host=root.arch, profiles=profiles, all=build_all, arch=arch,
+        core=(*apt.CORE, *demands),
+    )  # fmt: skip
 
     def fetched() -> None:
         progress.phase("downloading build dependencies")
@@ -69,7 +64,7 @@ def layer(
             os.utime(deb)
 
     with store.held(base):
-        solution = solved()
+        solution = _resolved(run, root, solve, progress)
         if not solution.install and not solution.remove:
             return base
         found = cache.find(cache.shelf("layers"), name_of(base, solution))
@@ -78,7 +73,7 @@ def layer(
                 try:
                     fetched()
                 except apt.Superseded:
-                    solution = solved()
+                    solution = _resolved(run, root, solve, progress)
                     fetched()
                 found = _ensure(run, base, source, solution, progress)
         cache.touch(found)
@@ -86,6 +81,21 @@ def layer(
     with store.held(result):
         upkeep.prune(run, config)
     return result
+
+
+def _resolved(run: Run, root: apt.AptRoot, solve: Callable[[], apt.Solution], progress: Progress) -> apt.Solution:
+    """Resolve, a second time with new lists where the first fails: the archive may have it by now."""
+    progress.phase("resolving build dependencies")
+    try:
+        return solve()
+    except DependencyError as problem:
+        if time.time() - (apt.updated(root) or 0) < YOUNG_SECONDS:
+            raise
+        try:
+            apt.update(run, root, progress=progress)
+        except NetworkError:
+            raise problem from None
+    return solve()
 
 
 def key_of(base: Chroot, solution: apt.Solution) -> str:

@@ -69,6 +69,7 @@ class Workshop:
 
 def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> BuildResult:
     """Build one job. A build that failed is raised as the error its state stands for."""
+    backend = backends.find(shop.config.build.backend)
     chroot = base_chroot(job, shop, progress)
     if layered(job, shop.config):
         chroot = layers.layer(
@@ -77,11 +78,12 @@ def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> Build
             source,
             build_all=job.build_all,
             profiles=shop.config.build.profiles,
+            demands=backend.demands(),
             config=shop.config.chroot,
             progress=progress,
         )
     with store.held(chroot):
-        return backends.find(shop.config.build.backend).build(
+        return backend.build(
             shop.run,
             source=source,
             target=job.target,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import backends
+from debkit.backends import sbuild
 from debkit.chroot import layers
 from debkit.config import BuildConfig, ChrootConfig, Config
 from debkit.model import ARCHES, BuildState, Target, Via
@@ -43,7 +44,7 @@ def built(
             source=source,
             target=Target("trixie", "arm64"),
             via=Via.EMULATED,
-            chroot=layers.layer(run, base, source, build_all=True, config=ChrootConfig()),
+            chroot=layers.layer(run, base, source, build_all=True, demands=sbuild.demands(), config=ChrootConfig()),
             into=home / "dist" / backend,
             config=BuildConfig(),
             build_all=True,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import backends
+from debkit.backends import sbuild
 from debkit.chroot import layers
 from debkit.config import BuildConfig, ChrootConfig, Config
 from debkit.model import BuildState, Repository, Target, Via
@@ -198,7 +199,7 @@ def test_both_make_the_same_packages(probed: dict[str, Probed]) -> None:
 @pytest.mark.parametrize("backend", BOTH)
 def test_a_failing_build_in_a_layer(yard: Yard, backend: str) -> None:
     source = yard.open(make_tree(yard.home / f"fails-{backend}", name="fails", distribution="trixie", failing_build=True))
-    chroot = layers.layer(yard.run, yard.chroot, source, build_all=True, config=ChrootConfig())
+    chroot = layers.layer(yard.run, yard.chroot, source, build_all=True, demands=sbuild.demands(), config=ChrootConfig())
     assert chroot.layer
     result, _ = yard.build(backend, source, chroot=chroot)
     assert result.state is BuildState.FAILED

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from debkit.backends import sbuild
 from debkit.chroot import cache, layers, namespace, roots, store, upkeep
 from debkit.config import ChrootConfig
 from debkit.model import Chroot, ChrootKind, ChrootSpec, Source, Target
@@ -314,9 +315,9 @@ def test_a_layer_saves_the_installing_and_changes_nothing(
     ran: list[Completed] = []
     run = Processes(ran.append)
     base = build_chroot("trixie", NATIVE)
-    first = layers.layer(run, base, source, build_all=True, config=CONFIG)
+    first = layers.layer(run, base, source, build_all=True, demands=sbuild.demands(), config=CONFIG)
     ran.clear()
-    second = layers.layer(run, base, source, build_all=True, config=CONFIG)
+    second = layers.layer(run, base, source, build_all=True, demands=sbuild.demands(), config=CONFIG)
     assert first == second
     assert first.layer
     assert not [done for done in ran if {"tar", "mmdebstrap"} & set(done.command.argv)]

@@ -103,7 +103,6 @@ def test_a_build_is_resolved_with_all_that_sbuild_goes_by(child: Recorder) -> No
         "all": False,
         "arch": True,
         "core": ["build-essential:native", "fakeroot:native"],
-        "core_if_known": ["dumb-init"],
         "names": [],
         "debs": ["/d/y.deb"],
         "recommends": False,

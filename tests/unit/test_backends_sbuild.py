@@ -197,3 +197,16 @@ def test_a_box_begins_a_phase(line: str, phase: str | None) -> None:
 def test_what_a_build_prints_is_no_box() -> None:
     boxes = sbuild._Boxes()
     assert [boxes(text) for text in ("some output", "| Build |", "+---+", "| Build |")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("code", "demanded"),
+    [("push(@coredeps, 'dumb-init:native');", ("dumb-init",)), ("my @coredeps = @{$self->get_conf('CORE_DEPENDS')};", ())],
+)
+def test_what_this_machines_sbuild_runs_builds_under_is_demanded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, demanded: tuple[str, ...]
+) -> None:
+    module = tmp_path / "Build.pm"
+    module.write_text(code)
+    monkeypatch.setattr(sbuild, "BUILD_MODULE", module)
+    assert sbuild.demands() == demanded

@@ -75,7 +75,7 @@ def _offer_dummy(request: Json, scratch: Path) -> None:
     with os.fdopen(apt_pkg.open_maybe_clear_signed_file(request["dsc"]), encoding="utf-8") as file:
         dsc = next(iter(apt_pkg.TagFile(file)))
     depends, conflicts = wanted.fields_for(all_packages=request["all"], arch_packages=request["arch"])
-    core = (*request["core"], *(wanted.cross_core(host) if cross else _known(request["core_if_known"])))
+    core = (*request["core"], *(wanted.cross_core(host) if cross else ()))
     native = root["arch"] if cross else ""
     both = []
     for fields, more in ((depends, core), (conflicts, ())):
@@ -85,12 +85,6 @@ def _offer_dummy(request: Json, scratch: Path) -> None:
     text = wanted.stanza(arch=host, depends=wanted.field(wanted.first_only(both[0])), conflicts=wanted.field(both[1]))
     (scratch / "Packages").write_text(text, encoding="utf-8")
     apt_pkg.config.set("APT::Sources::With::", f"{scratch}/Packages")
-
-
-def _known(names: list[str]) -> list[str]:
-    """Leave out the names that the lists have no package of."""
-    cache = apt_pkg.Cache(None)
-    return [name for name in names if name in cache and cache[name].has_versions]
 
 
 def _upgrade(cache: Any, depcache: Any, scratch: Path) -> tuple[dict[Key, Json], set[Key]]:
