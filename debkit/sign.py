@@ -6,6 +6,8 @@ signed files' checksums into it; then mergechanges joins them, and debsign signs
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -20,6 +22,8 @@ from debkit.run import Command, CommandFailed, require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from debkit.keys import Keys
     from debkit.model import BuildResult, SigningKey, Source
     from debkit.run import Run, Talker
@@ -52,9 +56,8 @@ def sign_upload(
     """
     changes = (source.changes, *(result.changes for result in results if result.changes))
     check_parts(changes)
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as scratch:
-        work = Path(scratch, into.name)
+    with _beside(into) as scratch:
+        work = scratch / into.name
         work.mkdir()
         for part in changes:
             _copy(part, work)
@@ -66,7 +69,7 @@ def sign_upload(
         _debsign(run, keys, merged)
         files = verify(keys.upload, merged)
         if into.exists():
-            into.rename(Path(scratch, "replaced"))
+            into.rename(scratch / "replaced")
         work.rename(into)
     return SignedUpload(
         suite=source.suite,
@@ -75,6 +78,21 @@ def sign_upload(
         signer=keys.upload.fingerprint,
         development=keys.upload.development,
     )
+
+
+@contextlib.contextmanager
+def _beside(into: Path) -> Iterator[Path]:
+    """Make a directory to work in beside `into`, with nobody else at work there: so what a killed run has left can be removed."""
+    into.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(into.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for left in into.parent.glob(f".{into.name}.*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as scratch:
+            yield Path(scratch)
+    finally:
+        os.close(handle)
 
 
 def check_parts(changes: tuple[Path, ...]) -> None:
