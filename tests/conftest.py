@@ -7,6 +7,8 @@ making one takes half a minute natively and two under emulation.
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from debkit.run import Processes
 from tests.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SUITE = "trixie"
 
@@ -39,6 +41,16 @@ def project(tmp_path: Path) -> Config:
     """An empty project with the default configuration."""
     (tmp_path / "project").mkdir()
     return Config(project=tmp_path / "project")
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The TMPDIR of what is started, empty. Not below tmp_path, through which a chroot's root, another user, cannot pass."""
+    path = Path(tempfile.mkdtemp(prefix="scratch.", dir="/var/tmp"))
+    path.chmod(0o1777)
+    monkeypatch.setenv("TMPDIR", os.fspath(path))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,28 @@
-"""Ctrl-C, SIGTERM and kill -9 at every stage: no process, mount, scratch directory or half-written file is left."""
+"""Ctrl-C and SIGTERM at every stage: no process, mount, scratch directory or half-written file is left. After kill -9 the next
+run takes away what is.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import re
+import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit.run.tree import descendants
 from tests.command import Project, make_project
 from tests.trees import make_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONFIG = '[build]\nsuites = ["trixie"]\narches = ["amd64"]\n'
 
@@ -30,20 +41,38 @@ STAGES = (
     "sign and publish",
     "installing on a clean",
 )
-OWN_CACHE = ("making the build chroot", "fetching the package lists")
-QUICK = ("] build",)
+# What of the cache a stage writes to, and so has for itself; what it only reads are all tests' chroots, tools and layers.
+OWN = {
+    "making the build chroot": ("chroots", "layers", "debs"),
+    "fetching the package lists": ("chroots", "layers", "debs"),
+    "resolving build dependencies": ("layers", "debs"),
+    "downloading build dependencies": ("layers", "debs"),
+    "installing build dependencies": ("layers", "debs"),
+}
+QUICK = (("] build", signal.SIGINT), ("sign and publish", signal.SIGTERM))
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def runtime() -> Iterator[Path]:
+    """Where throwaway GnuPG homes are made: in a directory with a short name, which nobody else uses."""
+    path = Path(tempfile.mkdtemp(prefix="runtime.", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def project(tmp_path: Path, runtime: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("XDG_STATE_HOME", os.fspath(tmp_path / "state"))
-    monkeypatch.setenv("TMPDIR", os.fspath(tmp_path / "scratch"))
-    (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch").chmod(0o1777)
-    for parent in (tmp_path, *tmp_path.parents):  # a chroot's root is another user, who must pass through
-        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o111)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", os.fspath(runtime))
     return make_project(tmp_path / "project", CONFIG)
+
+
+def lay_out_cache(home: Path, shared: Path, own: tuple[str, ...]) -> None:
+    """Make a cache some shelves of which are its own; the others are those of the cache that is shared."""
+    home.mkdir(parents=True)
+    for name in {"chroots", "layers", "tools", "debs"} - {*own}:
+        (shared / name).mkdir(parents=True, exist_ok=True)
+        (home / name).symlink_to(shared / name)
 
 
 def interrupt_at(project: Project, tree: Path, stage: str, signum: int, env: dict[str, str]) -> tuple[int, str, tuple[int, ...]]:
@@ -64,48 +93,82 @@ def interrupt_at(project: Project, tree: Path, stage: str, signum: int, env: dic
     return child.wait(), "".join(printed), tuple(known)
 
 
-def gone(pids: tuple[int, ...], seconds: float = 30) -> bool:
+def left(pids: tuple[int, ...], *places: Path) -> list[str]:
+    """The command lines of processes that are still there, or that name one of the places, such as an agent's with its home."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if words and (int(process.name) in pids or any(os.fspath(place) in words for place in places)):
+                found.append(words)
+    return found
+
+
+def await_end(pids: tuple[int, ...], *places: Path, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids):
-            return True
+    while running := left(pids, *places):
+        assert time.monotonic() < deadline, running
         time.sleep(0.1)
-    return False
 
 
-def check_clean(project: Project, tmp_path: Path, pids: tuple[int, ...], mounts: int) -> None:
-    assert gone(pids)
-    assert list((tmp_path / "scratch").glob("*")) == []
-    assert not list(project.path.glob("repo/db/lockfile"))
-    assert len(Path("/proc/mounts").read_text().splitlines()) == mounts
+def temporaries(place: Path) -> list[Path]:
+    """What is written first and then renamed, wherever it is; locks stay."""
+    return [path for path in place.rglob("*") if re.match(r"\.(?!lock$)|.*\.new\b|lockfile$", path.name)]
+
+
+def check_clean(project: Project, tmp_path: Path, pids: tuple[int, ...], mounts: frozenset[str]) -> None:
+    runtime, scratch = Path(os.environ["XDG_RUNTIME_DIR"]), Path(os.environ["TMPDIR"])
+    await_end(pids, tmp_path, runtime, scratch)
+    assert mounted() <= mounts
+    assert list(scratch.iterdir()) == []
+    assert list(runtime.iterdir()) == []
+    for place in (project.path / "dist", project.archive, tmp_path / "state"):
+        assert temporaries(place) == []
+    for file in filter(Path.is_file, (tmp_path / "cache").rglob("*")):
+        assert file.suffix == ".lock" or file.stem == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def mounted() -> frozenset[str]:
+    return frozenset(Path("/proc/mounts").read_text().splitlines())
 
 
 def moments() -> list[object]:
-    """Every stage with both signals; the quick run has Ctrl-C in the middle of a build."""
-    quick = {(stage, (signal.SIGINT, signal.SIGTERM)[i % 2]) for i, stage in enumerate(QUICK)}
+    """Every stage with both signals; the quick run has Ctrl-C in the middle of a build, and SIGTERM when that is signed."""
     return [
-        pytest.param(stage, signum, marks=() if (stage, signum) in quick else pytest.mark.slow)
+        pytest.param(stage, signum, marks=() if (stage, signum) in QUICK else pytest.mark.slow)
         for stage in STAGES
         for signum in (signal.SIGINT, signal.SIGTERM)
     ]
-
-
-def unlike_any_other(tree: Path) -> None:
-    """Give the tree a set of build dependencies that no other test has a layer of."""
-    control = tree / "debian/control"
-    control.write_text(control.read_text().replace("debhelper-compat (= 13)", "debhelper-compat (= 13), uthash-dev"))
 
 
 @pytest.mark.parametrize(("stage", "signum"), moments())
 def test_a_signal_at_any_stage_leaves_nothing(
     project: Project, tmp_path: Path, debkit_cache: Path, stage: str, signum: signal.Signals
 ) -> None:
-    env = {"XDG_CACHE_HOME": os.fspath(tmp_path / "cache")} if stage in OWN_CACHE else {}
+    lay_out_cache(tmp_path / "cache/debkit", debkit_cache, OWN.get(stage, ()))
+    if STAGES.index(stage) > STAGES.index("] piuparts"):
+        (project.path / "config/debkit.toml").write_text(f"{CONFIG}[checks]\nrun = []\n")
     tree = make_tree(tmp_path / "hello")
-    if "ing build dependencies" in stage:
-        unlike_any_other(tree)
-    mounts = len(Path("/proc/mounts").read_text().splitlines())
+    mounts = mounted()
+    env = {"XDG_CACHE_HOME": os.fspath(tmp_path / "cache")}
     code, printed, pids = interrupt_at(project, tree, stage, signum, env)
     assert code == 128 + signum, printed
     assert printed.count("error: interrupted") == 1
+    check_clean(project, tmp_path, pids, mounts)
+    if stage != STAGES[-1]:
+        assert not list(project.archive.rglob("*.deb"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["] build", "sign and publish"])
+def test_the_run_after_a_kill_takes_away_what_that_left(project: Project, tmp_path: Path, debkit_cache: Path, stage: str) -> None:
+    (project.path / "config/debkit.toml").write_text(f"{CONFIG}[checks]\nrun = []\n")
+    lay_out_cache(tmp_path / "cache/debkit", debkit_cache, ())
+    tree = make_tree(tmp_path / "hello")
+    mounts = mounted()
+    env = {"XDG_CACHE_HOME": os.fspath(tmp_path / "cache")}
+    code, printed, pids = interrupt_at(project, tree, stage, signal.SIGKILL, env)
+    assert code == -signal.SIGKILL, printed
+    ended = project.debkit("build", os.fspath(tree), env=env)
+    assert ended.code == 0, ended.err
     check_clean(project, tmp_path, pids, mounts)
