@@ -59,6 +59,11 @@ def test_one_report_tells_both(project: Project, built: Ended) -> None:
     assert {s["target"]["arch"]: s["installed"] for s in report["sightings"]} == {"amd64": True, "arm64": True}
 
 
+def test_lintian_finds_nothing_that_is_not_accepted_with_a_reason(project: Project, built: Ended) -> None:
+    findings = [f for check in project.report["checks"] if check["check"] == "lintian" for f in check["findings"]]
+    assert [f for f in findings if f["severity"] in {"error", "warning"} and not f["accepted"]] == []
+
+
 def test_its_own_tests_ran_as_arm64_programs(project: Project, built: Ended) -> None:
     log = next((project.path / "dist/trixie/arm64").glob("*.build")).read_text(errors="replace")
     assert "dh_auto_test" in log
