@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 ENTER = Path(__file__).with_name("enter")
 PREFIX = "debkit-"
+# Only what tempfile has named and what has our unusual mode is ours to remove: a user's directory may well be called debkit-x.
+OURS = re.compile(r"debkit-[a-z]+\.[a-z0-9_]{8}")
+MODE = 0o711  # a chroot's own root, who is a subordinate id, must pass through
 LIMIT = Path("/proc/sys/user/max_user_namespaces")
 # unshare(1) blocks SIGTERM while it waits, and the namespace's first process ignores it as every init does. So a shell that
 # dies of it stands before them, and its death kills unshare, which takes the whole namespace along: at once, and also when
@@ -116,13 +121,13 @@ def remove_tree(run: Run, path: Path) -> None:
 def scratch(run: Run, purpose: str) -> Iterator[Path]:
     """Make a directory for build trees, removed at the end; those that killed runs have left are removed at the start.
 
-    Mode 0711, since a chroot's own root (a subordinate id) must pass through it. A lock on it tells the living from the dead.
+    A lock on it tells the living from the dead.
     """
     home = scratch_home()
     sweep(run, home)
     path, lock = _locked_directory(f"{PREFIX}{purpose}.", home)
     try:
-        path.chmod(0o711)
+        path.chmod(MODE)
         yield path
     finally:
         try:
@@ -135,7 +140,10 @@ def sweep(run: Run, home: Path) -> None:
     """Remove this user's scratch directories whose makers are gone."""
     for path in home.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, CommandFailed):
-            if path.is_symlink() or not path.is_dir() or path.stat().st_uid != os.getuid():
+            about = path.lstat()
+            if not OURS.fullmatch(path.name) or not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+                continue
+            if stat.S_IMODE(about.st_mode) != MODE:
                 continue
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:

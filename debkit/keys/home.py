@@ -63,7 +63,7 @@ def reachable(run: Run, home: Path) -> Iterator[Path]:
 
 def sweep(run: Run, parent: Path) -> None:
     """Remove this user's throwaway homes whose makers are gone: they hold secret keys."""
-    for home in parent.glob(f"{PREFIX}*"):
+    for home in parent.glob(f"{PREFIX}{'[a-z0-9_]' * 8}"):  # as tempfile names them
         with contextlib.suppress(OSError):
             if home.is_symlink() or home.stat().st_uid != os.getuid() or (home / "home").is_symlink():
                 continue

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from debkit.run import Command
     from tests.recorder import Recorder
 
+LEFT = "debkit-left.aaaaaaaa"
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -79,25 +81,29 @@ def test_without_namespaces_the_first_error_is_the_one_that_is_told(home: Path, 
 
 def test_what_a_killed_run_left_is_swept_but_not_what_is_in_use(home: Path, recorder: Recorder) -> None:
     recorder.reply("rm", action=removing)
-    for name in ("debkit-left.a", "debkit-used.b", "others"):
+    for name in (LEFT, "debkit-used.bbbbbbbb", "debkit-mine.cccccccc", "debkit-src", "others"):
         (home / name).mkdir()
-    (home / "debkit-file").touch()
-    used = os.open(home / "debkit-used.b", os.O_RDONLY)
+        (home / name).chmod(0o700 if "mine" in name else 0o711)
+    (home / "debkit-file.dddddddd").touch()
+    used = os.open(home / "debkit-used.bbbbbbbb", os.O_RDONLY)
     fcntl.flock(used, fcntl.LOCK_EX)
     namespace.sweep(recorder, home)
     os.close(used)
-    assert sorted(path.name for path in home.iterdir()) == ["debkit-file", "debkit-used.b", "others"]
+    assert sorted(path.name for path in home.iterdir()) == [
+        "debkit-file.dddddddd", "debkit-mine.cccccccc", "debkit-src", "debkit-used.bbbbbbbb", "others",
+    ]  # fmt: skip
 
 
 def test_a_leftover_that_cannot_be_removed_is_no_obstacle(
     home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home / "debkit-left.a").mkdir()
+    (home / LEFT).mkdir()
+    (home / LEFT).chmod(0o711)
     recorder.reply("rm", code=1)
     monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
     namespace.sweep(recorder, home)
     with pytest.raises(CommandFailed):
-        namespace.remove_tree(recorder, home / "debkit-left.a")
+        namespace.remove_tree(recorder, home / LEFT)
 
 
 def test_unpacking_without_namespaces_says_how_to_mend_it(recorder: Recorder, tmp_path: Path) -> None:
