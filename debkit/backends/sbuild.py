@@ -98,6 +98,8 @@ def build(
     """Build with sbuild. See `Backend.build`."""
     job = Job(source=source, target=target, via=via, chroot=chroot, config=config, build_all=build_all, cpus=cpus())
     with _outcome.opened(run, job, into, NAME) as site:
+        (site.work / "roots").mkdir()
+        (site.work / "roots").chmod(0o1777)  # like /tmp: the chroot's own root, a subordinate id, removes it at the end
         (site.work / "sbuildrc").write_text(settings(job, site, os.environ, root=os.geteuid() == 0), encoding="utf-8")
         command = Command(
             argv=argv(job, site, read_changes(source.changes).distribution),
@@ -181,7 +183,7 @@ def settings(job: Job, site: Site, environ: Mapping[str, str], *, root: bool) ->
     passed = ("DEB_BUILD_OPTIONS", *dict(job.emulator_env), *build)
     lines = [
         "$chroot_mode = 'unshare';",  # said here too, or Debian 13's sbuild explains schroot at length
-        f"$unshare_tmpdir_template = {_perl(f'{site.work}/root.XXXXXXXXXX')};",
+        f"$unshare_tmpdir_template = {_perl(f'{site.work}/roots/root.XXXXXXXXXX')};",
         "$unshare_bind_mounts = [];",
         *(("$build_user = 'sbuild';",) if root else ()),
         "$mailto = '';",

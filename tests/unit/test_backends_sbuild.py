@@ -116,7 +116,7 @@ def test_the_callers_own_configuration_is_not_read() -> None:
 def test_the_settings_of_an_ordinary_user() -> None:
     assert sbuild.settings(make_job(), SITE, {}, root=False) == (
         "$chroot_mode = 'unshare';\n"
-        "$unshare_tmpdir_template = '/scratch/work/root.XXXXXXXXXX';\n"
+        "$unshare_tmpdir_template = '/scratch/work/roots/root.XXXXXXXXXX';\n"
         "$unshare_bind_mounts = [];\n"
         "$mailto = '';\n"
         "$stalled_pkg_timeout = 240;\n"
@@ -143,7 +143,7 @@ def test_a_proxy_is_for_apt_and_not_for_the_build() -> None:
 
 def test_a_path_is_quoted_for_perl() -> None:
     site = Site(work=Path("/tmp/it's"), into=SITE.into, log=SITE.log)
-    assert r"$unshare_tmpdir_template = '/tmp/it\'s/root.XXXXXXXXXX';" in sbuild.settings(make_job(), site, {}, root=False)
+    assert r"$unshare_tmpdir_template = '/tmp/it\'s/roots/root.XXXXXXXXXX';" in sbuild.settings(make_job(), site, {}, root=False)
 
 
 @pytest.mark.parametrize(
