@@ -95,7 +95,7 @@ def row(name: str, measured: str, ratio: float, goal: str) -> None:
 
 def main() -> None:
     """Print the table."""
-    with tempfile.TemporaryDirectory(prefix="debkit-bench.", dir="/var/tmp") as directory:
+    with tempfile.TemporaryDirectory(prefix="bench.", dir="/var/tmp") as directory:
         work = Path(directory)
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "debkit"
         project = make_project(work, "project")

@@ -32,7 +32,7 @@ SOURCES = os.environ.get(
 def main() -> None:
     """Print a line a build, and the rate."""
     tried = passed = 0
-    with tempfile.TemporaryDirectory(prefix="debkit-corpus.", dir="/var/tmp") as directory:
+    with tempfile.TemporaryDirectory(prefix="bench-corpus.", dir="/var/tmp") as directory:
         work = Path(directory)
         for name in SOURCES:
             for arch in ARCHES:
