@@ -8,16 +8,20 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from debian.debfile import DebFile
 from debian.debian_support import version_compare
 from jsonschema import Draft202012Validator
 
+from debkit.archive.index import read_index
 from debkit.report import SCHEMA
+from debkit.run import Command, Processes
 from tests.command import Project, make_project
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+PACKAGES = ("hello-debkit", "hello-debkit-data", "hello-debkit-dbgsym")
 CONFIG = '[build]\nsuites = ["trixie"]\narches = ["amd64"]\n'
 
 
@@ -46,7 +50,7 @@ def test_a_tree_becomes_a_package_that_a_clean_client_installs(project: Project,
     assert report["sources"][0]["snapshot"]
     assert ended.err.index("plan") < ended.err.index("source for")
     assert "development key" in ended.err
-    assert "sudo apt-get install" in ended.err or "sudo apt install" in ended.err
+    assert re.search(r"^  sudo apt-get .*install hello-debkit hello-debkit-data$", ended.err, re.MULTILINE)
 
 
 def test_the_same_again_changes_nothing_and_installs_no_dependency(project: Project, tree: Path) -> None:
@@ -82,8 +86,22 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(project: Project, tree: P
 
 
 @pytest.mark.slow
-def test_a_second_suite_gets_a_suffix_and_both_are_published(project: Project, tree: Path) -> None:
-    ended = project.debkit("build", os.fspath(tree), "--suite", "trixie", "--suite", "bookworm", "--no-publish")
+def test_a_second_suite_gets_a_suffix_and_both_are_published(project: Project, tree: Path, run: Processes) -> None:
+    ended = project.debkit("build", os.fspath(tree), "--suite", "trixie", "--suite", "bookworm")
     assert ended.code == 0, ended.err
     versions = {source["suite"]: source["version"] for source in project.report["sources"]}
     assert versions["bookworm"] == versions["trixie"] + "~bookworm1"
+    assert {sighting["target"]["suite"]: sighting["version"] for sighting in project.report["sightings"]} == versions
+    keyring = os.fspath(project.archive / "debkit-archive-keyring.pgp")
+    for suite, version in versions.items():
+        run(Command(argv=("gpgv", "--keyring", keyring, os.fspath(project.archive / "dists" / suite / "InRelease"))))
+        index = read_index(project.archive, suite, "amd64")
+        assert {(line.package, line.version) for line in index} == {(package, version) for package in PACKAGES}
+        for line in index:
+            deb = DebFile(os.fspath(project.archive / line.file)).debcontrol()
+            assert (deb["Package"], deb["Version"]) == (line.package, version)
+        (source,) = read_index(project.archive, suite, "source")
+        assert (source.package, source.version) == ("hello-debkit", version)
+    sources = {path.name: path.read_text() for path in project.archive.glob("*.sources")}
+    assert "\nSuites: trixie\n" in sources["debkit.sources"]
+    assert "\nSuites: bookworm\n" in sources["debkit-bookworm.sources"]
