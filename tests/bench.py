@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess  # noqa: TID251  # debkit is measured from outside
 import sys
 import tempfile
@@ -89,6 +88,15 @@ def argv_of(project: Path) -> list[str]:
     return argv
 
 
+def forget_layer(project: Path) -> None:
+    """Have debkit remove the layer that its last build stood on, and leave all others in the user's cache alone."""
+    build = report(project)["builds"][0]
+    target = build["target"]
+    assert isinstance(target, dict)
+    if build["layer"]:
+        debkit(project, "chroot", "remove", f"{target['suite']}-{target['arch']}-layer-{build['layer']}")
+
+
 def row(name: str, measured: str, ratio: float, goal: str) -> None:
     print(f"{name:<58} {measured:>24} {ratio:>8.2f}  {goal}", flush=True)
 
@@ -97,7 +105,6 @@ def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory(prefix="bench.", dir="/var/tmp") as directory:
         work = Path(directory)
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "debkit"
         project = make_project(work, "project")
         build = ("build", SOURCE, "--no-publish")
         print(f"{'what':<58} {'seconds':>24} {'ratio':>8}  goal")
@@ -107,7 +114,7 @@ def main() -> None:
         row("debkit --help ÷ an empty python", f"{helped:.2f} / {bare:.2f}", helped / bare, "≤ 0.3 s")
 
         debkit(project, *build, "--arch", "amd64")  # the chroot and the source are there from here on
-        shutil.rmtree(cache / "layers", ignore_errors=True)
+        forget_layer(project)
         first = debkit(project, *build, "--arch", "amd64")
         seconds = [debkit(project, *build, "--arch", "amd64") for _ in range(ROUNDS)]
         second = min(run.seconds for run in seconds)
