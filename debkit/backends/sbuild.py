@@ -9,12 +9,14 @@ import math
 import os
 import re
 import shlex
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.backends import _outcome
 from debkit.backends._job import BUILD_PATH, PROXIES, Job, cpus, key_place
 from debkit.backends._logs import SIGNS, Watch
+from debkit.errors import HostError
 from debkit.model import BuildState, Via
 from debkit.run import Command
 from debkit.source import read_changes
@@ -98,6 +100,7 @@ def build(
     """Build with sbuild. See `Backend.build`."""
     job = Job(source=source, target=target, via=via, chroot=chroot, config=config, build_all=build_all, cpus=cpus())
     with _outcome.opened(run, job, into, NAME) as site:
+        demand_passage(site.work)
         (site.work / "roots").mkdir()
         (site.work / "roots").chmod(0o1777)  # like /tmp: the chroot's own root, a subordinate id, removes it at the end
         (site.work / "sbuildrc").write_text(settings(job, site, os.environ, root=os.geteuid() == 0), encoding="utf-8")
@@ -112,6 +115,17 @@ def build(
         )
         watch = Watch(progress, _Boxes(), "unpack chroot")
         return _outcome.carry_out(run, job, site, command, backend=NAME, watch=watch, judge=judge, signs=SIGNS)
+
+
+def demand_passage(work: Path) -> None:
+    """Raise HostError where others cannot pass to `work`: the chroot's root could not either, and the package would be blamed."""
+    closed = next((path for path in reversed(work.parents) if not path.stat().st_mode & stat.S_IXOTH), None)
+    if closed:
+        raise HostError(
+            f"sbuild cannot build in {work.parent}",
+            cause=f"its chroot's root is another user, and only some may pass through {closed}",
+            hint=f"export TMPDIR=/var/tmp\nor: chmod o+x {closed}",
+        )
 
 
 def argv(job: Job, site: Site, distribution: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pytest
 
 from debkit import backends
 from debkit.config import BuildConfig
-from debkit.errors import DiskError, Interrupted, MissingTool
+from debkit.errors import DiskError, HostError, Interrupted, MissingTool
 from debkit.model import BuildState, Target, Via
 from debkit.run import Command, Processes
 from tests.jobs import Narration, make_chroot, make_source, write_source_changes
@@ -44,13 +44,13 @@ exit "$(cat {home}/code)"
 class Stage:
     """A machine whose sbuild and pbuilder are played."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, scratch: Path) -> None:
         self.home = home
+        self.scratch = scratch
         self.into = home / "dist/trixie/amd64"
         self.progress = Narration()
         self.run = Processes()
         (home / "bin").mkdir()
-        (home / "tmp").mkdir()
         (home / "leave").mkdir()
         for name in ("sbuild", "pbuilder"):
             tool = home / "bin" / name
@@ -101,10 +101,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def stage(tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     tmp_path.chmod(0o755)
-    made = Stage(tmp_path)
-    monkeypatch.setenv("TMPDIR", f"{tmp_path}/tmp")
+    made = Stage(tmp_path, scratch)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     return made
 
@@ -127,7 +126,7 @@ def test_a_success(stage: Stage, backend: str) -> None:
         "sample_1.0-1_amd64.deb",
     ]
     assert result.log.read_text() == SUCCESS[backend]
-    assert list((stage.home / "tmp").iterdir()) == []
+    assert list(stage.scratch.iterdir()) == []
     assert result.phases[0].name == "unpack chroot"
     assert result.seconds == pytest.approx(sum(phase.seconds for phase in result.phases))
 
@@ -205,7 +204,7 @@ def test_a_build_that_takes_too_long_is_ended(stage: Stage, backend: str) -> Non
     assert result.state is BuildState.TIMED_OUT
     assert time.monotonic() - started < 15
     assert "took longer than 1 s" in result.log.read_text()
-    assert list((stage.home / "tmp").iterdir()) == []
+    assert list(stage.scratch.iterdir()) == []
 
 
 @both
@@ -222,7 +221,7 @@ def test_an_interrupt_leaves_the_log_and_nothing_else(stage: Stage, backend: str
     with pytest.raises(Interrupted):
         stage.build(backend)
     assert [path.name for path in stage.into.iterdir()] == ["sample_1.0-1_amd64.build"]
-    assert list((stage.home / "tmp").iterdir()) == []
+    assert list(stage.scratch.iterdir()) == []
 
 
 @both
@@ -234,7 +233,7 @@ def test_a_missing_builder_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("shutil.which", which)
     with pytest.raises(MissingTool, match=f"{backend} is not installed"):
         stage.build(backend)
-    assert list((stage.home / "tmp").iterdir()) == []
+    assert list(stage.scratch.iterdir()) == []
 
 
 @both
@@ -242,3 +241,17 @@ def test_a_directory_that_cannot_be_written_is_told(stage: Stage, backend: str) 
     stage.into = Path("/sys/dist")
     with pytest.raises(DiskError, match="/sys/dist cannot be written"):
         stage.build(backend)
+
+
+def test_a_scratch_directory_that_a_chroots_root_cannot_reach_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = stage.scratch / "private"
+    (private / "tmp").mkdir(parents=True)
+    private.chmod(0o700)
+    monkeypatch.setenv("TMPDIR", os.fspath(private / "tmp"))
+    with pytest.raises(HostError, match=f"sbuild cannot build in {private}/tmp") as caught:
+        stage.build("sbuild")
+    assert f"chmod o+x {private}" in caught.value.hint
+    assert list((private / "tmp").iterdir()) == []
+    stage.says(SUCCESS["pbuilder"], 0)
+    stage.leaves()
+    assert stage.build("pbuilder").state is BuildState.SUCCEEDED  # its chroot's root is the caller
