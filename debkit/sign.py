@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from debkit.chroot import namespace
 from debkit.errors import ArchiveError, SigningError
 from debkit.keys import by_hand, signed_text, unsigned_text
 from debkit.model import FileRef, SignedUpload
@@ -56,7 +57,7 @@ def sign_upload(
     """
     changes = (source.changes, *(result.changes for result in results if result.changes))
     check_parts(changes)
-    with _beside(into) as scratch:
+    with _beside(into) as scratch, namespace.scratch(run, "sign") as desk:
         work = scratch / into.name
         work.mkdir()
         for part in changes:
@@ -64,9 +65,9 @@ def sign_upload(
         dsc = work / source.dsc.name
         dsc.write_text(unsigned_text(dsc.read_text(encoding="utf-8")), encoding="utf-8")
         for part in changes:
-            _debsign(run, keys, work / part.name)
+            _debsign(run, keys, work / part.name, desk)
         merged = merge(run, tuple(work / part.name for part in changes))
-        _debsign(run, keys, merged)
+        _debsign(run, keys, merged, desk)
         files = verify(keys.upload, merged)
         if into.exists():
             into.rename(scratch / "replaced")
@@ -142,12 +143,15 @@ def _copy(changes: Path, into: Path) -> None:
     shutil.copyfile(changes, into / changes.name)
 
 
-def _debsign(run: Talker, keys: Keys, file: Path) -> None:
-    """Sign a .changes with all that it lists. A passphrase goes in through a terminal of debsign's own."""
+def _debsign(run: Talker, keys: Keys, file: Path, desk: Path) -> None:
+    """Sign a .changes with all that it lists. A passphrase goes in through a terminal of debsign's own.
+
+    debsign works in `desk`, since where it is interrupted it leaves what it was working on.
+    """
     passphrase = keys.passphrase(keys.upload)
     command = Command(
         argv=debsign_argv(keys.upload, file, batch=not passphrase),
-        env=(("GNUPGHOME", os.fspath(keys.upload.home)),),
+        env=(("GNUPGHOME", os.fspath(keys.upload.home)), ("TMPDIR", os.fspath(desk))),
         cwd=file.parent,
     )
     try:

@@ -37,7 +37,7 @@ def test_a_conversation_is_in_the_report_without_the_answers(
     ledger = Ledger(tmp_path / "report.json")
     keys = Keys(upload=KEY, archive=KEY, secrets={KEY.fingerprint: Secret(words)})
     with pytest.raises(SigningError, match="could not be signed") if code else contextlib.nullcontext():
-        _debsign(Processes(ledger.command), keys, tmp_path / "x.changes")
+        _debsign(Processes(ledger.command), keys, tmp_path / "x.changes", tmp_path)
     ledger.finish(None)
     text = ledger.path.read_text()
     (recorded,) = json.loads(text)["commands"]

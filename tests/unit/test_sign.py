@@ -45,17 +45,17 @@ def test_mergechanges_gets_plain_names() -> None:
 
 
 def test_a_key_without_passphrase_needs_no_terminal(recorder: Recorder, tmp_path: Path) -> None:
-    _debsign(recorder, Keys(upload=KEY, archive=KEY), tmp_path / "x.changes")
+    _debsign(recorder, Keys(upload=KEY, archive=KEY), tmp_path / "x.changes", Path("/desk"))
     (command,) = recorder.commands
     assert command.argv[0] == "debsign"
-    assert command.env == (("GNUPGHOME", "/gnupg home"),)
+    assert command.env == (("GNUPGHOME", "/gnupg home"), ("TMPDIR", "/desk"))
     assert command.cwd == tmp_path
     assert not recorder.answers
 
 
 def test_a_passphrase_goes_through_a_terminal_only(recorder: Recorder, tmp_path: Path) -> None:
     keys = Keys(upload=KEY, archive=KEY, secrets={KEY.fingerprint: Secret("open sesame")})
-    _debsign(recorder, keys, tmp_path / "x.changes")
+    _debsign(recorder, keys, tmp_path / "x.changes", Path("/desk"))
     (command,) = recorder.commands
     (((_, answer),),) = recorder.answers
     assert answer == "open sesame"
@@ -67,7 +67,7 @@ def test_a_failed_signature_tells_what_gpg_said(recorder: Recorder, tmp_path: Pa
     printed = "signfile changes\ngpg: signing failed: Bad passphrase\ndebsign: gpg error occurred!  Aborting....\n"
     recorder.reply("debsign", stdout=printed, code=2)
     with pytest.raises(SigningError, match=r"x\.changes could not be signed") as caught:
-        _debsign(recorder, Keys(upload=KEY, archive=KEY), tmp_path / "x.changes")
+        _debsign(recorder, Keys(upload=KEY, archive=KEY), tmp_path / "x.changes", Path("/desk"))
     assert caught.value.cause == "gpg: signing failed: Bad passphrase\ndebsign: gpg error occurred!  Aborting...."
 
 
