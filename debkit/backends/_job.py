@@ -6,9 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from debian.debian_support import DpkgArchTable
-
 from debkit.model import ARCHES, Via
+from debkit.source import builds_on
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +63,7 @@ class Job:
         The builder must be told (dpkg-buildpackage -A): a full build names its .buildinfo after an architecture that the .changes
         does not have then, and reprepro refuses both.
         """
-        table = DpkgArchTable.load_arch_table()
-        own = (alias for alias in self.source.architectures if alias != "all")
-        return self.build_all and not any(table.matches_architecture(self.target.arch, alias) for alias in own)
+        return self.build_all and not builds_on(self.source.architectures, self.target.arch)
 
     @property
     def emulator_env(self) -> tuple[tuple[str, str], ...]:

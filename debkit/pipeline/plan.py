@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from debian.debian_support import DpkgArchTable
-
 from debkit import backends
 from debkit.errors import HostError, SourceError
 from debkit.host import runs_natively
 from debkit.model import ARCHES, Target, Via
+from debkit.source import builds_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,12 +127,6 @@ def _notes(request: Request, source: SourceFacts, machine: Host, config: Config,
         yield notice
     if not request.publish:
         yield "nothing is signed or published"
-
-
-def builds_on(architectures: tuple[str, ...], arch: str) -> bool:
-    """Whether a source's Architecture field makes a package of `arch`'s own (wildcards: Debian policy 11.1)."""
-    table = DpkgArchTable.load_arch_table()
-    return any(table.matches_architecture(arch, alias) for alias in architectures if alias != "all")
 
 
 def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debian.deb822 import Deb822
+from debian.debian_support import DpkgArchTable
 
 from debkit.errors import SourceError
 
@@ -55,6 +56,12 @@ def folded(architectures: tuple[str, ...]) -> tuple[str, ...]:
     """Put the packages' architectures together as dpkg-source does: `any` swallows all others but `all`."""
     distinct = tuple(dict.fromkeys(architectures))
     return tuple(a for a in ("any", "all") if a in distinct) if "any" in distinct else distinct
+
+
+def builds_on(architectures: tuple[str, ...], arch: str) -> bool:
+    """Whether a source's Architecture field makes a package of `arch`'s own (wildcards: Debian policy 11.1)."""
+    table = DpkgArchTable.load_arch_table()
+    return any(table.matches_architecture(arch, alias) for alias in architectures if alias != "all")
 
 
 def syntax_error(text: str) -> str:

@@ -141,10 +141,12 @@ def test_what_a_killed_run_left_is_swept_but_not_what_is_in_use(
     recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(home, "short_directory", lambda: tmp_path)
-    left = tmp_path / f"{home.PREFIX}left"
+    left, mine = tmp_path / f"{home.PREFIX}a1b2c3d_", tmp_path / f"{home.PREFIX}mine"
     left.mkdir()
+    mine.mkdir()
     with home.throwaway(recorder) as first, home.throwaway(recorder):
         assert not left.exists()
+        assert mine.exists()
         assert first.exists()
 
 
