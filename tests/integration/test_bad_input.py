@@ -215,6 +215,7 @@ def test_a_build_that_takes_too_long_is_ended_with_all_it_has_begun(project: Pro
     assert not list(scratch.iterdir())
 
 
+@pytest.mark.slow
 def test_checks_that_come_to_no_verdict(project: Project, tmp_path: Path) -> None:
     # lintian is ended at once, and what every clean system has cannot be purged, so that piuparts has nothing to judge.
     spoil(project.path / "config/debkit.toml", f'{CONFIG}[checks]\ntimeout = "0s"\n')
@@ -375,7 +376,10 @@ def test_no_room_for_the_cache(project: Project, tmp_path: Path, disk: str, caus
 
 
 # With room for half of the database's copy, and for that and the new packages but not for their index.
-@pytest.mark.parametrize(("pages", "cause"), [pytest.param(-20, FULL, marks=pytest.mark.slow), (10, FULL), (None, READ_ONLY)])
+@pytest.mark.parametrize(
+    ("pages", "cause"),
+    [pytest.param(-20, FULL, marks=pytest.mark.slow), pytest.param(10, FULL, marks=pytest.mark.slow), (None, READ_ONLY)],
+)
 def test_no_room_for_the_archive(published: Project, tmp_path: Path, pages: int | None, cause: str) -> None:
     tree = make_tree(tmp_path / "hello", version="2.0", kind="all", distribution="trixie")
     before = standing(published.archive)
