@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import tempfile
 import threading
 import time
 from enum import Enum
@@ -110,11 +109,14 @@ class Ledger:
 
     def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self.path.parent, prefix=".report.", delete=False) as new:
-            json.dump(self._data, new, indent=1, ensure_ascii=False)
-            new.write("\n")
-        Path(new.name).chmod(0o644)
-        Path(new.name).replace(self.path)
+        new = self.path.with_name(".report.new")
+        try:
+            new.write_text(json.dumps(self._data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            new.replace(self.path)
+        except OSError as problem:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise OSError(problem.errno, problem.strerror, os.fspath(self.path)) from problem
 
 
 def as_failure(problem: BaseException) -> DebkitError:

@@ -30,7 +30,7 @@ def locked(base: Path, *, what: str, progress: Progress, wait: float = WAIT_SECO
     A database lock that a killed run of ours has left is removed.
     """
     deadline = time.monotonic() + wait
-    with _opened(base) as file:
+    with opened(base) as file:
         while not _take(file):
             holder = _read(file) or "another run"
             if time.monotonic() > deadline:
@@ -84,13 +84,16 @@ def reprepro_at(base: Path) -> str | None:
     return None
 
 
-def _opened(base: Path) -> IO[str]:
+def opened(base: Path) -> IO[str]:
+    """Open the archive's lock file, which who may not write to the archive cannot. Raises ArchiveError."""
     try:
         base.mkdir(parents=True, exist_ok=True)
         return (base / LOCK).open("a+", encoding="utf-8")
     except PermissionError as problem:
         raise ArchiveError(
-            f"{base} cannot be written to", cause="it belongs to somebody else", hint=f"ls -ld {base}"
+            f"{base} cannot be written to",
+            cause="it belongs to somebody else",
+            hint=f"ls -ld {base}, then chown it, or name another one in [archive] path of config/debkit.toml",
         ) from problem
 
 

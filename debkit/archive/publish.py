@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from debkit.archive import client, conf, transaction
 from debkit.archive.index import is_current
 from debkit.archive.judge import Deb, Held, Upload, judge
-from debkit.archive.lock import WAIT_SECONDS, locked
+from debkit.archive.lock import WAIT_SECONDS, locked, opened
 from debkit.archive.reprepro import Reprepro
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
@@ -31,10 +31,14 @@ QUIET = Quiet()
 
 
 def require(config: Config, targets: tuple[Target, ...]) -> None:
-    """Check, before anything is built, that the archive can take packages for these targets. Raises ConfigError, MissingTool."""
+    """Check, before anything is built, that the archive can take packages for these targets.
+
+    Raises ConfigError, MissingTool, ArchiveError, DiskError.
+    """
     require_tool("reprepro")
     for suite in dict.fromkeys(target.suite for target in targets):
         conf.demand(config, suite, tuple(target.arch for target in targets if target.suite == suite))
+    opened(config.repo).close()
 
 
 def publish(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("source", default=".")
 @click.option("-a", "--arch", "arches", multiple=True, metavar="ARCH", help="Architecture to build for; may be given again.")
 @click.option("-d", "--suite", "suites", multiple=True, metavar="SUITE", help="Suite to build for; may be given again.")
-@click.option("--via", type=click.Choice(["auto", *Via]), default="auto", help="Force how the builds run.")
+@click.option("--via", type=click.Choice(["auto", *(via.value for via in Via)]), default="auto", help="Force how the builds run.")
 @click.option("--backend", metavar="NAME", help="The builder: sbuild or pbuilder.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--no-publish", is_flag=True, help="Stop after the checks; nothing is signed.")

@@ -83,7 +83,7 @@ def _take(environ: MutableMapping[str, str], role: str) -> _Material | None:
         return _Material(os.fspath(path), path.read_bytes())
     except OSError as problem:
         raise SigningError(
-            f"{variable}_FILE names {path}, which cannot be read", cause=str(problem), hint=f"ls -l {path}"
+            f"{variable}_FILE names {path}, which cannot be read", cause=problem.strerror or str(problem), hint=f"ls -l {path}"
         ) from problem
 
 

@@ -51,7 +51,8 @@ def read_passphrase(source: Passphrase, environ: Mapping[str, str]) -> str | Non
     try:
         text = _read_fd(source.fd) if source.fd is not None else Path(where).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise SigningError(f"the passphrase cannot be read from {where}", cause=str(problem), hint=hint) from problem
+        cause = getattr(problem, "strerror", None) or str(problem)
+        raise SigningError(f"the passphrase cannot be read from {where}", cause=cause, hint=hint) from problem
     text = text.removesuffix("\n").removesuffix("\r")
     if not text or "\n" in text or "\0" in text:
         cause = "it holds more than one line" if text else "it is empty"

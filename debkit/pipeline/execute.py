@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from debkit import archive, host, keys, sign, source
 from debkit.apt import source as fetch_source
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
-from debkit.errors import DebkitError, Interrupted
+from debkit.errors import DebkitError, Interrupted, LockedError
 from debkit.model import BuildResult, ChrootKind, Outcome, Target
 from debkit.paths import state_home
 from debkit.pipeline import jobs
@@ -21,6 +23,7 @@ from debkit.report import Ledger
 from debkit.run import Processes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -76,13 +79,38 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
         if dry_run:
             show_plan(console, prepared(request, config, run)[0])
             return
-        with ledger.recording():
+        with alone(config.dist), ledger.recording():
             made, machine = prepared(request, config, run)
             show_plan(console, made)
             ledger.put("plan", made)
             shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
             carry_out(shift, passphrase)
         console.info(f"report: {ledger.path}")
+
+
+@contextlib.contextmanager
+def alone(dist: Path) -> Iterator[None]:
+    """Keep other runs from writing into `dist` meanwhile. Raises LockedError when one does."""
+    made = not dist.exists()
+    dist.mkdir(parents=True, exist_ok=True)
+    with (dist / ".lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            lock.seek(0)
+            raise LockedError(
+                f"another run works in {dist}",
+                cause=f"process {lock.read().strip() or 'unknown'} builds for this project",
+                hint="wait for it to end, or build elsewhere: debkit -C ANOTHER-PROJECT build …",
+            ) from problem
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        try:
+            yield
+        finally:
+            if made and [path.name for path in dist.iterdir()] == [".lock"]:
+                shutil.rmtree(dist)
 
 
 def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Host]:

@@ -143,6 +143,7 @@ def check_failure(reports: tuple[CheckReport, ...], *, accept_incomplete: bool) 
     """Make the error of checks that keep packages from being published: first the failed, then those that gave no verdict."""
     failed = [report for report in reports if report.outcome is Outcome.FAIL]
     if failed:
+        names = {report.check for report in failed}
         findings = [
             f"{report.check} on {report.target}: {finding.package}: {finding.tag} {finding.text}".rstrip()
             for report in failed
@@ -152,7 +153,8 @@ def check_failure(reports: tuple[CheckReport, ...], *, accept_incomplete: bool) 
         return CheckError(
             "; ".join(f"{report.check} failed on {report.target}" for report in failed),
             cause="\n".join(findings[:20]) or failed[0].reason,
-            hint="mend the package; a lintian tag may be suppressed in config/debkit.toml, with a reason",
+            hint="mend the package, then run the same command again"
+            + ("; a lintian tag may be suppressed in config/debkit.toml, with a reason" if "lintian" in names else ""),
             log=failed[0].log,
         )
     open_ended = [report for report in reports if report.outcome is not Outcome.PASS]

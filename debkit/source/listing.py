@@ -55,10 +55,12 @@ class Leftovers:
 
 
 def outputs_of(config: Config, staging: Path, tree: Path) -> tuple[Output, ...]:
-    """Where debkit writes, except for what the tree itself lies in."""
-    repo = config.repo.resolve()
-    all_of_them = (Output(config.dist.resolve()), Output(staging.resolve()), Output(repo, repo / "conf"))
-    return tuple(output for output in all_of_them if not tree.resolve().is_relative_to(output.path))
+    """Where debkit writes, or has written in the tree's own name, except for what the tree itself lies in."""
+    repo, root = config.repo.resolve(), tree.resolve()
+    here = (Output(config.dist.resolve()), Output(staging.resolve()), Output(repo, repo / "conf"))
+    marks = {"dist/report.json": Output(root / "dist"), "repo/conf/distributions": Output(root / "repo", root / "repo/conf")}
+    own = (output for mark, output in marks.items() if (root / mark).is_file())
+    return tuple(output for output in (*here, *own) if not root.is_relative_to(output.path))
 
 
 def list_tree(run: Run, tree: Path, *, leftovers: Leftovers, outputs: tuple[Output, ...]) -> Listing:

@@ -38,6 +38,10 @@ class Place:
 def locate(where: str) -> Place:
     """Decide by looking: what exists is a path, and so is what holds a slash or ends in .dsc; else it names a package."""
     path = Path(where)
+    if not where.strip():
+        raise SourceError(
+            "the source has an empty name", cause="perhaps a shell variable that is not set", hint="debkit build . for this tree"
+        )
     if path.is_dir():
         return Place(Kind.TREE, where)
     if path.is_file() and path.suffix == ".dsc":

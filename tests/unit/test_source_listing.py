@@ -104,3 +104,13 @@ def test_a_submodule_that_is_not_checked_out_is_refused(recorder: Recorder, tmp_
     with pytest.raises(SourceError, match="submodule lib is not checked out") as error:
         list_files(recorder, tmp_path)
     assert error.value.hint.endswith("submodule update --init --recursive")
+
+
+def test_what_debkit_has_written_for_the_tree_itself_is_no_source_of_it(tmp_path: Path, project: Config) -> None:
+    tree = tmp_path / "tree"
+    for name in ("dist/report.json", "repo/conf/distributions"):
+        (tree / name).parent.mkdir(parents=True)
+        (tree / name).touch()
+    assert [output.path for output in outputs_of(project, project.dist / "source", tree)][-2:] == [tree / "dist", tree / "repo"]
+    (tree / "dist/report.json").unlink()
+    assert tree / "dist" not in [output.path for output in outputs_of(project, project.dist / "source", tree)]
