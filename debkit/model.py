@@ -178,7 +178,7 @@ class Excerpt:
 class BuildResult:
     """What one job left behind. `changes` is None unless it succeeded.
 
-    `disk_bytes` is the most that the chroot and the build tree in it took together, as seen every few seconds.
+    `disk_bytes` is the most that the build tree took, as seen every few seconds.
     """
 
     target: Target

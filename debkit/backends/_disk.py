@@ -1,4 +1,4 @@
-"""How much disk a build takes at its worst: its scratch directory is measured again and again while it runs. Owns du."""
+"""How much disk a build takes at its worst: its build tree is measured again and again while it runs. Owns du."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 
     from debkit.run import Run
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds; an unpacked chroot of 20 000 files takes du a tenth of one
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds
+# The build directory in either backend's chroot. Not the whole chroot, which du would read while it is being unpacked.
+MEASURE = 'exec du --summarize --block-size=1 --total --one-file-system -- "$1"/roots/*/build "$1"/root/build 2>/dev/null'
 
 
 class Gauge:
-    """Measures `directory` from a thread of its own while the context lasts; `peak` is the most seen, in bytes.
+    """Measures the build trees in `work` from a thread of its own while the context lasts; `peak` is the most seen, in bytes.
 
     What a build makes and removes between two looks, a second apart at first and ten later, is missed.
     """
 
-    def __init__(self, run: Run, directory: Path) -> None:
+    def __init__(self, run: Run, work: Path) -> None:
         # Files belong to subordinate ids, and come and go while they are counted: hence root, and exit code 1.
         self._command = Command(
-            argv=as_root(("du", "--summarize", "--block-size=1", "--one-file-system", "--", os.fspath(directory))),
+            argv=as_root(("sh", "-c", MEASURE, "sh", os.fspath(work))),
             ok=frozenset({0, 1}),
             separate=True,
             minor=True,
@@ -50,6 +52,6 @@ class Gauge:
         with contextlib.suppress(DebkitError):  # a run that is stopped, or that cannot measure, is told of elsewhere
             pause = FIRST_PAUSE
             while not self._ended.wait(pause):
-                counted = self._run(self._command).stdout.partition("\t")[0]
+                counted = self._run(self._command).stdout.rpartition("\n")[0].rpartition("\n")[2].partition("\t")[0]
                 self.peak = max(self.peak, int(counted) if counted.isdecimal() else 0)
                 pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -164,7 +164,7 @@ def test_phases_are_told_and_timed(probed: dict[str, Probed], backend: str) -> N
     assert {*progress.phases} >= PHASES
     assert progress.lines
     assert result.seconds > next(phase.seconds for phase in result.phases if phase.name == "build") > 0
-    assert result.disk_bytes > 100_000_000  # the chroot too
+    assert result.disk_bytes > 10_000
 
 
 @pytest.mark.parametrize("backend", BOTH)

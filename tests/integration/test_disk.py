@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 def test_what_was_there_for_a_while_counts_when_it_is_gone(tmp_path: Path) -> None:
     recorded: list[Completed] = []
+    tree = tmp_path / "roots/root.a/build"
+    tree.mkdir(parents=True)
+    (tmp_path / "roots/root.a/chroot").write_bytes(b"x" * 3_000_000)
     with Gauge(Processes(recorded.append), tmp_path) as gauge:
-        (tmp_path / "big").write_bytes(b"x" * 3_000_000)
+        (tree / "big").write_bytes(b"x" * 3_000_000)
         deadline = time.monotonic() + 30
         while not gauge.peak:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        (tmp_path / "big").unlink()
+        (tree / "big").unlink()
     assert 3_000_000 <= gauge.peak < 3_500_000
     assert not recorded
 
