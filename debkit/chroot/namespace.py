@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from debkit.errors import DebkitError, Interrupted
 from debkit.paths import scratch_home
-from debkit.run import Command, CommandFailed
+from debkit.run import Command, CommandFailed, end_at_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +137,7 @@ def scratch(run: Run, purpose: str) -> Iterator[Path]:
 
 
 def sweep(run: Run, home: Path) -> None:
-    """Remove this user's scratch directories whose makers are gone."""
+    """Remove this user's scratch directories whose makers are gone, and end what these have left running there."""
     for path in home.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, CommandFailed):
             about = path.lstat()
@@ -148,6 +148,7 @@ def sweep(run: Run, home: Path) -> None:
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                end_at_home(path)
                 remove_tree(run, path)
             finally:
                 os.close(lock)

@@ -1,8 +1,8 @@
 """The only room that starts a process (but for gpg, which python-gnupg starts).
 
 A command is a frozen value; `Processes` runs it in a session of its own with an allow-listed environment, streams its output to
-a log, keeps the tail for the error, and ends the whole tree on a timeout, an interrupt, or debkit's own death. `converse` does
-the same for a command that asks questions on a terminal, `interact` lends it the caller's.
+a log, keeps the tail for the error, and ends the whole tree on a timeout, an interrupt, or debkit's own death. Its
+`converse` does the same for a command that asks questions on a terminal; `interact` lends it the caller's.
 """
 
 from debkit.run.command import (
@@ -18,7 +18,7 @@ from debkit.run.command import (
     require_tool,
 )
 from debkit.run.processes import Processes, interact
-from debkit.run.terminal import converse
+from debkit.run.tree import end_at_home
 
 __all__ = [
     "Command",
@@ -28,7 +28,7 @@ __all__ = [
     "Run",
     "Talker",
     "child_environment",
-    "converse",
+    "end_at_home",
     "failure",
     "find_tool",
     "interact",

@@ -26,8 +26,8 @@ def converse(
     command: Command,
     replies: tuple[tuple[str, str], ...],
     *,
-    check: Callable[[], None] = lambda: None,
-    record: Callable[[Completed], None] = lambda _: None,
+    check: Callable[[], None],
+    record: Callable[[Completed], None],
 ) -> Completed:
     """Run a command on a terminal of its own and answer its questions.
 

@@ -12,8 +12,8 @@ GRACE_SECONDS = 20.0  # sbuild needs about ten to take its chroot away
 KILLED_SECONDS = 5.0  # a killed process that waits for a disk is gone later
 
 
-def end_tree(pid: int) -> None:
-    """End a process and all that descends from it: SIGTERM and time to clean up for the process, then SIGKILL for what is left.
+def end_tree(pid: int, *, grace: float = GRACE_SECONDS) -> None:
+    """End a process and all that descends from it: SIGTERM and `grace` seconds for the process to clean up, then SIGKILL.
 
     The tree is walked before the first signal, because a child in a session of its own is lost to us once its parent is gone.
     """
@@ -22,7 +22,7 @@ def end_tree(pid: int) -> None:
         os.killpg(pid, signal.SIGTERM)
     except OSError:  # it stays in our own session
         _send(pid, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + grace
     while time.monotonic() < deadline and _alive(pid, doomed[pid]):
         doomed |= {child: _start_time(child) for child in descendants(pid) if child not in doomed}
         time.sleep(0.05)
@@ -45,6 +45,18 @@ def descendants(pid: int) -> tuple[int, ...]:
                 found += children
                 queue += children
     return tuple(found)
+
+
+def end_at_home(place: Path) -> None:
+    """End at once what still runs with its HOME at or below `place`, as sbuild does when debkit itself was killed.
+
+    sbuild goes on then: its answer to the SIGTERM that it gets is a message, which fails when nobody reads its output.
+    """
+    home = b"HOME=" + os.fsencode(place)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(entry == home or entry.startswith(home + b"/") for entry in (process / "environ").read_bytes().split(b"\0")):
+                end_tree(int(process.name), grace=0)
 
 
 def _send(pid: int, signum: signal.Signals) -> None:

@@ -19,7 +19,7 @@ from debkit.backends import sbuild
 from debkit.chroot import cache, layers, namespace, roots, store, upkeep
 from debkit.config import ChrootConfig
 from debkit.model import Chroot, ChrootKind, ChrootSpec, Source, Target
-from debkit.run import Command, Completed, Processes, converse
+from debkit.run import Command, Completed, Processes
 from debkit.run.tree import descendants
 from tests.trees import make_tree
 
@@ -256,7 +256,9 @@ def test_a_shell_is_roots_on_the_callers_terminal(clean_root: Chroot) -> None:
         env=(("PYTHONPATH", os.fspath(CHECKOUT)),),
         ok=frozenset({7}),
     )
-    done = converse(command, ((r"root@\S+# ", "test -t 0 && test $(id -u) = 0 && apt-get update >/dev/null && exit 7; exit 8"),))
+    done = Processes().converse(
+        command, ((r"root@\S+# ", "test -t 0 && test $(id -u) = 0 && apt-get update >/dev/null && exit 7; exit 8"),)
+    )
     assert f"({clean_root.spec.target})" in done.stdout
 
 

@@ -14,14 +14,13 @@ from debkit.errors import SigningError
 from debkit.keys import Keys, Passphrase, export_public, find_keys, prove, signed_text
 from debkit.keys.ring import WRAPPER
 from debkit.keys.ring import gpg as open_ring
-from debkit.run import Command, converse
+from debkit.run import Command, Processes
 from tests.gnupg_homes import end_agent, gnupg_home, gpg, make_key, secret_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from debkit.model import SigningKey
-    from debkit.run import Processes
 
 CHECKOUT = Path(__file__).parents[2]
 WORDS = "Sesam, öffne dich"
@@ -324,7 +323,7 @@ def test_somebody_at_a_terminal_is_asked(home: Path, typed: str, outcome: str) -
     fingerprint = make_key(home, passphrase=WORDS)
     end_agent(home)
     environ = (("PYTHONPATH", os.fspath(CHECKOUT)), ("GNUPGHOME", os.fspath(home)), ("KEY", fingerprint))
-    done = converse(
+    done = Processes().converse(
         Command(argv=(sys.executable, "-c", ASKING), env=environ), ((r"Passphrase of Test Writer <test@example\.org>: ", typed),)
     )
     assert outcome in done.stdout

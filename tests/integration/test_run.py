@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from debkit.errors import DiskError, Interrupted, MissingTool, NetworkError, TimeoutFailure
-from debkit.run import Command, CommandFailed, Processes, converse
+from debkit.run import Command, CommandFailed, Processes, end_at_home
 from debkit.run.tree import descendants
 
 CHECKOUT = Path(__file__).parents[2]
@@ -157,13 +157,28 @@ with run.interruptible():
     assert wait_for(lambda: not any(alive(child) for child in children))
 
 
+def test_what_runs_at_home_in_a_place_is_ended_and_nothing_else(tmp_path: Path) -> None:
+    deaf = "trap '' TERM; sleep 300 & wait; sleep 300"
+    homes = (tmp_path / "work", tmp_path / "work/inner", tmp_path / "workshop")
+    started = [subprocess.Popen(["sh", "-c", deaf], env={**os.environ, "HOME": os.fspath(home)}) for home in homes]
+    assert wait_for(lambda: all(descendants(child.pid) for child in started))
+    doomed = [pid for child in started[:2] for pid in (child.pid, *descendants(child.pid))]
+    end_at_home(tmp_path / "work")
+    assert not any(alive(pid) for pid in doomed)
+    assert started[2].poll() is None
+    end_at_home(tmp_path)
+    assert [child.wait(5) for child in started] == [-signal.SIGKILL] * 3
+
+
 def test_a_question_is_answered_and_the_answer_hidden(tmp_path: Path) -> None:
     ask = "stty -echo 2>/dev/null; printf 'Passphrase: '; read p </dev/tty; echo \"got $p\"; exit 2"
-    done = converse(Command(argv=("sh", "-c", ask), ok=frozenset({2}), log=tmp_path / "log"), (("Passphrase: ", "hunter2"),))
+    done = Processes().converse(
+        Command(argv=("sh", "-c", ask), ok=frozenset({2}), log=tmp_path / "log"), (("Passphrase: ", "hunter2"),)
+    )
     assert "got ********" in done.stdout
     assert "hunter2" not in (tmp_path / "log").read_text()
 
 
 def test_a_question_without_an_answer_ends_in_an_error() -> None:
     with pytest.raises(TimeoutFailure, match="waited for an answer"):
-        converse(Command(argv=("sh", "-c", "printf 'Really? '; read p </dev/tty"), timeout=1), ())
+        Processes().converse(Command(argv=("sh", "-c", "printf 'Really? '; read p </dev/tty"), timeout=1), ())
