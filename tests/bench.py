@@ -14,6 +14,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from debkit.chroot.namespace import scratch
+from debkit.run import Processes
+
 CHECKOUT = Path(__file__).parents[1]
 SOURCE = os.environ.get("BENCH_SOURCE", "bzip2")
 SUITE = os.environ.get("BENCH_SUITE", "trixie")
@@ -73,13 +76,17 @@ def report(project: Path) -> dict[str, list[dict[str, object]]]:
 
 
 def raw_sbuild(project: Path, work: Path, arch: str) -> float:
-    """Time sbuild alone, on the chroot tarball and the .dsc that debkit has just used."""
+    """Time sbuild alone, on the chroot tarball and the .dsc that debkit has just used, and in a place of the same kind."""
     tarball = next(str(word).partition("=")[2] for word in argv_of(project) if str(word).startswith("--chroot="))
     offline = [word for word in argv_of(project) if word.startswith("--no-apt")]
     dsc = next((project / "dist" / "source").rglob("*.dsc"))
     into = Path(tempfile.mkdtemp(dir=work))
     argv = ["sbuild", "--chroot-mode=unshare", f"--chroot={tarball}", f"--arch={arch}", "-d", SUITE, "--no-run-lintian"]
-    return timed([*argv, "--arch-all", *offline, os.fspath(dsc)], into).seconds
+    with scratch(Processes(), "bench") as roots:
+        roots.chmod(0o1777)
+        (into / "sbuildrc").write_text(f"$unshare_tmpdir_template = '{roots}/root.XXXXXXXXXX';\n1;\n")
+        env = {"SBUILD_CONFIG": os.fspath(into / "sbuildrc")}
+        return timed([*argv, "--arch-all", *offline, os.fspath(dsc)], into, env).seconds
 
 
 def argv_of(project: Path) -> list[str]:

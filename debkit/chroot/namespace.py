@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ PREFIX = "debkit-"
 # Only what tempfile has named and what has our unusual mode is ours to remove: a user's directory may well be called debkit-x.
 OURS = re.compile(r"debkit-[a-z]+\.[a-z0-9_]{8}")
 MODE = 0o711  # a chroot's own root, who is a subordinate id, must pass through
+# ioctl_iflags(2): read and write what chattr(1) sets, here its T.
+FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_TOPDIR_FL = 0x80086601, 0x40086602, 0x00020000
 LIMIT = Path("/proc/sys/user/max_user_namespaces")
 # unshare(1) blocks SIGTERM while it waits, and the namespace's first process ignores it as every init does. So a shell that
 # dies of it stands before them, and its death kills unshare, which takes the whole namespace along: at once, and also when
@@ -121,19 +124,34 @@ def remove_tree(run: Run, path: Path) -> None:
 def scratch(run: Run, purpose: str) -> Iterator[Path]:
     """Make a directory for build trees, removed at the end; those that killed runs have left are removed at the start.
 
-    A lock on it tells the living from the dead.
+    It is in one of its own, a lock on which tells the living from the dead.
     """
     home = scratch_home()
     sweep(run, home)
     path, lock = _locked_directory(f"{PREFIX}{purpose}.", home)
     try:
         path.chmod(MODE)
-        yield path
+        _spread(lock)
+        room = path / path.suffix[1:]
+        room.mkdir()
+        room.chmod(MODE)
+        yield room
     finally:
         try:
             remove_tree(run, path)
         finally:
             os.close(lock)
+
+
+def _spread(directory: int) -> None:
+    """Have the file system lay each directory made in this one apart from all others, where it knows how to (ext4).
+
+    ext4 puts a tree next to its parent, so where the last one was, and takes minutes to use a deleted file's inode again
+    (recently_deleted() in fs/ext4/ialloc.c), which it looks for anew with each file: a chroot took 20 s to unpack and not 1.
+    """
+    with contextlib.suppress(OSError):
+        flags = int.from_bytes(fcntl.ioctl(directory, FS_IOC_GETFLAGS, bytes(8)), sys.byteorder)
+        fcntl.ioctl(directory, FS_IOC_SETFLAGS, (flags | FS_TOPDIR_FL).to_bytes(8, sys.byteorder))
 
 
 def sweep(run: Run, home: Path) -> None:

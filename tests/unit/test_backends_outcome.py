@@ -259,7 +259,7 @@ def test_a_site_has_room_for_results_and_a_new_log(recorder: Recorder, scratch_h
     (into / "sample_1.0-1_amd64.build").write_text("old")
     with _outcome.opened(recorder, make_job(), into, "sbuild") as site:
         assert site.results.is_dir()
-        assert site.work.parent == scratch_home
+        assert site.work.is_relative_to(scratch_home)
         assert site.log == into / "sample_1.0-1_amd64.build"
         assert site.log.read_text() == ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def removing(command: Command) -> None:
-    Path(command.argv[-1]).rmdir()
+    shutil.rmtree(command.argv[-1])
 
 
 def test_mounts_come_before_the_command(tmp_path: Path) -> None:
@@ -44,8 +45,8 @@ def test_mounts_come_before_the_command(tmp_path: Path) -> None:
 def test_a_scratch_directory_can_be_passed_through_and_goes(home: Path, recorder: Recorder) -> None:
     recorder.reply("rm", action=removing)
     with namespace.scratch(recorder, "test") as path:
-        assert path.name.startswith("debkit-test.")
-        assert path.stat().st_mode & 0o777 == 0o711
+        assert path.parent.name == f"debkit-test.{path.name}"
+        assert [place.stat().st_mode & 0o777 for place in (path, path.parent)] == [0o711, 0o711]
     assert list(home.iterdir()) == []
 
 
