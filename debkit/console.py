@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console as Rich
@@ -43,6 +46,13 @@ class Quiet:
 
     def line(self, text: str) -> None:
         """Say nothing."""
+
+
+def as_typed(hint: str) -> str:
+    """Give debkit's commands in a hint as debkit itself was called: in a checkout there is no `debkit` to type."""
+    if Path(sys.argv[0]).name != "__main__.py":
+        return hint
+    return re.sub(r"(?<![\w./-])debkit (?=(doctor|chroot|build)\b)", f"{sys.executable} -m debkit ", hint)
 
 
 @dataclass(slots=True)
@@ -108,7 +118,8 @@ class Console:
         if self.ci:
             self._say(f"::error::{_annotation(failure.what)}")
         self._say(f"[bold red]error:[/bold red] {escape(failure.what)}")
-        for label, text in (("likely cause", failure.cause), ("next", failure.hint), ("log", str(failure.log or ""))):
+        hint = as_typed(failure.hint)
+        for label, text in (("likely cause", failure.cause), ("next", hint), ("log", str(failure.log or ""))):
             if text:
                 first, *rest = text.splitlines()
                 self._say(f"  [bold]{label}:[/bold] {escape(first)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_binfmt_misc_that_is_off(project: Project, elsewhere: tuple[str, ...]) -
     assert is_three_parts(ended)
     assert bad(ended) == {"binfmt_misc", "arm64 programs"}
     assert "to mend it: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc" in ended.out
-    assert "next: debkit doctor --fix" in ended.err
+    assert f"next: {sys.executable} -m debkit doctor --fix" in ended.err
 
 
 def test_binfmt_misc_is_mended_there_and_nowhere_else(project: Project, elsewhere: tuple[str, ...]) -> None:

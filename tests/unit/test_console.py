@@ -38,6 +38,22 @@ def test_an_error_shows_its_three_parts_its_log_and_the_lines_that_matter(
     ]
 
 
+@pytest.mark.parametrize(
+    ("called", "typed"),
+    [
+        ("/usr/bin/debkit", "debkit doctor --fix; ls debkit"),
+        ("/src/debkit/__main__.py", "/usr/bin/python3 -m debkit doctor --fix; ls debkit"),
+    ],
+)
+def test_a_hint_names_debkit_as_it_was_called(
+    plain: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, called: str, typed: str
+) -> None:
+    monkeypatch.setattr("sys.argv", [called])
+    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
+    Console().error(BuildError("it broke", cause="unknown", hint="debkit doctor --fix; ls debkit"))
+    assert f"  next: {typed}\n" in capsys.readouterr().err
+
+
 def test_in_ci_a_failure_is_annotated_and_a_log_folded(github: None, capsys: pytest.CaptureFixture[str]) -> None:
     console = Console()
     console.error(BuildError("100% broken\nreally", cause="why", hint="next"))
