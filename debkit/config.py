@@ -32,6 +32,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Section = TypeVar(
     "Section", "BuildConfig", "ChrootConfig", "LintianConfig", "ChecksConfig", "KeysConfig", "ArchiveConfig", "SourceConfig"
 )
+KINDS = {"array": "a list", "boolean": "true or false", "object": "a table", "string": "a text"}
 BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -328,8 +329,14 @@ def _explain(error: ValidationError) -> list[str]:
     if error.validator == "required":
         missing = [key for key in schema["required"] if key not in given]
         return [f"{where}: {key} is missing" for key in missing]
-    wanted = schema.get("description", "") if error.validator == "pattern" else ""
-    return [f"{where}: {error.message}" + (f" (it is {wanted})" if wanted else "")]
+    shown = json.dumps(given, default=str, ensure_ascii=False)
+    wanted: dict[str, str] = {
+        "type": f"it must be {KINDS[schema.get('type', 'object')]}",
+        "enum": f"it must be one of {', '.join(map(str, schema.get('enum', ())))}",
+        "pattern": f"it must be {schema.get('description', '')}",
+        "uniqueItems": "each may be named once only",
+    }
+    return [f"{where} is {shown}: {wanted.get(str(error.validator), 'it must not be empty')}"]
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

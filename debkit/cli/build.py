@@ -54,6 +54,8 @@ def command(
     from debkit.pipeline.execute import execute  # noqa: PLC0415
     from debkit.pipeline.plan import Request  # noqa: PLC0415
 
+    if passphrase_fd is not None and passphrase_file:
+        raise click.UsageError("--passphrase-fd and --passphrase-file exclude each other")
     config, names = session.config, parse_names(suites=suites, arches=arches, backend=backend)
     building = replace(config.build, backend=names.backend or config.build.backend, layers=config.build.layers and not no_layers)
     config = replace(config, build=building)

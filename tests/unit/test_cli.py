@@ -114,6 +114,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         (("build", "--arhc", "arm64"), 2, "No such option: --arhc"),
         (("build", "--via", "magic"), 2, "magic"),
         (("-C", "/nowhere", "build"), 2, "/nowhere"),
+        (("build", "--passphrase-fd", "3", "--passphrase-file", "x"), 2, "exclude each other"),
         (("build", "--arch", "arm46"), 3, "unknown architecture: arm46 (did you mean arm64?)"),
         (("build", "--suite", "trixi"), 3, "unknown suite: trixi (did you mean trixie?)"),
         (("build", "--backend", "pbulder"), 3, "unknown backend: pbulder (did you mean pbuilder?)"),

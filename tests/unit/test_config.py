@@ -104,7 +104,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     for part in (
         "unknown key: buld (did you mean build?)",
         "unknown key in [build]: archs (did you mean arches?)",
-        "build.timeout: 'soon' does not match '^[0-9]+[smhd]$' (it is a number and s, m, h or d: \"90m\")",
+        'build.timeout is "soon": it must be a number and s, m, h or d: "90m"',
         "checks.lintian.suppress.0: reason is missing",
     ):
         assert part in caught.value.cause
@@ -140,15 +140,45 @@ def test_names_and_files_are_told_beside_what_the_schema_tells(tmp_path: Path) -
     for part in (
         "unknown key in [build]: suits (did you mean suites?)",
         "unknown suite in build.suites: trixe (did you mean trixie?)",
-        "build.suites.1: 1 is not of type 'string'",
+        "build.suites.1 is 1: it must be a text",
         "unknown architecture in build.arches: arm46 (did you mean arm64?)",
-        "build.backend: 5 is not of type 'string'",
+        "build.backend is 5: it must be a text",
         f"build.packages: there is no file {tmp_path}/nowhere.deb",
         f"build.repositories: there is no file {tmp_path}/nowhere.asc",
-        "build.repositories.1: 'deb' is not of type 'object'",
-        "checks.run: 'lintan' is not of type 'array'",
+        'build.repositories.1 is "deb": it must be a table',
+        'checks.run is "lintan": it must be a list',
     ):
         assert part in caught.value.cause
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[build]\nsuites = []", "build.suites is []: it must not be empty"),
+        ('[build]\narches = ["amd64", "amd64"]', 'build.arches is ["amd64", "amd64"]: each may be named once only'),
+        ('[build]\nlayers = "no"', 'build.layers is "no": it must be true or false'),
+        ("[build]\ntimeout = 1979-05-27", 'build.timeout is "1979-05-27": it must be a text'),
+        ('[build]\nrepositories = [{line = "http://example.org/"}]', "it must be a line of sources.list(5) that begins with deb"),
+        ('[chroot]\nmirror = "mirror.example.org/debian"', "it must be the URL of a Debian archive"),
+        ('[checks.lintian]\nfail-on = "info"', 'checks.lintian.fail-on is "info": it must be one of error, warning'),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_it_must_be(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=r"1 problem$") as caught:
+        config.load(write(tmp_path, text))
+    assert problem in caught.value.cause
+
+
+def test_every_rule_of_the_schema_can_be_told() -> None:
+    def rules(schema: object) -> Iterator[dict[str, object]]:
+        for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+            yield from rules(value)
+        if isinstance(schema, dict):
+            yield schema
+
+    for rule in rules(json.loads(config.SCHEMA.read_text())):
+        assert "pattern" not in rule or "description" in rule, rule
+        assert not isinstance(rule.get("type"), str) or rule["type"] in config.KINDS, rule
 
 
 def test_a_table_may_be_something_else(tmp_path: Path) -> None:
