@@ -1,7 +1,8 @@
-"""Where debkit keeps its state, after the XDG base directory specification."""
+"""Where debkit keeps its state, after the XDG base directory specification, and how a file of it is written."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -19,6 +20,27 @@ def state_home() -> Path:
 def scratch_home() -> Path:
     """Say where build trees are unpacked: TMPDIR, else /var/tmp, since /tmp is often in memory and a build tree is large."""
     return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
+
+
+def put(file: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a file whole, on disk for good, or not at all; its permissions are `mode` whatever the umask.
+
+    Only one process at a time may write it: its lock is the caller's. Raises the OSError of `file`, not of what stands in for it.
+    """
+    new = file.with_name(f".{file.name}.new")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(file)
+    except BaseException as problem:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        if isinstance(problem, OSError):
+            raise OSError(problem.errno, problem.strerror, os.fspath(file)) from problem
+        raise
 
 
 def _xdg(variable: str, default: str) -> Path:

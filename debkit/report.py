@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import debkit
 from debkit.errors import DebkitError, defect, disk_error
+from debkit.paths import put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,14 +110,7 @@ class Ledger:
 
     def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_name(".report.new")
-        try:
-            new.write_text(json.dumps(self._data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            new.replace(self.path)
-        except OSError as problem:
-            with contextlib.suppress(OSError):
-                new.unlink()
-            raise OSError(problem.errno, problem.strerror, os.fspath(self.path)) from problem
+        put(self.path, (json.dumps(self._data, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def as_failure(problem: BaseException) -> DebkitError:

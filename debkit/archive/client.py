@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from debkit.keys import export_public
+from debkit.paths import put
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.config import Config
     from debkit.model import Published, SigningKey
 
@@ -52,10 +53,14 @@ def write(config: Config, suites: tuple[str, ...], key: SigningKey) -> None:
     note = f"# {config.archive.name}: signed by {key.fingerprint}\n"
     if key.development:
         note += "# This is a development key, made on one machine: good for trying, not for publishing.\n"
-    _put(keyring_file(config), export_public(key))
-    for suite in suites:
-        if (config.repo / "dists" / suite).exists():
-            _put(sources_file(config, suite), (note + sources_text(config, suite)).encode())
+    texts = {
+        sources_file(config, suite): (note + sources_text(config, suite)).encode()
+        for suite in suites
+        if (config.repo / "dists" / suite).exists()
+    }
+    for file, content in {keyring_file(config): export_public(key), **texts}.items():
+        if not file.exists() or file.read_bytes() != content:
+            put(file, content)
 
 
 def instructions(config: Config, published: Published, *, machine: str) -> tuple[str, ...]:
@@ -84,12 +89,3 @@ def instructions(config: Config, published: Published, *, machine: str) -> tuple
 def is_open(directory: Path) -> bool:
     """Whether every user can pass to a directory. apt reads as `_apt` (APT::Sandbox::User), whom a private home stops."""
     return all(path.stat().st_mode & stat.S_IXOTH for path in (directory, *directory.resolve().parents) if path.exists())
-
-
-def _put(file: Path, content: bytes) -> None:
-    if file.exists() and file.read_bytes() == content:
-        return
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
-        new.write(content)
-    Path(new.name).chmod(0o644)
-    Path(new.name).replace(file)

@@ -146,6 +146,8 @@ def shell(
     from debkit.chroot.shell import shell as open_shell  # noqa: PLC0415
 
     with session.run.interruptible():
+        if argv and not name and argv[0] in {item.name for item in upkeep.listing(session.config.chroot)}:
+            raise click.UsageError(f"{argv[0]} is no command but the name of a chroot: --name {argv[0]}")
         if name:
             chroot = upkeep.find(_known(session, (name,))[0].name)
             if not chroot:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import SigningError
 from debkit.keys.ring import gpg
+from debkit.paths import put
 from debkit.run import Command
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.run import Run
 
 LIFE = "2y"
@@ -85,8 +86,4 @@ def _bring(home: Path, file: Path) -> str:
 
 def _keep(home: Path, fingerprint: str, file: Path) -> None:
     exported = gpg(home).export_keys(fingerprint, secret=True, expect_passphrase=False)
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
-        new.write(exported)
-        new.flush()
-        os.fsync(new.fileno())
-    Path(new.name).replace(file)
+    put(file, exported.encode(), mode=0o600)

@@ -181,6 +181,11 @@ def test_a_command_for_the_shell_keeps_its_options(
     assert chroot.spec.target == Target("trixie", "amd64")
 
 
+def test_a_name_in_the_place_of_a_command_is_told(machine: Recorder, debkit: Callable[..., Result]) -> None:
+    name = put(machine, "chroots", "build")
+    assert f"--name {name}" in str(debkit("shell", name).exception)
+
+
 def test_a_tool_root_is_no_chroot_for_a_shell(machine: Recorder, debkit: Callable[..., Result]) -> None:
     assert isinstance(debkit("shell", "--name", put(machine, "tools", "tools")).exception, click.UsageError)
 
