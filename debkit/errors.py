@@ -138,6 +138,11 @@ class LockedError(DebkitError):
     meaning = "another run holds the lock"
 
 
+class AccelError(DebkitError):
+    exit_code = 20
+    meaning = "no toolbox for acceleration could be made"
+
+
 class Interrupted(DebkitError):
     """Ctrl-C, SIGTERM or SIGHUP; the exit code is the shell's 128 + signal."""
 

@@ -69,6 +69,7 @@ class Via(StrEnum):
     """How a job's programs run."""
 
     NATIVE = "native"
+    ACCELERATED = "accelerated"
     EMULATED = "emulated"
     CROSS = "cross"
 
@@ -130,13 +131,22 @@ class ChrootSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Toolbox:
+    """What makes programs of `arch` run at native speed: a directory to be seen at /.native, with the dispatcher in it."""
+
+    path: Path
+    arch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chroot:
-    """A cached chroot tarball. `created` is in seconds since the epoch; `base` is the tarball that a layer stands on."""
+    """A cached chroot tarball. `created` is in seconds since the epoch; with a `toolbox` its programs are accelerated."""
 
     spec: ChrootSpec
     tarball: Path
     created: float
     layer: str = ""
+    toolbox: Toolbox | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ class Job:
 
     @property
     def emulator_env(self) -> tuple[tuple[str, str], ...]:
-        return ARCHES[self.target.arch].qemu_env if self.via is Via.EMULATED else ()
+        return ARCHES[self.target.arch].qemu_env if self.via in {Via.EMULATED, Via.ACCELERATED} else ()
 
     @property
     def offline(self) -> bool:

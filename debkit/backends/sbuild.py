@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from debkit.backends import _outcome
 from debkit.backends._job import BUILD_PATH, PROXIES, Job, cpus, key_place
 from debkit.backends._logs import SIGNS, Watch
+from debkit.chroot.namespace import NATIVE, as_root
 from debkit.errors import HostError
 from debkit.model import BuildState, Via
 from debkit.run import Command
@@ -103,9 +104,15 @@ def build(
         demand_passage(site.work)
         (site.work / "roots").mkdir()
         (site.work / "roots").chmod(0o1777)  # like /tmp: the chroot's own root, a subordinate id, removes it at the end
-        (site.work / "sbuildrc").write_text(settings(job, site, os.environ, root=os.geteuid() == 0), encoding="utf-8")
+        root = os.geteuid() == 0 or bool(chroot.toolbox)
+        (site.work / "sbuildrc").write_text(settings(job, site, os.environ, root=root), encoding="utf-8")
+        words = argv(job, site, read_changes(source.changes).distribution)
+        if chroot.toolbox:
+            toolbox_place(site).mkdir()
+            words = as_root(words, toolbox=chroot.toolbox, at=toolbox_place(site))
         command = Command(
-            argv=argv(job, site, read_changes(source.changes).distribution),
+            argv=words,
+            name=NAME,
             env=environment(job, site),
             cwd=site.results,
             timeout=config.timeout,
@@ -115,6 +122,11 @@ def build(
         )
         watch = Watch(progress, _Boxes(), "unpack chroot")
         return _outcome.carry_out(run, job, site, command, backend=NAME, watch=watch, judge=judge, signs=SIGNS)
+
+
+def toolbox_place(site: Site) -> Path:
+    """Where the toolbox is bound outside the chroot: the chroot's own root cannot pass to the cache in a private home."""
+    return site.work / "native"
 
 
 def demand_passage(work: Path) -> None:
@@ -194,11 +206,12 @@ def settings(job: Job, site: Site, environ: Mapping[str, str], *, root: bool) ->
     root that would be the chroot's root, and tests that must be refused something would not be.
     """
     build = {name: "" for name in PROXIES if environ.get(name)}
+    bound = f"{{directory => {_perl(os.fspath(toolbox_place(site)))}, mountpoint => '{NATIVE}'}}" if job.chroot.toolbox else ""
     passed = ("DEB_BUILD_OPTIONS", *dict(job.emulator_env), *build)
     lines = [
         "$chroot_mode = 'unshare';",  # said here too, or Debian 13's sbuild explains schroot at length
         f"$unshare_tmpdir_template = {_perl(f'{site.work}/roots/root.XXXXXXXXXX')};",
-        "$unshare_bind_mounts = [];",
+        f"$unshare_bind_mounts = [{bound}];",
         *(("$build_user = 'sbuild';",) if root else ()),
         "$mailto = '';",
         f"$stalled_pkg_timeout = {math.ceil(job.config.timeout / 60)};",  # minutes; one limit, told in one place

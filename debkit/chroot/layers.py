@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from debkit import apt
 from debkit.chroot import cache, namespace, roots, store, upkeep
 from debkit.chroot.make import explain
 from debkit.errors import ChrootError, DependencyError, NetworkError
-from debkit.model import ARCHES, Chroot
+from debkit.model import ARCHES
 from debkit.run import Command, CommandFailed
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from debkit.config import ChrootConfig
     from debkit.console import Progress
-    from debkit.model import Source
+    from debkit.model import Chroot, Source
     from debkit.run import Run
 
 INBOX = "/run/debkit"  # where the .debs are bound: a tmpfs, so that nothing of them stays
@@ -77,7 +78,7 @@ def layer(
                     fetched()
                 found = _ensure(run, base, source, solution, progress)
         cache.touch(found)
-    result = Chroot(spec=base.spec, tarball=found.content, created=base.created, layer=key_of(base, solution))
+    result = replace(base, tarball=found.content, layer=key_of(base, solution))
     with store.held(result):
         upkeep.prune(run, config)
     return result
@@ -167,7 +168,13 @@ def _install(run: Run, root: Path, base: Chroot, solution: apt.Solution, *, log:
     policy.write_text(START_NO_SERVICE, encoding="utf-8")
     policy.chmod(0o755)
     command = Command(
-        argv=namespace.inside(root, install_argv(solution), read_only=((cache.shelf("debs"), INBOX),), network=False),
+        argv=namespace.inside(
+            root,
+            install_argv(solution),
+            read_only=((cache.shelf("debs"), INBOX),),
+            network=False,
+            toolbox=base.toolbox,
+        ),
         env=ARCHES[base.spec.target.arch].qemu_env,
         log=log,
         name="apt-get in the chroot",

@@ -18,15 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import DebkitError, Interrupted
+from debkit.model import ARCHES
 from debkit.paths import scratch_home
 from debkit.run import Command, CommandFailed, end_at_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal
 
+    from debkit.model import Arch, Toolbox
     from debkit.run import Run
 
 ENTER = Path(__file__).with_name("enter")
+REGISTER = Path(__file__).with_name("register")
+NATIVE = "/.native"  # where the toolbox is seen: its programs' loader and libraries are named with it
 PREFIX = "debkit-"
 # Only what tempfile has named and what has our unusual mode is ours to remove: a user's directory may well be called debkit-x.
 OURS = re.compile(r"debkit-[a-z]+\.[a-z0-9_]{8}")
@@ -45,8 +50,17 @@ def confined() -> bool:
     return os.geteuid() != 0 or not LIMIT.exists() or LIMIT.read_text().strip() != "0"
 
 
-def as_root(argv: tuple[str, ...], *, network: bool = True) -> tuple[str, ...]:
-    """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it."""
+def as_root(
+    argv: tuple[str, ...], *, network: bool = True, toolbox: Toolbox | None = None, at: Path | None = None
+) -> tuple[str, ...]:
+    """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it.
+
+    With a toolbox programs of its architecture are started by its dispatcher; `at` is an empty directory where it is bound,
+    read-only (default: onto itself).
+    """
+    if toolbox:
+        where = os.fspath(at or toolbox.path)
+        argv = (os.fspath(REGISTER), os.fspath(toolbox.path), where, *binfmt_entry(ARCHES[toolbox.arch]), "--", *argv)
     user = ("--user", "--map-auto", "--map-root-user") if confined() else ()
     private = () if network else ("--net",)
     return (
@@ -63,17 +77,34 @@ def inside(
     read_only: tuple[tuple[Path, str], ...] = (),
     network: bool = True,
     sealed: bool = False,
+    toolbox: Toolbox | None = None,
 ) -> tuple[str, ...]:
     """Wrap `argv` to run with `root` as its root directory; `binds` and `read_only` are (outer path, inner path).
 
-    With `sealed` nobody can write to the root: inner paths must then be below the directories that `enter` makes private.
+    With `sealed` nobody can write to the root: inner paths must then be below the directories that `enter` makes private. A
+    toolbox is bound in a namespace around that of `argv`, whose root can then not make it writable.
     """
     mounts: list[str] = []
+    if toolbox:
+        read_only = (*read_only, (toolbox.path, NATIVE))
     for option, pairs in (("--bind", binds), ("--ro-bind", read_only)):
         for outer, inner in pairs:
             mounts += [option, os.fspath(outer), inner]
     seal = ("--sealed",) if sealed else ()
-    return as_root((os.fspath(ENTER), *seal, os.fspath(root), *mounts, "--", *argv), network=network)
+    entered = as_root((os.fspath(ENTER), *seal, os.fspath(root), *mounts, "--", *argv), network=network)
+    return as_root(entered, toolbox=toolbox) if toolbox else entered
+
+
+def binfmt_entry(arch: Arch) -> tuple[str, str, str]:
+    """Describe ELF programs of an architecture to binfmt_misc: a name, and the magic and mask of the first 20 bytes.
+
+    As qemu's own entries do, any OS ABI and both kinds of programs, ET_EXEC and ET_DYN, are taken.
+    """
+    order: Literal["little", "big"] = "little" if arch.elf_little else "big"
+    ident = b"\x7fELF" + bytes((arch.elf_bits // 32, 1 if arch.elf_little else 2, 1)) + bytes(9)
+    magic = ident + (2).to_bytes(2, order) + arch.elf_machine.to_bytes(2, order)
+    mask = b"\xff" * 7 + b"\0" + b"\xff" * 8 + 0xFFFE.to_bytes(2, order) + b"\xff\xff"
+    return (f"debkit-{arch.qemu}", *("".join(f"\\x{byte:02x}" for byte in part) for part in (magic, mask)))
 
 
 def unpack(run: Run, tarball: Path, root: Path) -> None:
@@ -95,7 +126,7 @@ def pack(run: Run, root: Path, tarball: Path) -> None:
         Command(
             argv=as_root(
                 ("tar", "--create", "--use-compress-program=zstd -T0 -3", "--file", os.fspath(tarball), "--directory",
-                 os.fspath(root), "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*", "."),
+                 os.fspath(root), "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*", f"--exclude=.{NATIVE}", "."),
             ),
             name="tar",
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit import backends, checks
-from debkit.chroot import layers, store
+from debkit import accel, backends, checks
+from debkit.chroot import cache, layers, store
 from debkit.errors import (
     BuildError,
     CheckError,
@@ -16,15 +18,14 @@ from debkit.errors import (
     EnvironmentFailure,
     TimeoutFailure,
 )
-from debkit.model import BuildState, ChrootKind, Outcome, Severity, Target, Via
+from debkit.host.binfmt import read_handler
+from debkit.model import ARCHES, BuildState, ChrootKind, Outcome, Severity, Target, Via
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
     from debkit.config import Config
     from debkit.console import Progress
-    from debkit.model import BuildResult, CheckReport, Chroot, Source
+    from debkit.model import BuildResult, CheckReport, Chroot, Source, Toolbox
     from debkit.pipeline.plan import Job
     from debkit.run import Run
 
@@ -71,6 +72,32 @@ def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> Build
     """Build one job. A build that failed is raised as the error its state stands for."""
     backend = backends.find(shop.config.build.backend)
     chroot = base_chroot(job, shop, progress)
+    with contextlib.ExitStack() as stack:
+        if job.via is Via.ACCELERATED:
+            toolbox = accelerated(chroot, shop, progress)
+            stack.enter_context(cache.held(toolbox.path))
+            chroot = replace(chroot, toolbox=toolbox)
+        return _build(job, source, shop, progress, backend=backend, chroot=chroot)
+
+
+def accelerated(chroot: Chroot, shop: Workshop, progress: Progress) -> Toolbox:
+    """Have the toolbox for a base chroot."""
+    arch = ARCHES[chroot.spec.target.arch]
+    handler = read_handler(arch, Path("/"))
+    assert handler, arch
+    return accel.ensure(
+        shop.run,
+        chroot,
+        native=shop.machine_arch,
+        qemu=Path(handler.interpreter),
+        config=shop.config.chroot,
+        progress=progress,
+    )
+
+
+def _build(
+    job: Job, source: Source, shop: Workshop, progress: Progress, *, backend: backends.Backend, chroot: Chroot
+) -> BuildResult:
     if layered(job, shop.config):
         chroot = layers.layer(
             shop.run,

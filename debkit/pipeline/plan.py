@@ -152,6 +152,8 @@ def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:
         raise HostError(f"{arch} is not emulated here", cause="it runs natively", hint="leave --via emulated out")
     if obstacle := machine.obstacle(arch):
         raise HostError(f"{arch} programs do not run on this machine", cause=obstacle, hint=f"debkit doctor --fix --arch {arch}")
+    if forced is not Via.EMULATED:
+        return Via.ACCELERATED, f"native twins of {arch}'s known tools run in its chroot, all else through qemu-{ARCHES[arch].qemu}"
     return Via.EMULATED, f"{machine.arch} runs {arch} programs through qemu-{ARCHES[arch].qemu}"
 
 

@@ -1,0 +1,5 @@
+"""Make a foreign-architecture chroot run at native speed: at each exec a known tool's native twin runs in its place."""
+
+from debkit.accel.toolbox import ensure
+
+__all__ = ["ensure"]

@@ -1,0 +1,145 @@
+"""Make a toolbox of a native root: what is mounted at /.native in a foreign chroot.
+
+root/                     the native tree, its programs edited so that they find their loader and libraries here
+TRIPLET, LOADER           links into it, at the paths that the edited programs name
+map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each
+scripts/perl/PATH         there when perl may run that installed script natively
+dispatch, qemu            what the kernel starts foreign programs with, and what emulates those that have no twin
+
+A build-id makes the map exact: a newer program, a diverted one, or one of a build tree, is in it under no name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from debkit.accel import edit
+from debkit.chroot.store import installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from debkit.accel.table import Table, Twins
+    from debkit.model import Arch
+
+ID_DIGITS = 16
+MERGED = ("bin", "sbin", "lib")  # links to usr/… since Debian 12
+PERL_CONFIGURATION = frozenset({"Config.pm", "Config_heavy.pl", "Config_git.pl", "Errno.pm"})
+# A rebuild of a binary without a change of its source, and a cross compiler's build of the native one's source.
+REBUILT = re.compile(r"(\+b\d+|cross\d+)+$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """An unpacked foreign root, the version of each package in it, and each one's files at their canonical paths."""
+
+    root: Path
+    versions: Mapping[str, str]
+    files: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """What came of a table: how many programs have a twin, and the packages whose versions differ, so that they have none."""
+
+    count: int
+    differing: tuple[str, ...]
+
+
+def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch, foreign: Arch) -> Mapped:
+    """Edit the root in the toolbox, and map the programs of the reference to it."""
+    root = toolbox / "root"
+    interpreter = read_interpreter(root / "usr/bin/dash")
+    edit.relocate(root, edit.relocations(native, interpreter))
+    edit.apply(root, table.edits)
+    link(toolbox / native.triplet, f"root/usr/lib/{native.triplet}")
+    link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
+    configure_perl(root, reference.root, native=native, foreign=foreign)
+    return write_map(toolbox, reference, table)
+
+
+def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) -> None:
+    """Have the native perl answer as the foreign one when it is asked what it was built for (Config(3perl))."""
+    theirs, ours = reference / "usr/lib" / foreign.triplet, root / "usr/lib" / native.triplet
+    for file in sorted(theirs.glob("perl*/**/*")):
+        twin = ours / file.relative_to(theirs)
+        if file.name in PERL_CONFIGURATION and not file.is_symlink() and twin.exists():
+            twin.unlink()
+            shutil.copyfile(file, twin)
+
+
+def write_map(toolbox: Path, reference: Reference, table: Table) -> Mapped:
+    """Write the map, anew."""
+    root = toolbox / "root"
+    shutil.rmtree(toolbox / "map", ignore_errors=True)
+    here = installed(root)
+    count, differing = 0, []
+    for twins in table.twins:
+        ours, theirs = here.get(twins.native), reference.versions.get(twins.package)
+        if not ours or not theirs:
+            continue
+        if REBUILT.sub("", ours) != REBUILT.sub("", theirs):
+            differing.append(f"{twins.package} {theirs}, not {ours}")
+            continue
+        for path, twin in programs(root, reference, twins):
+            if number := build_id(reference.root / path.lstrip("/")):
+                entry = toolbox / f"map{path}.{number[:ID_DIGITS]}"
+                entry.parent.mkdir(parents=True, exist_ok=True)
+                entry.write_text(f"{twins.rule}\n{edit.NATIVE}/root{twin}\n", encoding="utf-8")
+                count += 1
+    return Mapped(count=count, differing=tuple(differing))
+
+
+def programs(root: Path, reference: Reference, twins: Twins) -> Iterator[tuple[str, str]]:
+    """Give the programs of a foreign package that have a twin, and the twin's path, both as seen from their root."""
+    for path in reference.files.get(twins.package, ()):
+        name = Path(path).name
+        file = reference.root / path.lstrip("/")
+        if not twins.takes(name) or ".so" in name or file.is_symlink() or not file.is_file() or not os.access(file, os.X_OK):
+            continue
+        twin = twins.twin(path)
+        if (root / twin.lstrip("/")).is_file():
+            yield path, twin
+
+
+def listed(root: Path) -> dict[str, tuple[str, ...]]:
+    """Give the files of each package that dpkg has installed in a root."""
+    info = sorted((root / "var/lib/dpkg/info").glob("*.list"))
+    return {file.stem.partition(":")[0]: canonical(file.read_text(encoding="utf-8").splitlines()) for file in info}
+
+
+def canonical(paths: Iterable[str]) -> tuple[str, ...]:
+    """Give each path as the kernel tells it of an open file: /bin is a link to /usr/bin."""
+    return tuple(f"/usr{path}" if path.split("/")[1] in MERGED else path for path in paths if path.startswith("/"))
+
+
+def read_interpreter(program: Path) -> str:
+    """Read the loader that a program asks for."""
+    with program.open("rb") as file:
+        return next(str(s.get_interp_name()) for s in ELFFile(file).iter_segments("PT_INTERP"))
+
+
+def build_id(path: Path) -> str:
+    """Read a program's GNU build-id (elf(5), NT_GNU_BUILD_ID) in hex; empty where it has none."""
+    try:
+        with path.open("rb") as file:
+            for section in ELFFile(file).iter_segments("PT_NOTE"):
+                for note in section.iter_notes():
+                    if note["n_type"] == "NT_GNU_BUILD_ID":
+                        return str(note["n_desc"])
+    except ELFError:
+        pass
+    return ""
+
+
+def link(path: Path, target: str) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)

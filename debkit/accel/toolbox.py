@@ -1,0 +1,166 @@
+"""Toolboxes: made of the suite's own packages, cached, and never changed once they count.
+
+They lie under $XDG_CACHE_HOME/debkit/toolboxes/, each keyed on all that it is made of: the foreign packages that it has twins for,
+the table, the dispatcher, and qemu. When the suite's packages move on, a new one is made; until then the build-ids of what is
+newer are in no map, and it is emulated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debkit import apt
+from debkit.accel import assemble, table
+from debkit.chroot import cache, make, namespace, roots, store
+from debkit.errors import AccelError, DependencyError
+from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target, Toolbox
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from debkit.apt import AptRoot, Pin
+    from debkit.config import ChrootConfig
+    from debkit.console import Progress
+    from debkit.model import Arch, Chroot
+    from debkit.run import Run
+
+DISPATCH = Path(__file__).with_name("dispatch.c")
+FLAGS = ("-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie", "-w")
+# What a toolbox is not looked into for.
+UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache", "var/lib/apt", "usr/share/bash-completion")
+
+
+def ensure(run: Run, base: Chroot, *, native: str, qemu: Path, config: ChrootConfig, progress: Progress = store.QUIET) -> Toolbox:
+    """Have the toolbox for builds in a foreign base chroot, of this machine's architecture `native`.
+
+    Raises AccelError where the table does not fit the suite, and what `store.ensure` raises.
+    """
+    ours, theirs = ARCHES[native], ARCHES[base.spec.target.arch]
+    root = store.apt_root(base)
+    progress.phase("resolving the toolbox")
+    twins = table.load(ours, theirs, compiler_version(run, root))
+    wanted = tuple(dict.fromkeys(entry.package for entry in twins.twins))
+    pins = foreign_packages(run, root, wanted)
+    name = f"{base.spec.target.suite}-{theirs.name}-toolbox-{key_of(base, pins, qemu)}"
+    shelf = cache.shelf("toolboxes")
+    found = cache.find(shelf, name)
+    if not found:
+        with cache.locked(run, shelf, name, f"which makes {name}", progress=progress):
+            found = cache.find(shelf, name) or _make(
+                run, base, twins, pins, name, native=ours, qemu=qemu, config=config, progress=progress
+            )
+    cache.touch(found)
+    return Toolbox(path=found.content, arch=theirs.name)
+
+
+def compiler_version(run: Run, root: AptRoot) -> str:
+    """Read the major version of the suite's own gcc off the package that names it."""
+    for version in apt.seen(run, root, "gcc"):
+        if major := re.match(r"(?:\d+:)?(\d+)", version):
+            return major[1]
+    raise AccelError(
+        "the suite has no gcc", cause="chroot.components leaves main out", hint="look at [chroot] in config/debkit.toml"
+    )
+
+
+def foreign_packages(run: Run, root: AptRoot, names: tuple[str, ...]) -> tuple[Pin, ...]:
+    """Give the packages whose programs are to have twins, and what they depend on, where the base does not have them."""
+    there = []
+    for name in names:
+        try:
+            apt.solve_install(run, root, (name,))
+        except DependencyError:
+            continue
+        there.append(name)
+    return apt.resolve_install(run, root, tuple(there))
+
+
+def key_of(base: Chroot, pins: tuple[Pin, ...], qemu: Path) -> str:
+    made_of = [store.generation(base), sorted((pin.name, pin.version, pin.sha256) for pin in pins)]
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (table.TWINS, DISPATCH, qemu)]
+    return hashlib.sha256(json.dumps([made_of, sums]).encode()).hexdigest()[:16]
+
+
+def _make(
+    run: Run,
+    base: Chroot,
+    twins: table.Table,
+    pins: tuple[Pin, ...],
+    name: str,
+    *,
+    native: Arch,
+    qemu: Path,
+    config: ChrootConfig,
+    progress: Progress,
+) -> cache.Entry:
+    shelf, created = cache.shelf("toolboxes"), int(time.time())
+    suite, foreign = base.spec.target.suite, ARCHES[base.spec.target.arch]
+    content, temporary = shelf / cache.generation(name, created), shelf / f"{cache.generation(name, created)}.new"
+    spec = ChrootSpec(
+        kind=ChrootKind.TOOLS,
+        target=Target(suite, native.name),
+        mirror=config.mirror,
+        components=config.components,
+        packages=tuple(sorted({entry.native for entry in twins.twins})),
+    )
+    with cache.making(run, shelf, name) as log, namespace.scratch(run, "toolbox") as work:
+        temporary.mkdir(mode=0o755)
+        progress.phase(f"making the toolbox for {base.spec.target}")
+        tarball = work / "native.tar"
+        make.bootstrap(run, spec, tarball, work=work, log=log, progress=progress)
+        (temporary / "root").mkdir(mode=0o755)
+        namespace.unpack(run, tarball, temporary / "root")
+        tarball.unlink()
+        for path in UNUSED:
+            namespace.remove_tree(run, temporary / "root" / path)
+        progress.phase(f"fetching the packages of {base.spec.target} that have twins")
+        debs = apt.download(run, store.apt_root(base), pins, cache.shelf("debs"), progress=progress)
+        with roots.opened(run, base) as reference:
+            assemble.assemble(temporary, unpacked(run, reference, pins, debs), twins, native=native, foreign=foreign)
+        compile_dispatcher(run, suite, temporary / "dispatch", config=config, progress=progress)
+        shutil.copyfile(qemu, temporary / "qemu")
+        (temporary / "qemu").chmod(0o755)
+        temporary.rename(content)
+        record = cache.Record(
+            content=content.name,
+            created=created,
+            kind="toolbox",
+            suite=suite,
+            arch=foreign.name,
+            size=store.size_of(run, content, name, created),
+            package_count=len(store.installed(content / "root")),
+            made_with="mmdebstrap",
+            mirror=config.mirror,
+            components=config.components,
+            packages=spec.packages,
+        )
+        return cache.commit(run, shelf, name, record)
+
+
+def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]) -> assemble.Reference:
+    """Unpack the packages beside those that are installed in a root. Nothing of them is run."""
+    versions, files = store.installed(root), assemble.listed(root)
+    for pin, deb in zip(pins, debs, strict=True):
+        run(Command(argv=namespace.as_root(("dpkg-deb", "--extract", os.fspath(deb), os.fspath(root))), name="dpkg-deb", minor=True))
+        names = run(Command(argv=("sh", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar --list', "sh", os.fspath(deb)), minor=True)).stdout
+        versions[pin.name] = pin.version
+        files[pin.name] = assemble.canonical(line.removeprefix(".") for line in names.splitlines())
+    return assemble.Reference(root=root, versions=versions, files=files)
+
+
+def compile_dispatcher(run: Run, suite: str, into: Path, *, config: ChrootConfig, progress: Progress) -> None:
+    """Compile the dispatcher in a clean root: the machine needs no compiler."""
+    progress.phase("compiling the dispatcher")
+    with roots.tools(run, suite, ("gcc", "libc6-dev"), config=config, progress=progress) as clean:
+        argv = clean.argv(
+            ("gcc", *FLAGS, "-o", "/mnt/out/dispatch", "/mnt/src/dispatch.c"),
+            binds=((into.parent, "/mnt/out"),),
+            read_only=((DISPATCH.parent, "/mnt/src"),),
+        )
+        run(Command(argv=argv, name="gcc"))
