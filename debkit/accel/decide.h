@@ -1,0 +1,284 @@
+/* Whether the native twin of a foreign program may run in its place: the rules that the map names, one function each.
+ *
+ * Nothing here asks the system, so that tests can try it with any input. The question is always the same: would the foreign
+ * program, emulated, print and write the same bytes? Every doubt says no, which costs time and nothing else. */
+
+#ifndef DEBKIT_DECIDE_H
+#define DEBKIT_DECIDE_H
+
+#include "words.h"
+
+struct request {
+    const char *map; /* the program's entry in the map, two lines: the rule's name, the twin's path */
+    const char **args;        /* argv of the foreign program, up to its NULL */
+    const char **environment; /* likewise */
+    /* Whether the file that an interpreter is to run is one of those marked for it. */
+    bool (*is_marked)(const char *interpreter, const char *file);
+};
+
+struct verdict {
+    struct text twin;
+    const char **replaced; /* the argument that the twin is to get `replacement` for, and qemu as it was; NULL: none */
+    const char *replacement;
+};
+
+/* The value, where an entry of the environment sets this variable. */
+static inline const char *value_of(const char *entry, const char *name)
+{
+    return begins(entry, name) && entry[length(name)] == '=' ? entry + length(name) + 1 : NULL;
+}
+
+static inline bool any_is_set(const struct request *request, const char *const *names)
+{
+    for (; *names; names++)
+        for (const char **entry = request->environment; *entry; entry++)
+            if (value_of(*entry, *names))
+                return true;
+    return false;
+}
+
+/* Whether a variable is harmless, if it is set: every entry of it, since programs differ in which of two they take. */
+static inline bool harmless(const struct request *request, const char *name, bool (*judge)(const char *value))
+{
+    for (const char **entry = request->environment; *entry; entry++) {
+        const char *value = value_of(*entry, name);
+        if (value && !judge(value))
+            return false;
+    }
+    return true;
+}
+
+static inline bool begins_with_one_of(const char *word, const char *const *starts)
+{
+    for (; *starts; starts++)
+        if (begins(word, *starts))
+            return true;
+    return false;
+}
+
+/* Whether getopt_long(3) would take `word` for `option`: any beginning of it will do. */
+static inline bool abbreviates(const char *word, const char *option)
+{
+    return length(word) > 2 && begins(option, word);
+}
+
+/* Whether programs can be had natively that are to be preloaded: fakeroot's and eatmydata's libraries, which both trees have.
+ * They are named alone, and the loader finds its own; with a path it is the foreign one, and ld.so(8) would only warn of it. */
+static inline bool can_preload(const char *list)
+{
+    while (*list) {
+        const char *entry = list;
+        bool path = false;
+        for (; *list && *list != ' ' && *list != ':'; list++)
+            path = path || *list == '/';
+        if (list != entry && (path || !(begins(entry, "libfakeroot") || begins(entry, "libeatmydata"))))
+            return false;
+        if (*list)
+            list++;
+    }
+    return true;
+}
+
+/* What changes how the loader or the C library of every program works: a native one would find foreign files, or tell of
+ * itself (ldd(1) sets the second of them). */
+static const char *const OF_THE_LOADER[] = {
+    "LD_AUDIT", "LD_TRACE_LOADED_OBJECTS", "LD_DEBUG", "LD_PROFILE", "LD_SHOW_AUXV", "GCONV_PATH", "LOCPATH", NULL,
+};
+
+/* always: a tool that knows nothing of its machine. */
+static inline bool always(const struct request *request, struct verdict *verdict)
+{
+    (void)request, (void)verdict;
+    return true;
+}
+
+static inline bool asks_for_version(const char *word)
+{
+    return equal(word, "-v") || equal(word, "-V") || abbreviates(word, "--version") || abbreviates(word, "--help");
+}
+
+/* make(1) takes its letters together: -kv. */
+static inline bool is_letters_with_v(const char *word)
+{
+    bool found = false;
+    if (*word++ != '-')
+        return false;
+    for (; (*word >= 'a' && *word <= 'z') || (*word >= 'A' && *word <= 'Z'); word++)
+        found = found || *word == 'v' || *word == 'V';
+    return found && !*word;
+}
+
+/* not-version: bash, make, as. They tell what they were built for when they are asked, and not else. */
+static inline bool not_version(const struct request *request, struct verdict *verdict)
+{
+    bool shell = ends(verdict->twin.chars, "sh"), own = true;
+    for (const char **arg = request->args + 1; *arg; arg++) {
+        if (asks_for_version(*arg) || (own && is_letters_with_v(*arg)))
+            return false;
+        if (shell && **arg != '-' && **arg != '+') /* the rest is the script's: libtool is given many a -Wvla */
+            own = false;
+    }
+    return true;
+}
+
+/* compiler: the drivers gcc, g++, cpp … Emulated where they tell of themselves, look at the processor, or load foreign code. */
+static inline bool compiler(const struct request *request, struct verdict *verdict)
+{
+    static const char *const emulated[] = {
+        "@", /* what is in the file counts as much as what is here */
+        "-###", "-V", "-v", "-Q", "-qversion", "-print", "-dump", "-wrapper", "-fplugin", "-iplugindir", "--", NULL,
+    };
+    static const char *const native[] = {"-dumpbase", "-dumpdir", "--param", "--sysroot", NULL};
+    (void)verdict;
+    for (const char **arg = request->args + 1; *arg; arg++) {
+        if (begins_with_one_of(*arg, emulated) && !begins_with_one_of(*arg, native))
+            return false;
+        if (begins(*arg, "-m") && contains(*arg, "=native")) /* -march, -mcpu, -mtune, and with features: =native+crc */
+            return false;
+    }
+    return true;
+}
+
+#define LTO_PLUGIN "/.native/liblto_plugin.so"
+
+/* Has the native linker load gcc's own plugin as a native library. `path` is the end of `arg`. False: it is another plugin,
+ * which is foreign code, or one of two. */
+static inline bool replace_plugin(struct verdict *verdict, const char **arg, const char *path)
+{
+    if (verdict->replaced || !path || !ends(path, "/liblto_plugin.so"))
+        return false;
+    verdict->replaced = arg;
+    verdict->replacement = path == *arg ? LTO_PLUGIN : "--plugin=" LTO_PLUGIN;
+    return true;
+}
+
+/* The linker of a native machine also looks for libraries where LD_LIBRARY_PATH says; a cross linker does not. */
+static inline bool only_fakeroot(const char *directories)
+{
+    static const char fakeroot[] = "/libfakeroot"; /* as fakeroot(1) sets it for each library directory that there may be */
+    while (*directories) {
+        const char *end = directories;
+        while (*end && *end != ':' && *end != ';')
+            end++;
+        size_t size = (size_t)(end - directories), tail = sizeof fakeroot - 1;
+        if (size < tail || !begins(end - tail, fakeroot))
+            return false;
+        directories = *end ? end + 1 : end;
+    }
+    return true;
+}
+
+/* linker: ld, ar, nm, ranlib. Like not-version, but their options are words, which ld also takes after a single dash, and they
+ * load plugins. */
+static inline bool linker(const struct request *request, struct verdict *verdict)
+{
+    if (!harmless(request, "LD_LIBRARY_PATH", only_fakeroot))
+        return false;
+    for (const char **arg = request->args + 1; *arg; arg++) {
+        if (asks_for_version(*arg) || **arg == '@') /* a file of arguments may name a plugin */
+            return false;
+        const char *option = begins(*arg, "--") ? *arg + 1 : *arg;
+        /* --verbose prints the directories that it searches; a cross linker names others. */
+        if (equal(option, "-version") || equal(option, "-help") || begins(option, "-verb") || begins(option, "-print-sys"))
+            return false;
+        if (equal(option, "-plugin")) {
+            arg++;
+            if (!*arg || !replace_plugin(verdict, arg, *arg))
+                return false;
+        } else if (begins(option, "-plugin=")) {
+            if (!replace_plugin(verdict, arg, option + length("-plugin=")))
+                return false;
+        } else if (begins(option, "-pl") && !begins(option, "-plugin-opt")) { /* an abbreviation */
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An interpreter of scripts: the flags that change nothing of where it looks for modules, and the variables that do. */
+struct interpreter {
+    const char *name; /* what its file's name begins with */
+    const char *flags;
+    const char *const *variables;
+};
+
+static const char *const OF_PERL[] = {"PERL5LIB", "PERL5OPT", "PERLLIB", "PERL5DB", NULL};
+static const char *const OF_PYTHON[] = {
+    "PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONUSERBASE", "PYTHONEXECUTABLE",
+    "_PYTHON_HOST_PLATFORM", "_PYTHON_PROJECT_BASE", "_PYTHON_SYSCONFIGDATA_NAME", "_PYTHON_SYSCONFIGDATA_PATH", NULL,
+};
+static const struct interpreter INTERPRETERS[] = {
+    {"perl", "wWTtX", OF_PERL},
+    {"python", "IsEBu", OF_PYTHON},
+};
+
+/* script: perl, python. Native for an installed script that is known to be the same everywhere, and for no other: a script of
+ * the build tree, or one on the command line (-e, -c), may ask what it likes. */
+static inline bool script(const struct request *request, struct verdict *verdict)
+{
+    const char *twin = base_name(verdict->twin.chars);
+    for (size_t at = 0; at < sizeof INTERPRETERS / sizeof *INTERPRETERS; at++) {
+        const struct interpreter *interpreter = &INTERPRETERS[at];
+        if (!begins(twin, interpreter->name))
+            continue;
+        if (any_is_set(request, interpreter->variables) || !*request->args)
+            return false;
+        const char **arg = request->args + 1;
+        for (; *arg && **arg == '-'; arg++) {
+            const char *flag = *arg + 1;
+            if (!*flag) /* the script comes from standard input */
+                return false;
+            for (; *flag; flag++)
+                if (!has_letter(interpreter->flags, *flag))
+                    return false;
+        }
+        return *arg && request->is_marked(twin, *arg);
+    }
+    return false;
+}
+
+struct rule {
+    const char *name;
+    /* Whether the twin, whose path is in the verdict, may run. The first argument, its name, is always there. */
+    bool (*allows)(const struct request *, struct verdict *);
+};
+
+static const struct rule RULES[] = {
+    {"always", always}, {"not-version", not_version}, {"compiler", compiler}, {"linker", linker}, {"script", script},
+};
+
+/* Splits the entry of the map. False: it is no such entry. */
+static inline bool read_entry(const char *map, struct text *rule, struct text *twin)
+{
+    char letter[2] = {0, 0};
+    start_text(rule, "");
+    start_text(twin, "");
+    for (; *map && *map != '\n'; map++) {
+        letter[0] = *map;
+        append(rule, letter);
+    }
+    if (!*map)
+        return false;
+    for (map++; *map && *map != '\n'; map++) {
+        letter[0] = *map;
+        append(twin, letter);
+    }
+    return equal(map, "\n") && rule->complete && twin->complete && twin->chars[0] == '/';
+}
+
+/* Decides. True: run the verdict's twin. */
+static inline bool runs_natively(const struct request *request, struct verdict *verdict)
+{
+    struct text name;
+    verdict->replaced = NULL;
+    if (!*request->args || !read_entry(request->map, &name, &verdict->twin))
+        return false;
+    if (!harmless(request, "LD_PRELOAD", can_preload) || any_is_set(request, OF_THE_LOADER))
+        return false;
+    for (size_t at = 0; at < sizeof RULES / sizeof *RULES; at++)
+        if (equal(name.chars, RULES[at].name))
+            return RULES[at].allows(request, verdict);
+    return false;
+}
+
+#endif

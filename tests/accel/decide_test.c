@@ -1,0 +1,239 @@
+/* Tries the dispatcher's rules with a table of cases. */
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decide.h"
+
+#define TWIN "/.native/root/usr/bin/"
+#define ARGS(...) (const char *[]){__VA_ARGS__, NULL}
+#define ENV(...) (const char *[]){"HOME=/root", __VA_ARGS__, NULL}
+#define ALWAYS "always\n" TWIN "sed\n"
+#define BASH "not-version\n" TWIN "bash\n"
+#define MAKE "not-version\n" TWIN "make\n"
+#define GCC "compiler\n" TWIN "aarch64-linux-gnu-gcc-14\n"
+#define LD "linker\n" TWIN "aarch64-linux-gnu-ld.bfd\n"
+#define PERL "script\n" TWIN "perl\n"
+#define PYTHON "script\n" TWIN "python3.13\n"
+#define PLUGIN "/usr/libexec/gcc/aarch64-linux-gnu/14/liblto_plugin.so"
+
+enum answer { EMULATED, NATIVE };
+
+static const struct example {
+    enum answer expected;
+    const char *map;
+    const char **args;
+    const char **environment; /* NULL: nothing but HOME */
+    const char *argument;     /* what the twin gets for one that is replaced */
+} EXAMPLES[] = {
+    /* The map's entry. */
+    {NATIVE, ALWAYS, ARGS("sed", "--version"), NULL, NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), NULL, NULL},
+    {NATIVE, ALWAYS, ARGS(""), NULL, NULL},
+    {EMULATED, ALWAYS, (const char *[]){NULL}, NULL, NULL},
+    {EMULATED, "", ARGS("sed"), NULL, NULL},
+    {EMULATED, "\n\n", ARGS("sed"), NULL, NULL},
+    {EMULATED, "always", ARGS("sed"), NULL, NULL},
+    {EMULATED, "always\n", ARGS("sed"), NULL, NULL},
+    {EMULATED, "always\n" TWIN "sed", ARGS("sed"), NULL, NULL}, /* cut off */
+    {EMULATED, ALWAYS "more\n", ARGS("sed"), NULL, NULL},
+    {EMULATED, "always\nsed\n", ARGS("sed"), NULL, NULL},
+    {EMULATED, "alway\n" TWIN "sed\n", ARGS("sed"), NULL, NULL},
+    {EMULATED, "always \n" TWIN "sed\n", ARGS("sed"), NULL, NULL},
+    {EMULATED, "a-newer-rule\n" TWIN "sed\n", ARGS("sed"), NULL, NULL},
+    /* What the loader is told. */
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD="), NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfakeroot-sysv.so"), NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libeatmydata.so:libfakeroot-tcp.so"), NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD= libfakeroot-sysv.so : libeatmydata.so "), NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=/build/lib"), NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOADED=libfaketime.so"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfaketime.so"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfakeroot-sysv.so:libfaketime.so"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfaketime.so libfakeroot-sysv.so"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=/usr/lib/aarch64-linux-gnu/libfakeroot/libfakeroot-sysv.so"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfakeroot/../evil.so"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfakeroo"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfakeroot-sysv.so", "LD_PRELOAD=/build/x.so"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_TRACE_LOADED_OBJECTS=1"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_AUDIT=/build/audit.so"), NULL},
+    {EMULATED, ALWAYS, ARGS("iconv"), ENV("GCONV_PATH=/build/iconvdata"), NULL},
+    /* not-version */
+    {NATIVE, BASH, ARGS("bash", "-c", "echo --version"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-e", "./configure", "--versions=all"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "libtool", "gcc", "-Wvla", "-avoid-version"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "", "-", "--"), NULL, NULL},
+    {NATIVE, MAKE, ARGS("make", "-j4", "-C", "dir", "VERSION=1"), NULL, NULL},
+    {NATIVE, MAKE, ARGS("make", "--no-print-directory", "all"), NULL, NULL},
+    {NATIVE, MAKE, ARGS("-v"), NULL, NULL}, /* its name */
+    {EMULATED, BASH, ARGS("bash", "--version"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "--help"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "libtool", "--version"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make", "-v"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make", "--vers"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make", "all", "-kv"), NULL, NULL},
+    {EMULATED, "not-version\n" TWIN "as\n", ARGS("as", "-V", "-o", "x.o"), NULL, NULL},
+    /* compiler */
+    {NATIVE, GCC, ARGS("gcc", "-O2", "-march=armv8-a", "-c", "x.c", "-o", "x.o"), NULL, NULL},
+    {NATIVE, GCC, ARGS("gcc", "-dumpbase", "x.c", "-dumpdir", "a-", "-dumpbase-ext", ".c"), NULL, NULL},
+    {NATIVE, GCC, ARGS("gcc", "--param=ssp-buffer-size=4", "--sysroot=/", "-E", "-dM", "-"), NULL, NULL},
+    {NATIVE, GCC, ARGS("gcc", "-Wl,--version-script=x.map", "-fPIC", "-DNAME=native"), NULL, NULL},
+    {NATIVE, GCC, ARGS("gcc", "-specs=/usr/share/dpkg/no-pie-link.specs", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-print-multiarch"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "--print-file-name=libgcc.a"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-dumpmachine"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-dumpspecs"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-v", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-###", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "--version"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-Q", "--help=target"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-fplugin=./x.so", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-fplugin-arg-x-y", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-march=native", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-mcpu=native+crc", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.c", "-mtune=native"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-wrapper", "gdb,--args", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "@objects"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.c"), ENV("LD_PRELOAD=./x.so"), NULL},
+    /* linker */
+    {NATIVE, LD, ARGS("ld", "-o", "x", "x.o", "--version-script=x.map", "-version-script", "y.map"), NULL, NULL},
+    {NATIVE, LD, ARGS("ld", "-plugin", PLUGIN, "-plugin-opt=-fresolution=x", "x.o"), NULL, "/.native/liblto_plugin.so"},
+    {NATIVE, LD, ARGS("ar", "rc", "--plugin", PLUGIN, "x.a"), NULL, "/.native/liblto_plugin.so"},
+    {NATIVE, LD, ARGS("nm", "--plugin=" PLUGIN, "x.o"), NULL, "--plugin=/.native/liblto_plugin.so"},
+    {NATIVE, LD, ARGS("ld", "-plugin=" PLUGIN, "x.o"), NULL, "--plugin=/.native/liblto_plugin.so"},
+    {NATIVE, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH="), NULL},
+    {NATIVE, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/usr/lib/aarch64-linux-gnu/libfakeroot:/usr/lib64/libfakeroot"), NULL},
+    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/build/lib"), NULL},
+    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/usr/lib64/libfakeroot:/build/lib"), NULL},
+    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/build/libfakeroot/lib"), NULL},
+    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=:/usr/lib64/libfakeroot"), NULL}, /* the current directory */
+    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=root"), NULL},
+    {EMULATED, LD, ARGS("ld", "-v"), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "-version"), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "--verbose"), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "--print-sysroot"), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "-plugin", "/usr/lib/llvm-19/lib/LLVMgold.so", "x.o"), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "-plugin"), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "--plug=" PLUGIN), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "-plugin", PLUGIN, "-plugin", PLUGIN), NULL, NULL},
+    {EMULATED, LD, ARGS("ar", "@objects"), NULL, NULL},
+    /* script */
+    {NATIVE, PERL, ARGS("/usr/bin/perl", "/usr/bin/dh", "build", "-e"), NULL, NULL},
+    {NATIVE, PERL, ARGS("perl", "-w", "-Tt", "/usr/bin/dh"), NULL, NULL},
+    {NATIVE, PERL, ARGS("perl", "/usr/bin/dh"), ENV("PYTHONPATH=/build"), NULL},
+    {NATIVE, PYTHON, ARGS("python3", "-Es", "-B", "-I", "-u", "/usr/bin/py3compile"), ENV("PYTHONDONTWRITEBYTECODE=1"), NULL},
+    {NATIVE, PYTHON, ARGS("python3", "/usr/bin/py3compile"), ENV("PERL5LIB=/build"), NULL},
+    {EMULATED, PERL, ARGS("perl"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "-w"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "-"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", ""), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "--", "/usr/bin/dh"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "-e", "print 1"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "-we", "print 1", "/usr/bin/dh"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "-w -T", "/usr/bin/dh"), NULL, NULL}, /* as the kernel hands on what stands in a #! line */
+    {EMULATED, PERL, ARGS("perl", "-Ilib", "/usr/bin/dh"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "-MConfig", "/usr/bin/dh"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "Makefile.PL"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "/usr/bin/py3compile"), NULL, NULL}, /* another's script */
+    {EMULATED, PERL, ARGS("perl", "/usr/bin/dh"), ENV("PERL5LIB=/build/lib"), NULL},
+    {EMULATED, PERL, ARGS("perl", "/usr/bin/dh"), ENV("PERL5OPT=-MConfig"), NULL},
+    {EMULATED, PERL, ARGS("perl", "/usr/bin/dh"), ENV("PERLLIB="), NULL},
+    {EMULATED, PERL, ARGS("perl", "/usr/bin/dh"), ENV("PERL5DB=BEGIN {}"), NULL},
+    {EMULATED, PYTHON, ARGS("python3", "-c", "print(1)"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", "-m", "/usr/bin/py3compile"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", "-w", "/usr/bin/py3compile"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", "/usr/bin/py3compile"), ENV("PYTHONPATH=/build"), NULL},
+    {EMULATED, PYTHON, ARGS("python3", "/usr/bin/py3compile"), ENV("PYTHONHOME="), NULL},
+    {EMULATED, "script\n" TWIN "ruby\n", ARGS("ruby", "/usr/bin/dh"), NULL, NULL},
+};
+
+static bool is_marked(const char *interpreter, const char *script)
+{
+    return (!strcmp(interpreter, "perl") && !strcmp(script, "/usr/bin/dh")) ||
+           (!strcmp(interpreter, "python3.13") && !strcmp(script, "/usr/bin/py3compile"));
+}
+
+static int failures;
+
+static void fail(const struct example *example, const char *why)
+{
+    failures++;
+    printf("FAILED: %s:", why);
+    for (const char **arg = example->args; *arg; arg++)
+        printf(" '%s'", *arg);
+    for (const char **entry = example->environment; entry && *entry; entry++)
+        printf(" %s", *entry);
+    printf("\n    by %s\n", example->map);
+}
+
+/* Each argument in memory of its own size, so that the sanitizer sees a byte too many. */
+static const char **copy(const char **words)
+{
+    size_t count = 0;
+    while (words[count])
+        count++;
+    const char **copies = calloc(count + 1, sizeof *copies);
+    for (size_t at = 0; at < count; at++)
+        copies[at] = strdup(words[at]);
+    return copies;
+}
+
+static void release(const char **copies)
+{
+    for (const char **word = copies; *word; word++)
+        free((char *)(uintptr_t)*word);
+    free(copies);
+}
+
+static void try_example(const struct example *example)
+{
+    const char *nothing[] = {NULL};
+    struct request request = {
+        .map = strdup(example->map),
+        .args = copy(example->args),
+        .environment = copy(example->environment ? example->environment : nothing),
+        .is_marked = is_marked,
+    };
+    struct verdict verdict;
+    bool native = runs_natively(&request, &verdict);
+    if (native != (example->expected == NATIVE))
+        fail(example, native ? "runs natively" : "is emulated");
+    if (native && strncmp(verdict.twin.chars, TWIN, strlen(TWIN)))
+        fail(example, "another twin");
+    const char *argument = native && verdict.replaced ? verdict.replacement : NULL;
+    if (native && (argument ? !example->argument || strcmp(argument, example->argument) : example->argument != NULL))
+        fail(example, argument ? argument : "no argument is replaced");
+    if (argument && !strstr(*verdict.replaced, PLUGIN))
+        fail(example, "replaces the wrong argument");
+    free((char *)(uintptr_t)request.map);
+    release(request.args);
+    release(request.environment);
+}
+
+/* A path that does not fit is not cut off and then taken. */
+static void try_long_paths(void)
+{
+    static char map[2 * PATH_SIZE];
+    for (size_t size = PATH_SIZE - 3; size < PATH_SIZE + 3; size++) {
+        strcpy(map, "always\n/");
+        memset(map + strlen(map), 'x', size - 1);
+        strcpy(map + strlen("always\n") + size, "\n");
+        struct example example = {size < PATH_SIZE ? NATIVE : EMULATED, map, ARGS("x"), NULL, NULL};
+        struct request request = {map, example.args, example.args + 1, is_marked};
+        struct verdict verdict;
+        if (runs_natively(&request, &verdict) != (example.expected == NATIVE))
+            fail(&example, "a long path");
+    }
+}
+
+int main(void)
+{
+    size_t count = sizeof EXAMPLES / sizeof *EXAMPLES;
+    for (size_t at = 0; at < count; at++)
+        try_example(&EXAMPLES[at]);
+    try_long_paths();
+    printf("%zu examples, %d failed\n", count, failures);
+    return failures != 0;
+}
