@@ -21,6 +21,7 @@
 #include <asm/unistd.h>
 #include <linux/auxvec.h>
 #include <linux/fcntl.h>
+#include <linux/memfd.h>
 #include <linux/stat.h>
 #include <stdint.h>
 
@@ -28,10 +29,14 @@
 #include "elf.h"
 #include "machine.h"
 
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U /* since Linux 6.3; Debian 12 has older headers */
+#endif
+
 #define NATIVE "/.native"
 #define QEMU NATIVE "/qemu"
 
-enum { CANNOT_EXECUTE = 126 }; /* the shell's exit code for that */
+enum { CANNOT_EXECUTE = 126, NOT_PERMITTED = -13, READABLE = 4, CHUNK = 16384 }; /* the shell's exit code; EACCES; R_OK */
 
 static long open_file(const char *path, int flags)
 {
@@ -55,12 +60,17 @@ static bool is_regular_file(const char *path)
     return !failed && (about.stx_mode & S_IFMT) == S_IFREG;
 }
 
+static void link_to(long file, struct text *link)
+{
+    start_text(link, "/proc/self/fd/");
+    append_number(link, (unsigned)file);
+}
+
 /* Gives the canonical path of an open file, or one that is in no map: of a deleted file, or of one outside the root. */
 static void name_of(long file, struct text *path)
 {
     struct text link;
-    start_text(&link, "/proc/self/fd/");
-    append_number(&link, (unsigned)file);
+    link_to(file, &link);
     long size = call(__NR_readlinkat, AT_FDCWD, (long)link.chars, (long)path->chars, sizeof path->chars - 1);
     path->size = size < 0 ? 0 : (size_t)size;
     path->chars[path->size] = 0;
@@ -184,21 +194,76 @@ static void run_twin(const struct start *start, const struct verdict *verdict)
         kept = *verdict->replaced;
         *verdict->replaced = verdict->replacement;
     }
+    call(__NR_fcntl, start->program, F_SETFD, FD_CLOEXEC, 0); /* the kernel's stays open, and the twin would see it */
     call(__NR_execve, (long)verdict->twin.chars, (long)start->args, (long)start->environment, 0);
     if (verdict->replaced)
         *verdict->replaced = kept;
 }
 
+static bool write_whole(long file, const char *bytes, size_t size)
+{
+    while (size) {
+        long written = call(__NR_write, file, (long)bytes, (long)size, 0);
+        if (written <= 0)
+            return false;
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+/* The kernel hands over a program that may be executed but not read; qemu would have to open it, so it gets a copy. The path of
+ * the copy is put into `copy`. False: the program can be read, or not be copied. */
+static bool copy_unreadable(const struct start *start, struct text *copy)
+{
+    if (start->program < 0 || call(__NR_faccessat, AT_FDCWD, (long)start->path, READABLE, 0) != NOT_PERMITTED)
+        return false;
+    long program = start->program, memory = call(__NR_memfd_create, (long)"program", MFD_EXEC, 0, 0), got;
+    if (memory < 0)
+        return false;
+    char bytes[CHUNK];
+    for (uint64_t offset = 0; (got = read_program(&program, bytes, sizeof bytes, offset)) > 0; offset += (uint64_t)got)
+        if (!write_whole(memory, bytes, (size_t)got))
+            return false;
+    link_to(memory, copy);
+    return got == 0;
+}
+
+#ifdef QEMU_FILE
+/* A build may make a root of its own and enter it, where there is no /.native: for that the dispatcher holds a qemu itself. */
+extern const char own_qemu[], own_qemu_end[];
+__asm__(".section .rodata.qemu, \"a\"\n"
+        "own_qemu: .incbin \"" QEMU_FILE "\"\n"
+        "own_qemu_end:\n"
+        ".previous\n");
+
+static void run_own_qemu(const struct start *start)
+{
+    long memory = call(__NR_memfd_create, (long)"qemu", MFD_EXEC | MFD_CLOEXEC, 0, 0);
+    if (memory >= 0 && write_whole(memory, own_qemu, (size_t)(own_qemu_end - own_qemu)))
+        call5(__NR_execveat, memory, (long)"", (long)start->stack, (long)start->environment, AT_EMPTY_PATH);
+}
+#else
+static void run_own_qemu(const struct start *start)
+{
+    (void)start;
+}
+#endif
+
 /* qemu -0 ARGV0 PATH ARGUMENTS: unlike what the kernel would tell it by flag P, every version knows this. Where argc was there is
  * room for the one word that it is longer. */
 static void run_qemu(const struct start *start)
 {
+    struct text copy;
     const char **args = start->stack, *name = start->args[0];
     args[0] = QEMU;
     args[1] = "-0";
     args[2] = name;
-    args[3] = start->path;
+    args[3] = copy_unreadable(start, &copy) ? copy.chars : start->path;
+    if (start->program >= 0)
+        close_file(start->program);
     call(__NR_execve, (long)QEMU, (long)args, (long)start->environment, 0);
+    run_own_qemu(start);
 }
 
 static _Noreturn void give_up(const char *why)
@@ -224,8 +289,6 @@ __attribute__((used)) void dispatch(const char **stack)
     else
         name_of(start.program, &path);
     bool native = find_twin(&start, &path, &verdict);
-    if (start.program >= 0)
-        close_file(start.program); /* the kernel's stays open over an execve, and the foreign program would see it */
     if (native) {
         trace("native ", path.chars);
         run_twin(&start, &verdict);

@@ -70,13 +70,14 @@ def test_rules_and_elf_reader_alone(name: str, says: str, run: Processes, compil
 
 @pytest.fixture(scope="module")
 def made(run: Processes, compiler: ToolRoot, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dispatcher as it ships, the probe, and the machine's own qemu."""
+    """The machine's own qemu, the probe, and the dispatcher, with and without a qemu in it."""
     path = tmp_path_factory.mktemp("made")
-    compile_c(run, compiler, path / "dispatch", ACCEL / "dispatch.c", "@/mnt/accel/gcc-options")
-    compile_c(run, compiler, path / "probe", SOURCES / "probe.c", "-static")
     handler = read_handler(ARM64, Path("/"))
     assert handler, "qemu-user-static is not installed: make setup"
     shutil.copy(handler.interpreter, path / "qemu")
+    compile_c(run, compiler, path / "probe", SOURCES / "probe.c", "-static")
+    compile_c(run, compiler, path / "bare", ACCEL / "dispatch.c", "@/mnt/accel/gcc-options")
+    compile_c(run, compiler, path / "dispatch", ACCEL / "dispatch.c", "@/mnt/accel/gcc-options", '-DQEMU_FILE="/mnt/out/qemu"')
     return path
 
 
@@ -92,7 +93,7 @@ def root(run: Processes, debkit_cache: Path) -> Iterator[Path]:
 def box(run: Processes, made: Path, root: Path, tmp_path: Path) -> Box:
     """A fresh toolbox with twins of sed and bash."""
     path = tmp_path / "native"
-    shutil.copytree(made, path)
+    shutil.copytree(made, path, copy_function=os.link)
     (path / "trace").touch()
     box = Box(run, path, root)
     box.map("/usr/bin/sed")
@@ -186,7 +187,20 @@ class TestInAForeignRoot:
         (box.root / "answer").chmod(0o755)
         assert box.enter("/answer").code == ANSWER
 
+    def test_a_program_that_may_be_executed_but_not_read_runs(self, box: Box) -> None:
+        user = "setpriv --reuid 1000 --clear-groups --"
+        script = f"cp /usr/bin/echo /tmp; chmod 711 /tmp/echo; {user} /tmp/echo a; {user} cat /tmp/echo"
+        assert box.sh(script) == "a\ncat: /tmp/echo: Permission denied"
+
+    def test_roots_inside_the_root_have_an_emulator_too(self, box: Box) -> None:
+        (box.root / "answer").write_bytes(program(ARM64))
+        (box.root / "answer").chmod(0o755)
+        assert box.sh("mkdir /tmp/inner; cp /answer /tmp/inner; chroot /tmp/inner /answer; echo $?") == f"{ANSWER}"
+
     def test_only_without_qemu_it_gives_up(self, box: Box) -> None:
+        (box.path / "dispatch").unlink()
+        (box.path / "bare").rename(box.path / "dispatch")
+        assert box.sh("echo a | grep a") == "a"
         (box.path / "qemu").unlink()
         done = box.enter("/usr/bin/ls")
         assert (done.code, done.stdout) == (126, "debkit: /.native/qemu cannot be executed\n")
