@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 DISPATCH = Path(__file__).with_name("dispatch.c")
-FLAGS = ("-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie", "-w")
+DISPATCHER = (DISPATCH, DISPATCH.with_name("gcc-options"), *sorted(DISPATCH.parent.glob("*.h")))  # all that it is made of
 # What a toolbox is not looked into for.
 UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache", "var/lib/apt", "usr/share/bash-completion")
 
@@ -83,7 +83,7 @@ def foreign_packages(run: Run, root: AptRoot, names: tuple[str, ...]) -> tuple[P
 
 def key_of(base: Chroot, pins: tuple[Pin, ...], qemu: Path) -> str:
     made_of = [store.generation(base), sorted((pin.name, pin.version, pin.sha256) for pin in pins)]
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (table.TWINS, DISPATCH, qemu)]
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (table.TWINS, *DISPATCHER, qemu)]
     return hashlib.sha256(json.dumps([made_of, sums]).encode()).hexdigest()[:16]
 
 
@@ -123,9 +123,9 @@ def _make(
         debs = apt.download(run, store.apt_root(base), pins, cache.shelf("debs"), progress=progress)
         with roots.opened(run, base) as reference:
             assemble.assemble(temporary, unpacked(run, reference, pins, debs), twins, native=native, foreign=foreign)
-        compile_dispatcher(run, suite, temporary / "dispatch", config=config, progress=progress)
         shutil.copyfile(qemu, temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
+        compile_dispatcher(run, suite, temporary, config=config, progress=progress)
         temporary.rename(content)
         record = cache.Record(
             content=content.name,
@@ -154,13 +154,13 @@ def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]
     return assemble.Reference(root=root, versions=versions, files=files)
 
 
-def compile_dispatcher(run: Run, suite: str, into: Path, *, config: ChrootConfig, progress: Progress) -> None:
-    """Compile the dispatcher in a clean root: the machine needs no compiler."""
+def compile_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
+    """Compile the dispatcher, with the toolbox's qemu in it, in a clean root: the machine needs no compiler."""
     progress.phase("compiling the dispatcher")
     with roots.tools(run, suite, ("gcc", "libc6-dev"), config=config, progress=progress) as clean:
         argv = clean.argv(
-            ("gcc", *FLAGS, "-o", "/mnt/out/dispatch", "/mnt/src/dispatch.c"),
-            binds=((into.parent, "/mnt/out"),),
+            ("gcc", "@/mnt/src/gcc-options", '-DQEMU_FILE="/mnt/out/qemu"', "-o", "/mnt/out/dispatch", "/mnt/src/dispatch.c"),
+            binds=((toolbox, "/mnt/out"),),
             read_only=((DISPATCH.parent, "/mnt/src"),),
         )
         run(Command(argv=argv, name="gcc"))
