@@ -21,8 +21,8 @@ SOURCES = Path(__file__).parent / "accel"
 HEADS = Path(__file__).parent / "data/elf"
 ANY_CODE = frozenset(range(256))
 NATIVE = 7  # the exit code of probe.c
-# elf(5): an ELF note's header of three words, and the name, before the 20 bytes of a GNU build-id.
-BUILD_ID = re.compile(rb"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0(.{8})", re.DOTALL)
+# elf(5): three words, in the byte order of the program, and the name before the 20 bytes of a GNU build-id.
+BUILD_ID = re.compile(rb"(?:\x04\0\0\0\x14\0\0\0\x03\0\0\0|\0\0\0\x04\0\0\0\x14\0\0\0\x03)GNU\0(.{8})", re.DOTALL)
 # NATIVE ROOT TRACE NAME MAGIC MASK COMMAND...: register the dispatcher with the namespace that this runs in, and run COMMAND.
 ENTER = r"""
 set -eu

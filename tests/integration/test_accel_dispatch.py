@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -215,6 +216,23 @@ class TestInAForeignRoot:
         assert box.sh("for i in 1 2 3 4 5 6 7 8; do sed $i & done | sort; wait").splitlines() == [
             f"native|sed|{i}|files|" for i in range(1, 9)
         ]
+
+
+@needs_own_handlers
+@pytest.mark.parametrize("arch", ["armhf", "ppc64el", "riscv64", "s390x"])
+def test_other_architectures(arch: str, box: Box) -> None:
+    """A program of 32 bit, and one of the other byte order, by their magic, build-id and qemu. The head is enough for a twin."""
+    qemu = shutil.which(f"qemu-{ARCHES[arch].qemu}-static") or shutil.which(f"qemu-{ARCHES[arch].qemu}")
+    assert qemu, "qemu-user-static is not installed: make setup"
+    (box.path / "qemu").unlink()
+    shutil.copy(qemu, box.path / "qemu")
+    other = replace(box, arch=arch)
+    for name, content in (("answer", program(ARCHES[arch])), ("head", (HEADS / arch).read_bytes())):
+        (box.root / name).write_bytes(content)
+        (box.root / name).chmod(0o755)
+    assert other.enter("/answer").code == ANSWER
+    other.map("/head")
+    assert other.enter("/head", "x").stdout == "native|/head|x|files|\n"
 
 
 @needs_own_handlers
