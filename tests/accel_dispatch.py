@@ -16,7 +16,6 @@ from debkit.run import Command
 if TYPE_CHECKING:
     from debkit.run import Completed, Processes
 
-ACCEL = Path(__file__).parents[1] / "debkit/accel"
 SOURCES = Path(__file__).parent / "accel"
 HEADS = Path(__file__).parent / "data/elf"
 ANY_CODE = frozenset(range(256))

@@ -12,14 +12,20 @@
  *
  * It makes nothing fail that qemu would run: where anything is missing or strange, qemu runs the program.
  *
- * One translation unit and no C library: it must run in every chroot, however bare, and it starts with every program of a build.
- * The Makefile beside it shows how it is compiled. */
+ * No C library: it must run in every chroot, however bare, and it starts with every program of a build. With gcc and
+ * linux-libc-dev it is made by
+ *
+ *     gcc @gcc-options -o dispatch dispatch.c
+ *
+ * for the machine that it is to run on, amd64 or arm64 (aarch64-linux-gnu-gcc makes it elsewhere). It knows nothing of the
+ * foreign architecture. */
 
 /* With no C library, gcc must not make calls to it of the loops in words.h. */
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 
 #include <asm/unistd.h>
 #include <linux/auxvec.h>
+#include <linux/elf.h>
 #include <linux/fcntl.h>
 #include <linux/memfd.h>
 #include <linux/stat.h>
@@ -229,26 +235,23 @@ static bool copy_unreadable(const struct start *start, struct text *copy)
     return got == 0;
 }
 
-#ifdef QEMU_FILE
-/* A build may make a root of its own and enter it, where there is no /.native: for that the dispatcher holds a qemu itself. */
-extern const char own_qemu[], own_qemu_end[];
-__asm__(".section .rodata.qemu, \"a\"\n"
-        "own_qemu: .incbin \"" QEMU_FILE "\"\n"
-        "own_qemu_end:\n"
-        ".previous\n");
+/* A build may make a root of its own and enter it, where there is no /.native. For that dispatcher.py puts a qemu into this very
+ * program, as a segment of memory at this address. */
+enum { OWN_QEMU = 0x10000000 };
 
 static void run_own_qemu(const struct start *start)
 {
-    long memory = call(__NR_memfd_create, (long)"qemu", MFD_EXEC | MFD_CLOEXEC, 0, 0);
-    if (memory >= 0 && write_whole(memory, own_qemu, (size_t)(own_qemu_end - own_qemu)))
-        call5(__NR_execveat, memory, (long)"", (long)start->stack, (long)start->environment, AT_EMPTY_PATH);
+    extern const char __ehdr_start[]; /* the linker's name for where the ELF header lies in memory */
+    const Elf64_Ehdr *header = (const Elf64_Ehdr *)__ehdr_start;
+    const Elf64_Phdr *segment = (const Elf64_Phdr *)(__ehdr_start + header->e_phoff);
+    for (int count = header->e_phnum; count; count--, segment++) {
+        if (segment->p_type != PT_LOAD || segment->p_vaddr != OWN_QEMU)
+            continue;
+        long memory = call(__NR_memfd_create, (long)"qemu", MFD_EXEC | MFD_CLOEXEC, 0, 0);
+        if (memory >= 0 && write_whole(memory, (const char *)segment->p_vaddr, segment->p_filesz))
+            call5(__NR_execveat, memory, (long)"", (long)start->stack, (long)start->environment, AT_EMPTY_PATH);
+    }
 }
-#else
-static void run_own_qemu(const struct start *start)
-{
-    (void)start;
-}
-#endif
 
 /* qemu -0 ARGV0 PATH ARGUMENTS: unlike what the kernel would tell it by flag P, every version knows this. Where argc was there is
  * room for the one word that it is longer. */

@@ -13,25 +13,24 @@ import os
 import re
 import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import apt
-from debkit.accel import assemble, table
+from debkit.accel import assemble, dispatcher, table
 from debkit.chroot import cache, make, namespace, roots, store
 from debkit.errors import AccelError, DependencyError
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target, Toolbox
 from debkit.run import Command
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.apt import AptRoot, Pin
     from debkit.config import ChrootConfig
     from debkit.console import Progress
     from debkit.model import Arch, Chroot
     from debkit.run import Run
 
-DISPATCH = Path(__file__).with_name("dispatch.c")
-DISPATCHER = (DISPATCH, DISPATCH.with_name("gcc-options"), *sorted(DISPATCH.parent.glob("*.h")))  # all that it is made of
 # What a toolbox is not looked into for.
 UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache", "var/lib/apt", "usr/share/bash-completion")
 
@@ -83,7 +82,7 @@ def foreign_packages(run: Run, root: AptRoot, names: tuple[str, ...]) -> tuple[P
 
 def key_of(base: Chroot, pins: tuple[Pin, ...], qemu: Path) -> str:
     made_of = [store.generation(base), sorted((pin.name, pin.version, pin.sha256) for pin in pins)]
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (table.TWINS, *DISPATCHER, qemu)]
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (table.TWINS, *dispatcher.SOURCES, qemu)]
     return hashlib.sha256(json.dumps([made_of, sums]).encode()).hexdigest()[:16]
 
 
@@ -155,12 +154,14 @@ def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]
 
 
 def compile_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
-    """Compile the dispatcher, with the toolbox's qemu in it, in a clean root: the machine needs no compiler."""
+    """Compile the dispatcher in a clean root, since the machine needs no compiler, and put the toolbox's qemu into it."""
     progress.phase("compiling the dispatcher")
     with roots.tools(run, suite, ("gcc", "libc6-dev"), config=config, progress=progress) as clean:
         argv = clean.argv(
-            ("gcc", "@/mnt/src/gcc-options", '-DQEMU_FILE="/mnt/out/qemu"', "-o", "/mnt/out/dispatch", "/mnt/src/dispatch.c"),
+            dispatcher.argv("/mnt/src", "/mnt/out/dispatch"),
             binds=((toolbox, "/mnt/out"),),
-            read_only=((DISPATCH.parent, "/mnt/src"),),
+            read_only=((dispatcher.HOME, "/mnt/src"),),
         )
         run(Command(argv=argv, name="gcc"))
+    made = toolbox / "dispatch"
+    made.write_bytes(dispatcher.with_qemu(made.read_bytes(), (toolbox / "qemu").read_bytes()))

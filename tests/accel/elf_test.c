@@ -96,14 +96,20 @@ static void try_whole(const struct program *program, const uint8_t *head)
     free(file.bytes);
 }
 
-/* It is found as soon as the file has the bytes that count, and not before. */
-static void try_cut_off(const struct program *program, const uint8_t *head)
+/* Where the bytes of the build-id that count end. */
+static size_t end_of_id(const struct program *program, const uint8_t *head)
 {
     uint64_t id = strtoull(program->build_id, NULL, 16);
-    size_t end = 0;
-    while (get(head + end, BUILD_ID_BYTES, true) != id)
-        end++;
-    end += BUILD_ID_BYTES;
+    size_t start = 0;
+    while (get(head + start, BUILD_ID_BYTES, true) != id)
+        start++;
+    return start + BUILD_ID_BYTES;
+}
+
+/* It is found as soon as the file has these, and not before. */
+static void try_cut_off(const struct program *program, const uint8_t *head)
+{
+    size_t end = end_of_id(program, head);
     for (size_t size = 0; size <= HEAD; size++) {
         struct file file = copy(head, size);
         const char *found = build_id(&file);
@@ -216,6 +222,10 @@ static void try_far_away(const struct program *program, const uint8_t *head)
         expect(!build_id(&file), "none where the file is shorter", program->arch);
         file.away = distances[which];
         expect(is(build_id(&file), program->build_id), "beyond the first page", program->arch);
+        file.size = end_of_id(program, head);
+        expect(is(build_id(&file), program->build_id), "beyond the first page, and the file's end", program->arch);
+        file.size--;
+        expect(!build_id(&file), "none where the file is a byte too short", program->arch);
         free(file.bytes);
     }
 }

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from debkit.accel import dispatcher
 from debkit.chroot import namespace, roots
 from debkit.model import ARCHES, Chroot
 from debkit.run import Command, Processes
-from tests.accel_dispatch import ACCEL, ANY_CODE, HEADS, SOURCES
+from tests.accel_dispatch import ANY_CODE, HEADS, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ def root(build_chroot: Callable[[str, str], Chroot], run: Processes) -> Iterator
     with roots.opened(run, build_chroot("trixie", "arm64")) as path:
         native = path / ".native"
         (native / "map/usr/bin").mkdir(parents=True)
-        shutil.copytree(ACCEL, path / "src", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        shutil.copytree(dispatcher.HOME, path / "src", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         shutil.copy(SOURCES / "probe.c", path / "src")
         shutil.copy(HEADS / "amd64", path / "usr/bin/foreign")
         run(Command(argv=namespace.inside(path, ("sh", "-c", COMPILE), network=False), env=ARM64.qemu_env, name="gcc"))

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from debkit.accel import dispatcher
 from debkit.chroot import roots, store
 from debkit.config import ChrootConfig
 from debkit.host.binfmt import read_handler
 from debkit.host.elf import ANSWER, program
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target
 from debkit.run import Command
-from tests.accel_dispatch import ACCEL, ANY_CODE, HEADS, NATIVE, SOURCES, Box
+from tests.accel_dispatch import ANY_CODE, HEADS, NATIVE, SOURCES, Box
 from tests.conftest import SUITE
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def compiler(run: Processes, debkit_cache: Path) -> Iterator[ToolRoot]:
 
 
 def compile_c(run: Processes, compiler: ToolRoot, into: Path, source: Path, *options: str) -> None:
-    shelves = ((ACCEL, "/mnt/accel"), (source.parent, "/mnt/src"))
+    shelves = ((dispatcher.HOME, "/mnt/accel"), (source.parent, "/mnt/src"))
     argv = ("gcc", *options, "-I/mnt/accel", "-o", f"/mnt/out/{into.name}", f"/mnt/src/{source.name}")
     run(Command(argv=compiler.argv(argv, binds=((into.parent, "/mnt/out"),), read_only=shelves), name="gcc"))
 
@@ -77,8 +78,14 @@ def made(run: Processes, compiler: ToolRoot, tmp_path_factory: pytest.TempPathFa
     assert handler, "qemu-user-static is not installed: make setup"
     shutil.copy(handler.interpreter, path / "qemu")
     compile_c(run, compiler, path / "probe", SOURCES / "probe.c", "-static")
-    compile_c(run, compiler, path / "bare", ACCEL / "dispatch.c", "@/mnt/accel/gcc-options")
-    compile_c(run, compiler, path / "dispatch", ACCEL / "dispatch.c", "@/mnt/accel/gcc-options", '-DQEMU_FILE="/mnt/out/qemu"')
+    argv = compiler.argv(
+        dispatcher.argv("/mnt/src", "/mnt/out/bare"),
+        binds=((path, "/mnt/out"),),
+        read_only=((dispatcher.HOME, "/mnt/src"),),
+    )
+    run(Command(argv=argv, name="gcc"))
+    shutil.copy(path / "bare", path / "dispatch")
+    (path / "dispatch").write_bytes(dispatcher.with_qemu((path / "bare").read_bytes(), (path / "qemu").read_bytes()))
     return path
 
 
