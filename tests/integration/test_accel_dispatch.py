@@ -259,6 +259,12 @@ class TestTrace:
         box.sh(self.SCRIPT, trace)
         assert tuple(sorted(trace.read_text().splitlines())) == self.LINES
 
+    def test_without_proc_it_tells_the_path_that_was_called(self, box: Box, tmp_path: Path) -> None:
+        trace = tmp_path / "trace"
+        trace.touch()
+        box.sh("umount /proc; /bin/ls /dev/null", trace)
+        assert trace.read_text().splitlines()[-1] == "emulated /bin/ls"
+
     def test_a_reader_gets_them_through_a_fifo(self, box: Box, tmp_path: Path) -> None:
         trace = tmp_path / "trace"
         os.mkfifo(trace)

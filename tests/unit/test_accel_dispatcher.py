@@ -1,0 +1,48 @@
+"""The dispatcher as a file, and what the table of twins asks of it. Its C code has tests in tests/integration."""
+
+from __future__ import annotations
+
+import re
+import struct
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from debkit.accel import dispatcher
+from debkit.host.elf import program
+from debkit.model import ARCHES
+
+HEAD = Path(__file__).parents[1] / "data/elf/amd64"
+QEMU = b"\x7fELF and so on"
+
+
+def test_every_rule_of_the_table_is_one_of_the_dispatchers() -> None:
+    rules = set(re.findall(r'\{"([a-z-]+)", [a-z_]+\}', (dispatcher.HOME / "decide.h").read_text()))
+    assert {"always", "not-version", "compiler", "linker", "script"} == rules
+    twins = tomllib.loads((dispatcher.HOME / "twins.toml").read_text())["twins"]
+    assert {entry["rule"] for entry in twins} <= rules
+
+
+def test_qemu_becomes_a_segment_of_the_dispatcher() -> None:
+    before = HEAD.read_bytes()
+    after = dispatcher.with_qemu(before, QEMU)
+    offset = after.index(QEMU)
+    assert after.endswith(QEMU)
+    assert offset % dispatcher.PAGE == 0
+    changed = [at for at in range(len(before)) if before[at] != after[at]]
+    (headers,) = struct.unpack_from("<Q", before, 32)
+    place = headers + (changed[0] - headers) // 56 * 56
+    assert struct.unpack_from("<I", before, place) == (dispatcher.PT_NOTE,)
+    read_only = (1, 4, offset, 0x10000000, 0x10000000, len(QEMU), len(QEMU), dispatcher.PAGE)
+    assert struct.unpack_from("<IIQQQQQQ", after, place) == read_only
+    assert changed[-1] < place + 56
+
+
+def test_a_dispatcher_without_a_note_is_none_of_ours() -> None:
+    with pytest.raises(ValueError, match="no note"):
+        dispatcher.with_qemu(program(ARCHES["amd64"]), QEMU)
+
+
+def test_the_address_of_qemu_is_said_twice_alike() -> None:
+    assert f"OWN_QEMU = {dispatcher.OWN_QEMU:#x}" in (dispatcher.HOME / "dispatch.c").read_text()
