@@ -1,4 +1,4 @@
-"""Edits of native programs, so that they find their loader, libraries and the chroot's own files: texts only, never machine code."""
+"""Edits of native programs, so that they find their loader, libraries and the chroot's own files: of texts, never of code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ def relocations(native: Arch, interpreter: str) -> tuple[tuple[bytes, bytes], ..
     """Give what is replaced in every native program and library: pairs of texts of equal length, wherever they stand."""
     libraries = f"/usr/lib/{native.triplet}"
     pairs = ((libraries, f"{NATIVE}/{native.triplet}"), (interpreter, loader(interpreter)))
-    assert all(len(old) == len(new) for old, new in pairs), pairs
+    if any(len(old) != len(new) for old, new in pairs):
+        raise AccelError(
+            f"programs of {native} cannot be moved to {NATIVE}",
+            cause=f"their loader {interpreter} or {libraries} is too short a path for that",
+            hint="DEBKIT_ACCEL=off make deb",
+        )
     return tuple((os.fsencode(old), os.fsencode(new)) for old, new in pairs)
 
 

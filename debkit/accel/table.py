@@ -51,6 +51,8 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """The twins, and the edits of those that need more than to be found."""
+
     twins: tuple[Twins, ...]
     edits: tuple[Edit, ...]
 
@@ -67,7 +69,8 @@ def load(native: Arch, foreign: Arch, gcc: str) -> Table:
                 return tuple(map(filled, value))
             case dict():
                 return {filled(key): filled(item) for key, item in value.items()}
-        return value
+            case _:
+                return value
 
     data = filled(tomllib.loads(TWINS.read_text(encoding="utf-8")))
     return Table(

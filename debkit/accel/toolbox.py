@@ -1,8 +1,8 @@
 """Toolboxes: made of the suite's own packages, cached, and never changed once they count.
 
-They lie under $XDG_CACHE_HOME/debkit/toolboxes/, each keyed on all that it is made of: the foreign packages that it has twins for,
-the table, the dispatcher, and qemu. When the suite's packages move on, a new one is made; until then the build-ids of what is
-newer are in no map, and it is emulated.
+They lie under $XDG_CACHE_HOME/debkit/toolboxes/, each keyed on all that it is made of: the foreign packages that it has twins
+for, the table, the dispatcher, and qemu. When the suite's packages move on, a new one is made; until then the build-ids of what
+is newer are in no map, and it is emulated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 # What a toolbox is not looked into for.
-UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache", "var/lib/apt", "usr/share/bash-completion")
+UNUSED = (
+    "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
+    "var/cache", "var/lib/apt",
+)  # fmt: skip
 
 
 def ensure(run: Run, base: Chroot, *, native: str, qemu: Path, config: ChrootConfig, progress: Progress = store.QUIET) -> Toolbox:
@@ -146,8 +149,14 @@ def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]
     """Unpack the packages beside those that are installed in a root. Nothing of them is run."""
     versions, files = store.installed(root), assemble.listed(root)
     for pin, deb in zip(pins, debs, strict=True):
-        run(Command(argv=namespace.as_root(("dpkg-deb", "--extract", os.fspath(deb), os.fspath(root))), name="dpkg-deb", minor=True))
-        names = run(Command(argv=("sh", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar --list', "sh", os.fspath(deb)), minor=True)).stdout
+        run(
+            Command(
+                argv=namespace.as_root(("dpkg-deb", "--extract", os.fspath(deb), os.fspath(root))), name="dpkg-deb", minor=True
+            )
+        )
+        names = run(
+            Command(argv=("sh", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar --list', "sh", os.fspath(deb)), minor=True)
+        ).stdout
         versions[pin.name] = pin.version
         files[pin.name] = assemble.canonical(line.removeprefix(".") for line in names.splitlines())
     return assemble.Reference(root=root, versions=versions, files=files)

@@ -104,7 +104,11 @@ def binfmt_entry(arch: Arch) -> tuple[str, str, str]:
     ident = b"\x7fELF" + bytes((arch.elf_bits // 32, 1 if arch.elf_little else 2, 1)) + bytes(9)
     magic = ident + (2).to_bytes(2, order) + arch.elf_machine.to_bytes(2, order)
     mask = b"\xff" * 7 + b"\0" + b"\xff" * 8 + 0xFFFE.to_bytes(2, order) + b"\xff\xff"
-    return (f"debkit-{arch.qemu}", *("".join(f"\\x{byte:02x}" for byte in part) for part in (magic, mask)))
+    return f"debkit-{arch.qemu}", _escaped(magic), _escaped(mask)
+
+
+def _escaped(text: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in text)
 
 
 def unpack(run: Run, tarball: Path, root: Path) -> None:
@@ -126,7 +130,8 @@ def pack(run: Run, root: Path, tarball: Path) -> None:
         Command(
             argv=as_root(
                 ("tar", "--create", "--use-compress-program=zstd -T0 -3", "--file", os.fspath(tarball), "--directory",
-                 os.fspath(root), "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*", f"--exclude=.{NATIVE}", "."),
+                 os.fspath(root), "--numeric-owner", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*",
+                 f"--exclude=.{NATIVE}", "."),
             ),
             name="tar",
         )

@@ -16,6 +16,7 @@ from debkit.errors import (
     DebkitError,
     DependencyError,
     EnvironmentFailure,
+    HostError,
     TimeoutFailure,
 )
 from debkit.host.binfmt import read_handler
@@ -23,6 +24,7 @@ from debkit.model import ARCHES, BuildState, ChrootKind, Outcome, Severity, Targ
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from debkit.config import Config
     from debkit.console import Progress
     from debkit.model import BuildResult, CheckReport, Chroot, Source, Toolbox
@@ -84,7 +86,8 @@ def accelerated(chroot: Chroot, shop: Workshop, progress: Progress) -> Toolbox:
     """Have the toolbox for a base chroot."""
     arch = ARCHES[chroot.spec.target.arch]
     handler = read_handler(arch, Path("/"))
-    assert handler, arch
+    if not handler:  # the plan has seen one
+        raise HostError(f"{arch} is emulated no more", cause="its handler is gone", hint=f"debkit doctor --fix --arch {arch}")
     return accel.ensure(
         shop.run,
         chroot,

@@ -153,7 +153,10 @@ def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:
     if obstacle := machine.obstacle(arch):
         raise HostError(f"{arch} programs do not run on this machine", cause=obstacle, hint=f"debkit doctor --fix --arch {arch}")
     if forced is not Via.EMULATED:
-        return Via.ACCELERATED, f"native twins of {arch}'s known tools run in its chroot, all else through qemu-{ARCHES[arch].qemu}"
+        return (
+            Via.ACCELERATED,
+            f"native twins of {arch}'s known tools run in its chroot, all else through qemu-{ARCHES[arch].qemu}",
+        )
     return Via.EMULATED, f"{machine.arch} runs {arch} programs through qemu-{ARCHES[arch].qemu}"
 
 
