@@ -10,8 +10,8 @@
 
 struct request {
     const char *map; /* the program's entry in the map, two lines: the rule's name, the twin's path */
-    const char **args;        /* argv of the foreign program, up to its NULL */
-    const char **environment; /* likewise */
+    const char **args; /* argv of the foreign program, up to its NULL */
+    const char **environment;
     /* Whether the file that an interpreter is to run is one of those marked for it. */
     bool (*is_marked)(const char *interpreter, const char *file);
 };
@@ -62,8 +62,8 @@ static inline bool abbreviates(const char *word, const char *option)
     return length(word) > 2 && begins(option, word);
 }
 
-/* Whether programs can be had natively that are to be preloaded: fakeroot's and eatmydata's libraries, which both trees have.
- * They are named alone, and the loader finds its own; with a path it is the foreign one, and ld.so(8) would only warn of it. */
+/* Whether all that is to be preloaded (ld.so(8)) can be had natively too: the libraries of fakeroot and eatmydata can, where they
+ * are named alone, so that each loader finds its own. One with a path is foreign: a native loader would warn and go on. */
 static inline bool can_preload(const char *list)
 {
     while (*list) {
@@ -97,23 +97,42 @@ static inline bool asks_for_version(const char *word)
     return equal(word, "-v") || equal(word, "-V") || abbreviates(word, "--version") || abbreviates(word, "--help");
 }
 
-/* make(1) takes its letters together: -kv. */
-static inline bool is_letters_with_v(const char *word)
+static inline bool is_letter(char letter)
+{
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
+}
+
+/* Whether a word is letters, and one of them is among these. */
+static inline bool has_one_of(const char *word, const char *letters)
 {
     bool found = false;
-    if (*word++ != '-')
-        return false;
-    for (; (*word >= 'a' && *word <= 'z') || (*word >= 'A' && *word <= 'Z'); word++)
-        found = found || *word == 'v' || *word == 'V';
-    return found && !*word;
+    for (; is_letter(*word); word++)
+        found = found || has_letter(letters, *word);
+    return found && (!*word || *word == ' ');
+}
+
+/* make(1) takes its letters together, -nps; it tells what it was built for with -v, and before what -d and -p print. */
+static const char OF_MAKE[] = "vdp";
+
+/* In MAKEFLAGS a make hands its options on, the letters first and without a dash. */
+static inline bool asks_no_make(const char *flags)
+{
+    return !has_one_of(flags, OF_MAKE) && !contains(flags, "--debug") && !contains(flags, "--print-data-base");
 }
 
 /* not-version: bash, make, as. They tell what they were built for when they are asked, and not else. */
 static inline bool not_version(const struct request *request, struct verdict *verdict)
 {
+    static const char *const words[] = {"--debug", "--print-data-base", "--dump-config", "--target-help", NULL};
     bool shell = ends(verdict->twin.chars, "sh"), own = true;
+    if (!harmless(request, "MAKEFLAGS", asks_no_make) || !harmless(request, "GNUMAKEFLAGS", asks_no_make))
+        return false;
     for (const char **arg = request->args + 1; *arg; arg++) {
-        if (asks_for_version(*arg) || (own && is_letters_with_v(*arg)))
+        if (asks_for_version(*arg))
+            return false;
+        if (own && ((**arg == '-' && has_one_of(*arg + 1, OF_MAKE)) || begins_with_one_of(*arg, words)))
+            return false;
+        if (own && abbreviates(*arg, "--print-data-base"))
             return false;
         if (shell && **arg != '-' && **arg != '+') /* the rest is the script's: libtool is given many a -Wvla */
             own = false;
@@ -179,7 +198,8 @@ static inline bool linker(const struct request *request, struct verdict *verdict
             return false;
         const char *option = begins(*arg, "--") ? *arg + 1 : *arg;
         /* --verbose prints the directories that it searches; a cross linker names others. */
-        if (equal(option, "-version") || equal(option, "-help") || begins(option, "-verb") || begins(option, "-print-sys"))
+        if (equal(option, "-version") || equal(option, "-help") || begins(option, "-verb") || begins(option, "-print-sys") ||
+            begins(option, "-target-h"))
             return false;
         if (equal(option, "-plugin")) {
             arg++;

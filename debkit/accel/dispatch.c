@@ -20,9 +20,6 @@
  * for the machine that it is to run on, amd64 or arm64 (aarch64-linux-gnu-gcc makes it elsewhere). It knows nothing of the
  * foreign architecture. */
 
-/* With no C library, gcc must not make calls to it of the loops in words.h. */
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
-
 #include <asm/unistd.h>
 #include <linux/auxvec.h>
 #include <linux/elf.h>
@@ -42,7 +39,12 @@
 #define NATIVE "/.native"
 #define QEMU NATIVE "/qemu"
 
-enum { CANNOT_EXECUTE = 126, NOT_PERMITTED = -13, READABLE = 4, CHUNK = 16384 }; /* the shell's exit code; EACCES; R_OK */
+enum {
+    CANNOT_EXECUTE = 126, /* the shell's exit code for that */
+    NOT_PERMITTED = -13,  /* EACCES */
+    READABLE = 4,         /* R_OK */
+    CHUNK = 16384,
+};
 
 static long open_file(const char *path, int flags)
 {
@@ -146,8 +148,8 @@ static void trace(const char *how, const char *path)
 struct start {
     const char **stack; /* argc's place */
     long count;
-    const char *path;         /* of the foreign program, as it was called */
-    const char **args;        /* its argv */
+    const char *path;  /* of the foreign program, as it was called */
+    const char **args; /* its argv */
     const char **environment;
     long program; /* the program, open; negative where it cannot be had */
 };
@@ -301,7 +303,7 @@ __attribute__((used)) void dispatch(const char **stack)
     give_up("debkit: " QEMU " cannot be executed\n");
 }
 
-/* gcc copies and clears structures with these. */
+/* gcc copies and clears structures with these; that it makes no calls of loops, these least of all, is said in gcc-options. */
 void *memcpy(void *restrict into, const void *restrict from, size_t size);
 void *memset(void *into, int byte, size_t size);
 
