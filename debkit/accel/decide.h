@@ -9,7 +9,7 @@
 #include "words.h"
 
 struct request {
-    const char *map; /* the program's entry in the map, two lines: the rule's name, the twin's path */
+    const char *map;   /* the program's entry in the map, two lines: the rule's name, the twin's path */
     const char **args; /* argv of the foreign program, up to its NULL */
     const char **environment;
     /* Whether the file that an interpreter is to run is one of those marked for it. */
@@ -114,10 +114,21 @@ static inline bool has_one_of(const char *word, const char *letters)
 /* make(1) takes its letters together, -nps; it tells what it was built for with -v, and before what -d and -p print. */
 static const char OF_MAKE[] = "vdp";
 
-/* In MAKEFLAGS a make hands its options on, the letters first and without a dash. */
+/* In MAKEFLAGS a make hands its options on, the letters first and without a dash; who sets it by hand may write one. */
 static inline bool asks_no_make(const char *flags)
 {
-    return !has_one_of(flags, OF_MAKE) && !contains(flags, "--debug") && !contains(flags, "--print-data-base");
+    if (contains(flags, "--debug") || contains(flags, "--print-data-base"))
+        return false;
+    for (bool first = true; *flags; first = false) {
+        const char *letters = *flags == '-' ? flags + 1 : flags;
+        if ((first || letters > flags) && has_one_of(letters, OF_MAKE))
+            return false;
+        while (*flags && *flags != ' ')
+            flags++;
+        while (*flags == ' ')
+            flags++;
+    }
+    return true;
 }
 
 /* not-version: bash, make, as. They tell what they were built for when they are asked, and not else. */
@@ -182,7 +193,11 @@ static inline bool only_fakeroot(const char *directories)
         size_t size = (size_t)(end - directories), tail = sizeof fakeroot - 1;
         if (size < tail || !begins(end - tail, fakeroot))
             return false;
-        directories = *end ? end + 1 : end;
+        if (!*end)
+            return true;
+        directories = end + 1;
+        if (!*directories) /* an empty entry is the current directory */
+            return false;
     }
     return true;
 }
@@ -241,7 +256,7 @@ static inline bool script(const struct request *request, struct verdict *verdict
         const struct interpreter *interpreter = &INTERPRETERS[at];
         if (!begins(twin, interpreter->name))
             continue;
-        if (any_is_set(request, interpreter->variables) || !*request->args)
+        if (any_is_set(request, interpreter->variables))
             return false;
         const char **arg = request->args + 1;
         for (; *arg && **arg == '-'; arg++) {

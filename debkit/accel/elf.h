@@ -56,8 +56,9 @@ static inline uint64_t number(const struct elf *elf, const uint8_t *bytes, size_
 
 /* Where the fields of elf(5) lie that are needed, by class. */
 struct layout {
-    size_t header, segments, segment_size, segment_count;           /* Ehdr: its size, e_phoff, e_phentsize, e_phnum */
-    size_t segment, position, length, alignment, width;             /* Phdr: its size, p_offset, p_filesz, p_align; of an address */
+    size_t header, segments, segment_size, segment_count; /* Ehdr: its size, e_phoff, e_phentsize, e_phnum */
+    size_t segment, position, length, alignment;          /* Phdr: its size, p_offset, p_filesz, p_align */
+    size_t width;                                         /* of an offset */
 };
 static const struct layout NARROW = {52, 28, 42, 44, 32, 4, 16, 28, 4}, WIDE = {64, 32, 54, 56, 56, 8, 32, 48, 8};
 
