@@ -213,7 +213,7 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
         return tuple(Repository(line=e["line"], key=project / e["key"] if "key" in e else None) for e in entries)
 
     def suites(names: list[str]) -> tuple[str, ...]:
-        return tuple(codename(name) for name in names)
+        return tuple(dict.fromkeys(map(codename, names)))
 
     def suppressions(entries: list[dict[str, str]]) -> tuple[Suppression, ...]:
         return tuple(Suppression(**entry) for entry in entries)

@@ -194,6 +194,7 @@ class BuildResult:
     buildinfo: Path | None = None
     debs: tuple[Path, ...] = ()
     error: Excerpt | None = None
+    disk_full: bool = False
 
     @property
     def seconds(self) -> float:

@@ -93,6 +93,7 @@ def carry_out(
         log=site.log,
         argv=command.argv,
         layer=job.chroot.layer,
+        disk_full=state is BuildState.ENVIRONMENT and "disk" in reading.signs,
     )
     if state is BuildState.SUCCEEDED:
         return _accept(run, job, site, result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,12 @@ from debkit.errors import (
     CheckIncomplete,
     DebkitError,
     DependencyError,
+    DiskError,
     EnvironmentFailure,
     TimeoutFailure,
 )
 from debkit.model import BuildState, ChrootKind, Outcome, Severity, Target, Via
+from debkit.paths import scratch_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +134,8 @@ def build_failure(result: BuildResult) -> DebkitError | None:
     if result.state is BuildState.SUCCEEDED:
         return None
     error, cause, hint = FAILURES[result.state]
+    if result.disk_full:
+        error, cause, hint = DiskError, "the disk is full", f"df -h {shlex.quote(os.fspath(scratch_home()))}, then free some room"
     return error(
         f"{result.target}: {result.state.value}",
         cause=cause,

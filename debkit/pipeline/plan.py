@@ -81,8 +81,10 @@ class Plan:
 def plan(request: Request, source: SourceFacts, machine: Host, config: Config) -> Plan:
     """Choose the jobs. Raises SourceError when nothing can be built, HostError when an architecture cannot run here."""
     ways = {arch: choose_via(arch, machine, request.via) for arch in request.arches}
-    for via, _ in ways.values():
+    for arch, (via, _) in ways.items():
         demand_backend(config.build.backend, via, machine)
+        if via is Via.CROSS and (config.checks.run or request.publish):
+            demand_programs(arch, machine, needed="its checks and the installation from the archive run them")
     has_all = "all" in source.architectures
     builder = ALL_BUILDER if ALL_BUILDER in request.arches else request.arches[0]
     own = tuple(arch for arch in request.arches if builds_on(source.architectures, arch))
@@ -123,7 +125,7 @@ def _notes(request: Request, source: SourceFacts, machine: Host, config: Config,
             f"versions for {', '.join(further)} get the suffix ~SUITE1: one pool serves all suites, and those of "
             f"{config.build.suites[0]}, the first of build.suites, have none"
         )
-    if notice := backends.find(config.build.backend).notice(root=machine.root, namespaces=not machine.namespaces):
+    if notice := backends.find(config.build.backend).notice(direct=machine.direct, namespaces=not machine.namespaces):
         yield notice
     if not request.publish:
         yield "nothing is signed or published"
@@ -150,14 +152,23 @@ def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:
         return Via.NATIVE, f"this machine is {machine.arch}"
     if here:
         raise HostError(f"{arch} is not emulated here", cause="it runs natively", hint="leave --via emulated out")
-    if obstacle := machine.obstacle(arch):
-        raise HostError(f"{arch} programs do not run on this machine", cause=obstacle, hint=f"debkit doctor --fix --arch {arch}")
+    demand_programs(arch, machine)
     return Via.EMULATED, f"{machine.arch} runs {arch} programs through qemu-{ARCHES[arch].qemu}"
+
+
+def demand_programs(arch: str, machine: Host, *, needed: str = "") -> None:
+    """Raise HostError where programs of `arch` do not run here."""
+    if obstacle := machine.obstacle(arch):
+        raise HostError(
+            f"{arch} programs do not run on this machine",
+            cause=f"{obstacle}; {needed}" if needed else obstacle,
+            hint=f"debkit doctor --fix --arch {arch}",
+        )
 
 
 def demand_backend(name: str, via: Via, machine: Host) -> None:
     """Raise HostError where the backend cannot build this way here."""
-    if obstacle := backends.find(name).obstacle(via=via, root=machine.root, namespaces=not machine.namespaces):
+    if obstacle := backends.find(name).obstacle(via=via, direct=machine.direct, namespaces=not machine.namespaces):
         raise HostError(
             f"{name} cannot do a {via} build on this machine",
             cause="; ".join(filter(None, (obstacle, machine.namespaces))),

@@ -19,7 +19,7 @@ PC = Host(
     system="debian",
     version="12",
     kernel="6.1",
-    root=False,
+    direct=False,
     cpus=2,
     memory=2**33,
 )
@@ -96,7 +96,7 @@ def test_the_suffix_is_for_all_suites_but_the_configured_first_whatever_is_asked
 
 def test_what_is_unusual_about_the_backend_is_told() -> None:
     config = replace(CONFIG, build=replace(CONFIG.build, backend="pbuilder"))
-    machine = replace(PC, root=True, namespaces="user.max_user_namespaces is 0")
+    machine = replace(PC, direct=True, namespaces="user.max_user_namespaces is 0")
     assert planned(("amd64",), machine=machine, config=config).notes == ("pbuilder runs as root itself: no user namespaces here",)
     assert not planned(("amd64",), config=config).notes
 
