@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from debian.debfile import DebFile
@@ -17,9 +17,6 @@ from debkit.report import SCHEMA
 from debkit.run import Command, Processes
 from tests.command import CHECKOUT, Project, make_project
 from tests.trees import make_tree
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PACKAGES = ("hello-debkit", "hello-debkit-data", "hello-debkit-dbgsym")
 CONFIG = '[build]\nsuites = ["trixie"]\narches = ["amd64"]\n'
