@@ -6,7 +6,7 @@ SUITE ?=
 FLAGS ?=
 
 PYTHON := /usr/bin/python3
-DEBKIT := PYTHONPATH=$(CURDIR) $(PYTHON) -m debkit
+DEBKIT := PYTHONPATH="$(CURDIR)" $(PYTHON) -m debkit
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
 VENV := .venv
 
@@ -20,7 +20,7 @@ setup: ## install what debkit needs and mend this machine (root or sudo)
 	@sh packaging/setup $(ARCH)
 
 deb: setup ## build, check, sign and publish SOURCE for ARCH and SUITE
-	@$(DEBKIT) build $(SOURCE) $(ARCH:%=--arch %) $(SUITE:%=--suite %) $(FLAGS)
+	@$(DEBKIT) build "$(SOURCE)" $(ARCH:%=--arch %) $(SUITE:%=--suite %) $(FLAGS)
 
 doctor: ## tell what this machine lacks; changes nothing
 	@$(DEBKIT) doctor
@@ -53,7 +53,9 @@ bench-corpus: ## build twenty sources of the archive with raw sbuild and with de
 	$(PYTHON) -m tests.bench_corpus
 
 clean: ## remove what a run leaves in the tree
-	rm -rf dist build $(VENV) debkit.egg-info
+	rm -rf build $(VENV) debkit.egg-info
+	@# Which snapshot was the last one is kept: the next must not be older.
+	[ ! -d dist ] || find dist -depth -mindepth 1 ! -name '*.last-snapshot' ! \( -type d ! -empty \) -delete
 
 $(VENV)/stamp: setup.cfg
 	$(PYTHON) -m venv --system-site-packages $(VENV)

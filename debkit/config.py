@@ -67,6 +67,8 @@ class BuildConfig:
     repositories: tuple[Repository, ...] = ()
     packages: tuple[Path, ...] = ()
     layers: bool = True
+    accelerate: bool = True
+    emulate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +215,7 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
         return tuple(Repository(line=e["line"], key=project / e["key"] if "key" in e else None) for e in entries)
 
     def suites(names: list[str]) -> tuple[str, ...]:
-        return tuple(codename(name) for name in names)
+        return tuple(dict.fromkeys(map(codename, names)))
 
     def suppressions(entries: list[dict[str, str]]) -> tuple[Suppression, ...]:
         return tuple(Suppression(**entry) for entry in entries)

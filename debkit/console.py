@@ -88,8 +88,9 @@ class Console:
     """Prints. `live` is whether standard error is a terminal that can be redrawn, `ci` whether GitHub Actions reads along."""
 
     def __init__(self, *, verbose: bool = False) -> None:
-        self._err = Rich(stderr=True, highlight=False, soft_wrap=True)
-        self._out = Rich(highlight=False, soft_wrap=True)
+        # A compiler's "x.c:100:5" is no emoji.
+        self._err = Rich(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        self._out = Rich(highlight=False, soft_wrap=True, emoji=False)
         self._lock = threading.Lock()
         self.ci = os.environ.get("GITHUB_ACTIONS") == "true"
         self.live = self._err.is_terminal and not self._err.is_dumb_terminal and not self.ci

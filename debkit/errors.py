@@ -33,7 +33,7 @@ class DebkitError(Exception):
     where more stands, and `excerpt` the few lines of it that matter.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     meaning: ClassVar[str] = "a defect in debkit"
 
     def __init__(
@@ -151,7 +151,7 @@ class Interrupted(DebkitError):
 
     def __init__(self, signal: int) -> None:
         super().__init__("interrupted", cause="the run was asked to stop", hint="run the same command again")
-        self.signal = signal
+        self.exit_code = 128 + signal
 
 
 def disk_error(problem: OSError) -> DebkitError | None:

@@ -186,7 +186,7 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """What one job left behind. `changes` is None unless it succeeded.
+    """What one job left behind. `changes` is None unless it succeeded; `files` are what it lists.
 
     `disk_bytes` is the most that the build tree took, as seen every few seconds.
     """
@@ -203,7 +203,9 @@ class BuildResult:
     changes: Path | None = None
     buildinfo: Path | None = None
     debs: tuple[Path, ...] = ()
+    files: tuple[FileRef, ...] = ()
     error: Excerpt | None = None
+    disk_full: bool = False
 
     @property
     def seconds(self) -> float:

@@ -110,7 +110,7 @@ class Ledger:
 
     def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        put(self.path, (json.dumps(self._data, indent=1, ensure_ascii=False) + "\n").encode())
+        put(self.path, (json.dumps(self._data, indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 
 
 def as_failure(problem: BaseException) -> DebkitError:

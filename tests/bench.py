@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess  # noqa: TID251  # debkit is measured from outside
 import sys
 import tempfile
@@ -62,11 +63,12 @@ def debkit(project: Path, *argv: str, env: dict[str, str] | None = None) -> Time
     return timed(command, project, {"PYTHONPATH": os.fspath(CHECKOUT), **(env or {})})
 
 
-def make_project(parent: Path, name: str) -> Path:
-    """Make a project whose builds are not checked: what is measured is the build."""
+def make_project(parent: Path, name: str, checks: str = "[checks]\nrun = []\n") -> Path:
+    """Make a project, one whose builds are not checked unless `checks` says so: what is measured is mostly the build."""
     project = parent / name
     (project / "config").mkdir(parents=True)
-    (project / "config" / "debkit.toml").write_text(f'[build]\nsuites = ["{SUITE}"]\n[checks]\nrun = []\n')
+    (project / "config" / "debkit.toml").write_text(f'[build]\nsuites = ["{SUITE}"]\n{checks}')
+    shutil.copytree(CHECKOUT / "repo" / "conf", project / "repo" / "conf")
     return project
 
 
@@ -129,8 +131,11 @@ def main() -> None:
 
         raw = min(raw_sbuild(project, work, "amd64") for _ in range(ROUNDS))
         row(f"{SOURCE}: debkit ÷ the same raw sbuild", f"{second:.1f} / {raw:.1f} (+{second - raw:.1f})", second / raw, "+ ≤ 3 s")
-        memory = max(run.memory for run in seconds) / 10**6
-        row("peak memory of debkit's own process ÷ 150 MB", f"{memory:.0f} MB", memory / 150, "≤ 1.00")
+        whole = make_project(work, "whole", checks="")
+        memory = (
+            debkit(whole, "build", SOURCE, "--arch", "amd64", env={"XDG_STATE_HOME": os.fspath(work / "state")}).memory / 10**6
+        )
+        row("peak memory of debkit's own process, all stages ÷ 150 MB", f"{memory:.0f} MB", memory / 150, "≤ 1.00")
 
         debkit(project, *build, "--arch", "arm64")
         alone = {arch: debkit(project, *build, "--arch", arch).seconds for arch in ("amd64", "arm64")}

@@ -66,9 +66,23 @@ def make_project(path: Path, config: str = "") -> Project:
 def is_three_parts(ended: Ended) -> bool:
     """Whether the error says what happened, the likely cause, and the next command, once, with no traceback."""
     return (
-        ended.err.count("error:") >= 1
+        len([line for line in ended.err.splitlines() if line.startswith("error: ")]) == 1
         and "  likely cause:" in ended.err
         and "  next:" in ended.err
         and "Traceback" not in ended.err
         and "this is a defect in debkit" not in ended.err
     )
+
+
+def refused(
+    project: Project, code: int, text: str, *argv: str, env: dict[str, str] | None = None, prefix: tuple[str, ...] = ()
+) -> Ended:
+    """Run a build that must be refused, and hold the error and the disk to what is promised."""
+    ended = project.debkit("build", *argv, env=env, prefix=prefix)
+    assert ended.code == code, ended.err
+    assert is_three_parts(ended), ended.err
+    assert text in ended.err
+    assert not list(project.path.glob("repo/pool/**/*.deb"))
+    assert not list(project.path.glob("repo/dists/**/InRelease"))
+    assert not list(project.path.glob("dist/*/upload*"))
+    return ended

@@ -62,8 +62,33 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     edit.apply(root, table.edits)
     link(toolbox / native.triplet, f"root/usr/lib/{native.triplet}")
     link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
+    for name, path in table.links.items():
+        link(toolbox / name, f"root/{path}")
     configure_perl(root, reference.root, native=native, foreign=foreign)
+    mark_scripts(toolbox, reference, table)
     return write_map(toolbox, reference, table)
+
+
+def mark_scripts(toolbox: Path, reference: Reference, table: Table) -> int:
+    """Leave a mark for each script that may run natively; say how many."""
+    shutil.rmtree(toolbox / "scripts", ignore_errors=True)
+    count = 0
+    for scripts in table.scripts:
+        for path in reference.files.get(scripts.package, ()):
+            file = reference.root / path.lstrip("/")
+            if scripts.takes(file.name) and not file.is_symlink() and file.is_file() and interpreted(file, scripts.interpreter):
+                mark = toolbox / "scripts" / scripts.interpreter / path.lstrip("/")
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.touch()
+                count += 1
+    return count
+
+
+def interpreted(file: Path, interpreter: str) -> bool:
+    """Whether a file is a script of that interpreter, by its first line."""
+    with file.open("rb") as stream:
+        words = stream.readline(256).decode(errors="replace").split()
+    return bool(words) and words[0] in {f"#!/usr/bin/{interpreter}", f"#!/bin/{interpreter}"}
 
 
 def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) -> None:

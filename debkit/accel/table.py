@@ -16,19 +16,25 @@ TWINS = Path(__file__).with_name("twins.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Twins:
-    """The tools of one foreign package and the rule by which their twins run. `only` and `except_` are file names."""
+class Choice:
+    """Some of a foreign package's files, by name: `only` those, or all but `except_`."""
 
     package: str
-    native: str
-    rule: str
     reason: str
     only: frozenset[str] = frozenset()
     except_: frozenset[str] = frozenset()
-    paths: Mapping[str, str] = field(default_factory=dict)
 
     def takes(self, name: str) -> bool:
         return name in self.only if self.only else name not in self.except_
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twins(Choice):
+    """The tools of one foreign package and the rule by which their twins run."""
+
+    native: str
+    rule: str
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     def twin(self, path: str) -> str:
         """Where the twin of a foreign file is in the native root."""
@@ -36,6 +42,13 @@ class Twins:
             if path.startswith(ours):
                 return theirs + path.removeprefix(ours)
         return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scripts(Choice):
+    """The scripts of a foreign package that the twin of `interpreter` may run."""
+
+    interpreter: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +62,19 @@ class Edit:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The twins, and the edits of those that need more than to be found."""
+    """The whole of it. `links` are names in the toolbox and the paths in its root that they lead to."""
 
     twins: tuple[Twins, ...]
+    scripts: tuple[Scripts, ...]
+    links: Mapping[str, str]
     edits: tuple[Edit, ...]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The foreign packages that it is about."""
+        return tuple(dict.fromkeys(entry.package for entry in (*self.twins, *self.scripts)))
 
 
 def load(native: Arch, foreign: Arch, gcc: str) -> Table:
@@ -75,16 +95,20 @@ def load(native: Arch, foreign: Arch, gcc: str) -> Table:
     data = filled(tomllib.loads(TWINS.read_text(encoding="utf-8")))
     return Table(
         twins=tuple(
-            Twins(
-                package=entry["package"],
-                native=entry.get("native", entry["package"]),
-                rule=entry["rule"],
-                reason=entry["reason"],
-                only=frozenset(entry.get("only", ())),
-                except_=frozenset(entry.get("except", ())),
-                paths=entry.get("paths", {}),
-            )
+            Twins(**chosen(entry), native=entry.get("native", entry["package"]), rule=entry["rule"], paths=entry.get("paths", {}))
             for entry in data["twins"]
         ),
+        scripts=tuple(Scripts(**chosen(entry), interpreter=entry["interpreter"]) for entry in data["scripts"]),
+        links=data["links"],
         edits=tuple(Edit(**entry) for entry in data["edits"]),
     )
+
+
+def chosen(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what every choice has."""
+    return {
+        "package": entry["package"],
+        "reason": entry["reason"],
+        "only": frozenset(entry.get("only", ())),
+        "except_": frozenset(entry.get("except", ())),
+    }

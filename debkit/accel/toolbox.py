@@ -47,8 +47,7 @@ def ensure(run: Run, base: Chroot, *, native: str, qemu: Path, config: ChrootCon
     root = store.apt_root(base)
     progress.phase("resolving the toolbox")
     twins = table.load(ours, theirs, compiler_version(run, root))
-    wanted = tuple(dict.fromkeys(entry.package for entry in twins.twins))
-    pins = foreign_packages(run, root, wanted)
+    pins = foreign_packages(run, root, twins.packages)
     name = f"{base.spec.target.suite}-{theirs.name}-toolbox-{key_of(base, pins, qemu)}"
     shelf = cache.shelf("toolboxes")
     found = cache.find(shelf, name)
@@ -85,7 +84,8 @@ def foreign_packages(run: Run, root: AptRoot, names: tuple[str, ...]) -> tuple[P
 
 def key_of(base: Chroot, pins: tuple[Pin, ...], qemu: Path) -> str:
     made_of = [store.generation(base), sorted((pin.name, pin.version, pin.sha256) for pin in pins)]
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (table.TWINS, *dispatcher.SOURCES, qemu)]
+    room = sorted(path for path in dispatcher.HOME.iterdir() if path.is_file())
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*room, qemu)]
     return hashlib.sha256(json.dumps([made_of, sums]).encode()).hexdigest()[:16]
 
 

@@ -2,7 +2,7 @@
 
 from debkit.archive.client import instructions, keyring_file, sources_file, sources_text
 from debkit.archive.proof import prove
-from debkit.archive.publish import publish, require
+from debkit.archive.publish import publish, require, require_upload
 
 __all__ = [
     "instructions",
@@ -10,6 +10,7 @@ __all__ = [
     "prove",
     "publish",
     "require",
+    "require_upload",
     "sources_file",
     "sources_text",
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from debkit.config import Config
     from debkit.keys import Keys
+    from debkit.model import SigningKey
 
 HOOK = Path(__file__).with_name("sign-release")
 EFFECTIVE = ".conf"
@@ -34,10 +35,11 @@ Uploaders: uploaders
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A stanza of conf/distributions. `arches` does not hold source."""
+    """A stanza of conf/distributions. `arches` does not hold source; `accepts` is what a .changes may call its distribution."""
 
     codename: str
     arches: tuple[str, ...]
+    accepts: tuple[str, ...]
 
 
 def read_suites(config: Config) -> dict[str, Suite]:
@@ -48,7 +50,8 @@ def read_suites(config: Config) -> dict[str, Suite]:
         codename = fields.get("Codename", "").strip()
         arches = tuple(arch for arch in fields.get("Architectures", "").split() if arch != "source")
         if codename:
-            suites[codename] = Suite(codename=codename, arches=arches)
+            accepts = (codename, *fields.get("Suite", "").split(), *fields.get("AlsoAcceptFor", "").split())
+            suites[codename] = Suite(codename=codename, arches=arches, accepts=accepts)
     return suites
 
 
@@ -68,6 +71,25 @@ def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
             f"the archive's suite {suite} has no {', '.join(missing)}",
             cause=f"its Architectures are {' '.join(suites[suite].arches)}",
             hint=f"add it to Architectures in {config.repo}/conf/distributions",
+        )
+
+
+def demand_upload(config: Config, suite: str, distribution: str, key: SigningKey) -> None:
+    """Check what reprepro would refuse of any upload: its distribution, or that nobody may upload at all. Raises ConfigError."""
+    accepts = read_suites(config)[suite].accepts
+    if not set(distribution.split()) & set(accepts):
+        raise ConfigError(
+            f"the archive's suite {suite} does not take uploads for {distribution}, which the changelog names",
+            cause=f"it takes those for {', '.join(accepts)} (Codename, Suite and AlsoAcceptFor)",
+            hint=f"editor {config.repo}/conf/distributions",
+        )
+    uploaders = config.repo / "conf/uploaders"
+    rules = uploaders.read_text(encoding="utf-8").splitlines() if uploaders.exists() else []
+    if not key.development and all(not rule.strip() or rule.lstrip().startswith("#") for rule in rules):
+        raise ConfigError(
+            f"nobody may upload to {config.repo}",
+            cause=f"{uploaders} names no key",
+            hint=f"echo 'allow * by key {key.fingerprint[-16:]}+' >> {uploaders}",
         )
 
 

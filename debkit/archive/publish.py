@@ -17,6 +17,7 @@ from debkit.run import Command, require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from debkit.archive.judge import Include
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from debkit.config import Config
     from debkit.console import Progress
     from debkit.keys import Keys
-    from debkit.model import SignedUpload, Target
+    from debkit.model import SignedUpload, SigningKey, Source, Target
     from debkit.run import Run
 
 QUIET = Quiet()
@@ -39,6 +40,12 @@ def require(config: Config, targets: tuple[Target, ...]) -> None:
     for suite in dict.fromkeys(target.suite for target in targets):
         conf.demand(config, suite, tuple(target.arch for target in targets if target.suite == suite))
     opened(config.repo).close()
+
+
+def require_upload(config: Config, sources: Mapping[str, Source], key: SigningKey) -> None:
+    """Check, before anything is built, that these sources' uploads by this key would be taken; `sources` is by suite."""
+    for suite, source in sources.items():
+        conf.demand_upload(config, suite, read_changes(source.changes).distribution, key)
 
 
 def publish(

@@ -45,13 +45,14 @@ class Backend(Protocol):
     def demands(self) -> tuple[str, ...]:
         """Name the packages that the builder itself installs into every chroot, besides apt.CORE and the build dependencies."""
 
-    def obstacle(self, *, via: Via, root: bool, namespaces: bool) -> str:
+    def obstacle(self, *, via: Via, direct: bool, namespaces: bool) -> str:
         """Why this backend cannot build this way on a machine, empty when it can.
 
-        `root`: the caller is uid 0. `namespaces`: the caller can make user namespaces with subordinate ids. Pure, for the plan.
+        `direct`: the caller is root where user namespaces are switched off. `namespaces`: the caller can make them, with
+        subordinate ids. Pure, for the plan.
         """
 
-    def notice(self, *, root: bool, namespaces: bool) -> str:
+    def notice(self, *, direct: bool, namespaces: bool) -> str:
         """Tell what is unusual about how this backend would run, for the plan; empty for the usual."""
 
 

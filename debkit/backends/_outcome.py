@@ -93,6 +93,7 @@ def carry_out(
         log=site.log,
         argv=command.argv,
         layer=job.chroot.layer,
+        disk_full=state is BuildState.ENVIRONMENT and "disk" in reading.signs,
     )
     if state is BuildState.SUCCEEDED:
         return _accept(run, job, site, result)
@@ -102,9 +103,10 @@ def carry_out(
 def _accept(run: Run, job: Job, site: Site, result: BuildResult) -> BuildResult:
     """Take what came out, unless something is missing or of another architecture."""
     changes = next(iter(site.results.glob("*.changes")), None)
-    files = read_changes(changes).paths if changes else ()
+    listed = read_changes(changes) if changes else None
+    files = listed.paths if listed else ()
     missing = [file.name for file in files if not file.is_file()]
-    if missing or not changes:
+    if missing or not changes or not listed:
         error = noted(site.log, f"the builder left no {', '.join(missing) or '.changes file'}")
         return replace(result, state=BuildState.ENVIRONMENT, error=error)
     debs = tuple(file for file in files if file.suffix in PACKAGES)
@@ -116,6 +118,7 @@ def _accept(run: Run, job: Job, site: Site, result: BuildResult) -> BuildResult:
         changes=site.into / changes.name,
         buildinfo=next((site.into / file.name for file in files if file.suffix == ".buildinfo"), None),
         debs=tuple(site.into / deb.name for deb in debs),
+        files=listed.files,
     )
 
 

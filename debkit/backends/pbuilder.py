@@ -64,18 +64,18 @@ def demands() -> tuple[str, ...]:
     return ()
 
 
-def obstacle(*, via: Via, root: bool, namespaces: bool) -> str:
+def obstacle(*, via: Via, direct: bool, namespaces: bool) -> str:
     """Say why pbuilder cannot build here, empty when it can."""
     if via is Via.CROSS:
         return 'cross builds are sbuild\'s: set backend = "sbuild"'
-    if not namespaces and not root:
-        return "pbuilder needs user namespaces and subordinate ids, or root (debkit doctor --fix)"
+    if not namespaces and not direct:
+        return "pbuilder needs user namespaces and subordinate ids (debkit doctor --fix)"
     return ""
 
 
-def notice(*, root: bool, namespaces: bool) -> str:
+def notice(*, direct: bool, namespaces: bool) -> str:
     """Say when pbuilder is not confined to a user namespace."""
-    return "pbuilder runs as root itself: no user namespaces here" if root and not namespaces else ""
+    return "pbuilder runs as root itself: no user namespaces here" if direct and not namespaces else ""
 
 
 def build(

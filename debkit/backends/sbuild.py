@@ -76,12 +76,12 @@ def demands() -> tuple[str, ...]:
     return ("dumb-init",) if needed else ()
 
 
-def obstacle(*, via: Via, root: bool, namespaces: bool) -> str:  # noqa: ARG001  # the same for every way and caller
+def obstacle(*, via: Via, direct: bool, namespaces: bool) -> str:  # noqa: ARG001  # the same for every way and caller
     """Say why sbuild cannot build here, empty when it can."""
     return "" if namespaces else "sbuild's unshare mode needs user namespaces and subordinate ids (debkit doctor --fix)"
 
 
-def notice(*, root: bool, namespaces: bool) -> str:  # noqa: ARG001  # there is but one way
+def notice(*, direct: bool, namespaces: bool) -> str:  # noqa: ARG001  # there is but one way
     """Say nothing: sbuild always runs the same way."""
     return ""
 

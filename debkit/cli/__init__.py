@@ -113,7 +113,7 @@ def _show(failure: DebkitError, *, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
     Console().error(failure)
-    sys.exit(128 + failure.signal if isinstance(failure, Interrupted) else failure.exit_code)
+    sys.exit(failure.exit_code)
 
 
 def _first_line(name: str) -> str:

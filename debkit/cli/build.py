@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,7 @@ def command(
             release=release,
             accept_incomplete=accept_incomplete_checks,
             refresh=refresh,
+            accelerate=os.environ.get("DEBKIT_ACCEL", "") != "off",
         ),
         config,
         session.console,

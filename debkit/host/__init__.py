@@ -4,6 +4,7 @@ from debkit.host.binfmt import runs_natively
 from debkit.host.checkup import doctor, fix, require
 from debkit.host.fact import Fact, State, Step, as_json, as_line
 from debkit.host.machine import Host, facts
+from debkit.host.room import demand_scratch
 from debkit.host.tools import installed_versions
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Step",
     "as_json",
     "as_line",
+    "demand_scratch",
     "doctor",
     "facts",
     "fix",

@@ -7,6 +7,7 @@ handler of the machine, those of builds under way included, and a minimal machin
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from debkit.errors import MissingTool, TimeoutFailure
 from debkit.host.elf import ANSWER, program
 from debkit.host.fact import ANY_CODE, Fact, State, Step, install, write
-from debkit.model import RUNS_ALSO
+from debkit.model import ARCHES, RUNS_ALSO
 from debkit.paths import scratch_home
 from debkit.run import Command
 
@@ -85,7 +86,7 @@ def prove(run: Run, arch: Arch, *, isolated: bool) -> str:
     except (MissingTool, TimeoutFailure) as problem:
         return problem.what
     except OSError as problem:
-        return f"{problem.filename}: {problem.strerror}"
+        return f"{problem.filename or scratch_home()}: {problem.strerror}"
     if done.code == ANSWER:
         return ""
     said = next((line for line in reversed(done.tail) if line.strip()), f"it exited with {done.code}")
@@ -113,6 +114,15 @@ def obstacle(run: Run, arch: Arch, *, machine: str, isolated: bool, root: Path) 
     return failed and f"its emulator {handler.interpreter} is registered, but a test program failed: {failed}"
 
 
+def own_handlers_trouble(run: Run) -> str:
+    """Say why a user namespace has no binfmt_misc of its own, or nothing. Linux has it since 6.7."""
+    where = os.fspath(Path("/") / MOUNT_POINT)
+    argv = ("unshare", "--user", "--map-root-user", "--mount", "--", "mount", "-t", "binfmt_misc", "binfmt_misc", where)
+    if run(Command(argv=argv, ok=ANY_CODE, timeout=PROOF_SECONDS)).code == 0:
+        return ""
+    return f"Linux {platform.release()} has no binfmt_misc for user namespaces (6.7 and later do)"
+
+
 def mount_fact(root: Path) -> Fact:
     """Tell whether binfmt_misc is mounted."""
     where = root / MOUNT_POINT
@@ -131,10 +141,17 @@ def arch_fact(run: Run, arch: Arch, *, machine: str, isolated: bool, root: Path)
         handler = read_handler(arch, root)
         how = "natively" if runs_natively(machine, arch.name) or not handler else f"through {handler.interpreter}"
         return Fact(name=name, state=State.OK, text=f"run {how}{' in an empty root' if isolated else ''}")
-    if runs_natively(machine, arch.name):
+    if runs_natively(machine, arch.name) or is_the_place(run, arch, machine=machine, isolated=isolated, root=root):
         by_hand = "export TMPDIR=/a/directory/that/may/hold/programs"
         return Fact(name=name, state=State.BAD, text=f"do not run: {why_not}", by_hand=by_hand)
     return Fact(name=name, state=State.BAD, text=f"do not run: {why_not}", mend=_mend(arch, root))
+
+
+def is_the_place(run: Run, arch: Arch, *, machine: str, isolated: bool, root: Path) -> bool:
+    """Whether a good handler fails because of TMPDIR, where not even the machine's own program runs: nothing mends it then."""
+    handler = read_handler(arch, root)
+    good = handler and handler.enabled and "F" in handler.flags
+    return bool(good and prove(run, ARCHES[machine], isolated=isolated))
 
 
 def _mend(arch: Arch, root: Path) -> tuple[Step, ...]:

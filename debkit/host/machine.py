@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.host.binfmt import obstacle, runs_natively
-from debkit.host.namespaces import find_trouble, read
+from debkit.host.binfmt import obstacle, own_handlers_trouble, runs_natively
+from debkit.host.namespaces import LIMIT, find_trouble, read
 from debkit.model import ARCHES
 from debkit.run import Command
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Host:
     """This machine. `arch` is dpkg's; `obstacles` says of each foreign architecture why it cannot run here, empty when it can.
 
-    `namespaces` says why user namespaces cannot be made, empty when they can. `root` is whether the caller is root; `memory` is
-    in bytes, `cpus` what we may use.
+    `namespaces` says why user namespaces cannot be made, empty when they can; `unaccelerated` why these have no handlers of their
+    own for foreign programs, empty when they do. `direct` is whether the caller is root of a machine
+    where these are switched off, so that builds run as root itself; `memory` is in bytes, `cpus` what we may use.
     """
 
     arch: str
@@ -31,7 +32,8 @@ class Host:
     system: str
     version: str
     kernel: str
-    root: bool
+    unaccelerated: str
+    direct: bool
     cpus: int
     memory: int
 
@@ -61,7 +63,8 @@ def facts(run: Run, *, arches: tuple[str, ...] = tuple(ARCHES), root: Path = Pat
         system=release.get("ID", "linux"),
         version=release.get("VERSION_ID") or release.get("VERSION_CODENAME", ""),
         kernel=platform.release(),
-        root=os.geteuid() == 0,
+        unaccelerated=trouble.reason if trouble else own_handlers_trouble(run) if foreign else "",
+        direct=os.geteuid() == 0 and read(root / LIMIT) == "0",
         cpus=len(os.sched_getaffinity(0)),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import calendar
 import os
+import shlex
 import time
 from typing import TYPE_CHECKING
 
+from debkit.errors import HostError
 from debkit.host.fact import Fact, State
 from debkit.paths import cache_home, scratch_home
 
@@ -26,6 +28,16 @@ DATED = (
 )
 
 
+def demand_scratch() -> None:
+    """Raise HostError where the directory for build trees is not there: TMPDIR is the caller's to say."""
+    if not scratch_home().is_dir():
+        raise HostError(
+            f"there is no directory {scratch_home()} for build trees",
+            cause="TMPDIR names one that does not exist",
+            hint=f"mkdir -p {shlex.quote(os.fspath(scratch_home()))}\nor: unset TMPDIR",
+        )
+
+
 def room_facts() -> Iterator[Fact]:
     """Tell how much room there is for the cache and for build trees."""
     yield room_fact("cache room", cache_home(), "XDG_CACHE_HOME")
@@ -36,6 +48,8 @@ def room_fact(name: str, path: Path, variable: str) -> Fact:
     """Tell whether a directory, which need not exist yet, may be written to and how much fits in."""
     by_hand = f"export {variable}=/a/directory/on/a/larger/disk"
     there = nearest(path)
+    if variable == "TMPDIR" and there != path:
+        return Fact(name=name, state=State.BAD, text=f"{path} does not exist", by_hand=f"mkdir -p {shlex.quote(os.fspath(path))}")
     stat = os.statvfs(there)
     if stat.f_flag & os.ST_RDONLY:
         return Fact(name=name, state=State.BAD, text=f"{path} is on a read-only file system", by_hand=by_hand)

@@ -10,7 +10,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from debkit.errors import SigningError
+from debkit.errors import DiskError, SigningError
 from debkit.keys.ring import gpg
 from debkit.paths import put
 from debkit.run import Command
@@ -66,6 +66,12 @@ def _extend_argv(home: Path, fingerprint: str) -> tuple[str, ...]:
 
 def _make(home: Path, role: str) -> str:
     made = gpg(home).gen_key(PARAMETERS.format(name=NAMES[role], life=LIFE))
+    if "No space left on device" in made.stderr:
+        raise DiskError(
+            f"no development key can be made in {home}",
+            cause="the disk is full",
+            hint=f"df -h {home.parent}, then free some room",
+        )
     if not made.fingerprint:
         raise SigningError(
             "no development key could be made", cause=made.stderr.strip() or "gpg does not say why", hint="gpg --version"

@@ -115,6 +115,7 @@ def alone(dist: Path) -> Iterator[None]:
 
 def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Host]:
     """Look at the machine and at the source, and plan."""
+    host.demand_scratch()
     machine = host.facts(run, arches=request.arches)
     return plan(request, describe(request, config, run), machine, config), machine
 
@@ -169,6 +170,8 @@ def carry_out(shift: Shift, passphrase: Passphrase) -> None:
                 shift.console.warn(DEVELOPMENT_KEY_NOTICE)
         sources = {suite: make_source(shift, suite) for suite in shift.plan.suites}
         shift = informed(shift, sources)
+        if signing:
+            archive.require_upload(shift.config, sources, signing.upload)
         judged = build_and_check(shift, sources)
         if signing:
             for suite, made in sources.items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +17,14 @@ from debkit.errors import (
     CheckIncomplete,
     DebkitError,
     DependencyError,
+    DiskError,
     EnvironmentFailure,
     HostError,
     TimeoutFailure,
 )
 from debkit.host.binfmt import read_handler
 from debkit.model import ARCHES, BuildState, ChrootKind, Outcome, Severity, Target, Via
+from debkit.paths import scratch_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,6 +164,8 @@ def build_failure(result: BuildResult) -> DebkitError | None:
     if result.state is BuildState.SUCCEEDED:
         return None
     error, cause, hint = FAILURES[result.state]
+    if result.disk_full:
+        error, cause, hint = DiskError, "the disk is full", f"df -h {shlex.quote(os.fspath(scratch_home()))}, then free some room"
     return error(
         f"{result.target}: {result.state.value}",
         cause=cause,

@@ -35,6 +35,7 @@ class Request:
     release: bool = False
     accept_incomplete: bool = False
     refresh: bool = False
+    accelerate: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +81,12 @@ class Plan:
 
 def plan(request: Request, source: SourceFacts, machine: Host, config: Config) -> Plan:
     """Choose the jobs. Raises SourceError when nothing can be built, HostError when an architecture cannot run here."""
-    ways = {arch: choose_via(arch, machine, request.via) for arch in request.arches}
-    for via, _ in ways.values():
+    unaccelerated = why_unaccelerated(request, source, machine, config)
+    ways = {arch: choose_via(arch, machine, request.via, unaccelerated) for arch in request.arches}
+    for arch, (via, _) in ways.items():
         demand_backend(config.build.backend, via, machine)
+        if via is Via.CROSS and (config.checks.run or request.publish):
+            demand_programs(arch, machine, needed="its checks and the installation from the archive run them")
     has_all = "all" in source.architectures
     builder = ALL_BUILDER if ALL_BUILDER in request.arches else request.arches[0]
     own = tuple(arch for arch in request.arches if builds_on(source.architectures, arch))
@@ -123,14 +127,30 @@ def _notes(request: Request, source: SourceFacts, machine: Host, config: Config,
             f"versions for {', '.join(further)} get the suffix ~SUITE1: one pool serves all suites, and those of "
             f"{config.build.suites[0]}, the first of build.suites, have none"
         )
-    if notice := backends.find(config.build.backend).notice(root=machine.root, namespaces=not machine.namespaces):
+    if notice := backends.find(config.build.backend).notice(direct=machine.direct, namespaces=not machine.namespaces):
         yield notice
     if not request.publish:
         yield "nothing is signed or published"
 
 
-def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:
-    """How programs of `arch` run on this machine, and the reason. Raises HostError when they cannot."""
+def why_unaccelerated(request: Request, source: SourceFacts, machine: Host, config: Config) -> str:
+    """Say why builds for foreign architectures are not accelerated, empty when they are."""
+    reasons = (
+        (request.via is Via.EMULATED, "--via emulated asks for it"),
+        (not request.accelerate, "DEBKIT_ACCEL is off"),
+        (not config.build.accelerate, "[build] accelerate is false"),
+        (source.name in config.build.emulate, "[build] emulate names the source"),
+        (config.build.backend != "sbuild", f"{config.build.backend} builds are not"),
+        (bool(machine.unaccelerated), machine.unaccelerated),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
+
+
+def choose_via(arch: str, machine: Host, forced: Via | None, unaccelerated: str) -> tuple[Via, str]:
+    """How programs of `arch` run on this machine, and the reason; `unaccelerated` is why emulated ones have no native twins.
+
+    Raises HostError when they cannot.
+    """
     here = runs_natively(machine.arch, arch)
     if forced is Via.CROSS:
         if here:
@@ -146,23 +166,32 @@ def choose_via(arch: str, machine: Host, forced: Via | None) -> tuple[Via, str]:
             cause=f"this machine is {machine.arch}",
             hint="leave --via native out: emulation is chosen by itself",
         )
-    if here and forced is not Via.EMULATED:
+    if here and forced not in {Via.EMULATED, Via.ACCELERATED}:
         return Via.NATIVE, f"this machine is {machine.arch}"
     if here:
-        raise HostError(f"{arch} is not emulated here", cause="it runs natively", hint="leave --via emulated out")
+        raise HostError(f"{arch} is not {forced} here", cause="it runs natively", hint=f"leave --via {forced} out")
+    demand_programs(arch, machine)
+    if not unaccelerated:
+        return Via.ACCELERATED, f"native twins of {arch}'s known tools run, all else through qemu-{ARCHES[arch].qemu}"
+    if forced is Via.ACCELERATED:
+        raise HostError(f"{arch} cannot be accelerated here", cause=unaccelerated, hint="leave --via accelerated out")
+    how = f"{machine.arch} runs {arch} programs through qemu-{ARCHES[arch].qemu}"
+    return Via.EMULATED, how if forced is Via.EMULATED else f"{how}; not accelerated: {unaccelerated}"
+
+
+def demand_programs(arch: str, machine: Host, *, needed: str = "") -> None:
+    """Raise HostError where programs of `arch` do not run here."""
     if obstacle := machine.obstacle(arch):
-        raise HostError(f"{arch} programs do not run on this machine", cause=obstacle, hint=f"debkit doctor --fix --arch {arch}")
-    if forced is not Via.EMULATED:
-        return (
-            Via.ACCELERATED,
-            f"native twins of {arch}'s known tools run in its chroot, all else through qemu-{ARCHES[arch].qemu}",
+        raise HostError(
+            f"{arch} programs do not run on this machine",
+            cause=f"{obstacle}; {needed}" if needed else obstacle,
+            hint=f"debkit doctor --fix --arch {arch}",
         )
-    return Via.EMULATED, f"{machine.arch} runs {arch} programs through qemu-{ARCHES[arch].qemu}"
 
 
 def demand_backend(name: str, via: Via, machine: Host) -> None:
     """Raise HostError where the backend cannot build this way here."""
-    if obstacle := backends.find(name).obstacle(via=via, root=machine.root, namespaces=not machine.namespaces):
+    if obstacle := backends.find(name).obstacle(via=via, direct=machine.direct, namespaces=not machine.namespaces):
         raise HostError(
             f"{name} cannot do a {via} build on this machine",
             cause="; ".join(filter(None, (obstacle, machine.namespaces))),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from debkit.errors import Interrupted, TimeoutFailure
 from debkit.run.command import TAIL_LINES, Completed, child_environment, failure, open_log, redact, require_tool
 from debkit.run.terminal import converse
-from debkit.run.tree import end_tree
+from debkit.run.tree import end_group, end_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +105,8 @@ class Processes:
             tail=tuple(output.tail),
         )
         self._note(done)
+        if done.code and not command.terminal:
+            end_group(child.pid)
         if done.code not in command.ok:
             raise failure(done)
         return done

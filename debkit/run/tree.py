@@ -47,6 +47,12 @@ def descendants(pid: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def end_group(pid: int) -> None:
+    """End what a failed process has left in its process group: unshare leaves the helper that was to map its ids waiting."""
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 def end_at_home(place: Path) -> None:
     """End at once what still runs with its HOME at or below `place`, as sbuild does when debkit itself was killed.
 

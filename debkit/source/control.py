@@ -37,6 +37,8 @@ def read_control(path: Path) -> Control:
             cause="it is made from control.in, which was not done yet" if template else "every source package has one",
             hint=f"cd {path.parent.parent} && " + ("debian/rules debian/control" if template else "dh_make --addmissing"),
         ) from problem
+    except IsADirectoryError as problem:
+        raise _broken(path, "it is a directory") from problem
     except UnicodeDecodeError as problem:
         raise _broken(path, f"it is not UTF-8 (byte {problem.start})") from problem
     if wrong := syntax_error(text):

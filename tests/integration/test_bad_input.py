@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.run import Command, Processes
-from tests.command import CHECKOUT, Ended, Project, is_three_parts, make_project
+from tests.command import CHECKOUT, Project, is_three_parts, make_project, refused
+from tests.disks import AS_ROOT, IDS, on_another_disk
 from tests.gnupg_homes import gnupg_home, make_key, secret_key
 from tests.trees import make_tree
 
@@ -30,20 +31,6 @@ UNCHECKED = f"{CONFIG}[checks]\nrun = []\n"
 def project(tmp_path: Path, debkit_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("XDG_STATE_HOME", os.fspath(tmp_path / "state"))
     return make_project(tmp_path / "project", CONFIG)
-
-
-def refused(
-    project: Project, code: int, text: str, *argv: str, env: dict[str, str] | None = None, prefix: tuple[str, ...] = ()
-) -> Ended:
-    """Run a build that must be refused, and hold the error and the disk to what is promised."""
-    ended = project.debkit("build", *argv, env=env, prefix=prefix)
-    assert ended.code == code, ended.err
-    assert is_three_parts(ended), ended.err
-    assert text in ended.err
-    assert not list(project.path.glob("repo/pool/**/*.deb"))
-    assert not list(project.path.glob("repo/dists/**/InRelease"))
-    assert not list(project.path.glob("dist/*/upload*"))
-    return ended
 
 
 def spoil(path: Path, text: str) -> None:
@@ -124,14 +111,6 @@ def test_a_missing_tool_names_its_package(project: Project, tmp_path: Path) -> N
     tree = make_tree(tmp_path / "hello")
     path = tools_without(tmp_path, "sbuild")
     refused(project, 18, "sudo apt-get install sbuild", os.fspath(tree), env={"PATH": path})
-
-
-def test_namespaces_that_are_off_point_to_the_doctor(project: Project, tmp_path: Path) -> None:
-    path = tools_without(tmp_path, "unshare")
-    fake = Path(path) / "unshare"
-    fake.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
-    fake.chmod(0o755)
-    refused(project, 4, "debkit doctor", os.fspath(make_tree(tmp_path / "hello")), env={"PATH": path})
 
 
 def test_no_network(project: Project, tmp_path: Path) -> None:
@@ -316,31 +295,6 @@ def test_the_same_version_with_other_content(published: Project, tmp_path: Path)
 
 
 # Run a command in a user namespace whose root has subordinate ids of its own.
-AS_ROOT = ("unshare", "--user", "--map-auto", "--map-root-user", "--mount")
-IDS = """
-echo root:1:65535 > "$0/ids"
-mount --bind "$0/ids" /etc/subuid
-mount --bind "$0/ids" /etc/subgid
-"""
-# There the directory $1, with all that is in it, is on another file system; what it has in the end is copied to `after`.
-ON_ANOTHER_DISK = f"""{IDS}
-place=$1 disk=$2
-shift 2
-cp -a "$place" "$0/before"
-mount -t tmpfs -o "size=${{disk#ro}},mode=1777" tmpfs "$place"
-cp -a "$0/before/." "$place"
-[ "$disk" = "${{disk#ro}}" ] || mount -o remount,ro "$place"
-"$@" || code=$?
-cp -a "$place" "$0/after"
-exit ${{code-0}}
-"""
-
-
-def on_another_disk(project: Project, place: Path, disk: str) -> tuple[str, ...]:
-    """The prefix that gives `place` a disk of a size such as "64k", or a read-only one ("ro64k")."""
-    return (*AS_ROOT, "sh", "-ec", ON_ANOTHER_DISK, os.fspath(project.path), os.fspath(place), disk)
-
-
 def test_no_network_at_all(project: Project, tmp_path: Path, buildd_tarball: Callable[[str, str], Path]) -> None:
     assert buildd_tarball("trixie", "amd64").exists()
     prefix = (*AS_ROOT, "--net", "sh", "-ec", f'{IDS}exec "$@"', os.fspath(project.path))

@@ -35,11 +35,16 @@ STAGES = (
     "resolving build dependencies",
     "downloading build dependencies",
     "installing build dependencies",
+    "packing the layer",
     "] build",
     "] lintian",
+    "making a root of",
+    "making the clean chroot",
     "] piuparts",
     "sign and publish",
+    "] publishing",
     "installing on a clean",
+    "] running",
 )
 # What of the cache a stage writes to, and so has for itself; what it only reads are all tests' chroots, tools and layers.
 OWN = {
@@ -48,6 +53,9 @@ OWN = {
     "resolving build dependencies": ("layers", "debs"),
     "downloading build dependencies": ("layers", "debs"),
     "installing build dependencies": ("layers", "debs"),
+    "packing the layer": ("layers", "debs"),
+    "making a root of": ("tools",),
+    "making the clean chroot": ("chroots",),
 }
 QUICK = (("] build", signal.SIGINT), ("sign and publish", signal.SIGTERM))
 
@@ -67,12 +75,17 @@ def project(tmp_path: Path, runtime: Path, scratch: Path, monkeypatch: pytest.Mo
     return make_project(tmp_path / "project", CONFIG)
 
 
-def lay_out_cache(home: Path, shared: Path, own: tuple[str, ...]) -> None:
-    """Make a cache some shelves of which are its own; the others are those of the cache that is shared."""
+def lay_out_cache(home: Path, shared: Path, own: tuple[str, ...], *, keep: str = "") -> None:
+    """Make a cache some shelves of which are its own; the others, and what matches `keep`, are those of the shared cache."""
     home.mkdir(parents=True)
     for name in {"chroots", "layers", "tools", "debs"} - {*own}:
         (shared / name).mkdir(parents=True, exist_ok=True)
         (home / name).symlink_to(shared / name)
+    if "chroots" in own and keep:
+        (home / "chroots").mkdir()
+        for path in (shared / "chroots").glob(keep):
+            if path.suffix != ".lock":
+                (home / "chroots" / path.name).symlink_to(path)
 
 
 def interrupt_at(project: Project, tree: Path, stage: str, signum: int, env: dict[str, str]) -> tuple[int, str, tuple[int, ...]]:
@@ -126,7 +139,7 @@ def check_clean(project: Project, tmp_path: Path, pids: tuple[int, ...]) -> None
     for place in (project.path / "dist", project.archive, tmp_path / "state"):
         assert temporaries(place) == []
     for file in filter(Path.is_file, (tmp_path / "cache").rglob("*")):
-        assert file.suffix == ".lock" or file.stem == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert file.is_symlink() or file.suffix == ".lock" or file.stem == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def moments() -> list[object]:
@@ -142,7 +155,8 @@ def moments() -> list[object]:
 def test_a_signal_at_any_stage_leaves_nothing(
     project: Project, tmp_path: Path, debkit_cache: Path, stage: str, signum: signal.Signals
 ) -> None:
-    lay_out_cache(tmp_path / "cache/debkit", debkit_cache, OWN.get(stage, ()))
+    keep = "*-build-*" if stage == "making the clean chroot" else ""
+    lay_out_cache(tmp_path / "cache/debkit", debkit_cache, OWN.get(stage, ()), keep=keep)
     if STAGES.index(stage) > STAGES.index("] piuparts"):
         (project.path / "config/debkit.toml").write_text(f"{CONFIG}[checks]\nrun = []\n")
     tree = make_tree(tmp_path / "hello")
@@ -151,7 +165,7 @@ def test_a_signal_at_any_stage_leaves_nothing(
     assert code == 128 + signum, printed
     assert printed.count("error: interrupted") == 1
     check_clean(project, tmp_path, pids)
-    if stage != STAGES[-1]:
+    if STAGES.index(stage) < STAGES.index("] publishing"):
         assert not list(project.archive.rglob("*.deb"))
 
 

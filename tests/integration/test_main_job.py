@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from debian.debfile import DebFile
@@ -15,11 +15,8 @@ from jsonschema import Draft202012Validator
 from debkit.archive.index import read_index
 from debkit.report import SCHEMA
 from debkit.run import Command, Processes
-from tests.command import Project, make_project
+from tests.command import CHECKOUT, Project, make_project
 from tests.trees import make_tree
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PACKAGES = ("hello-debkit", "hello-debkit-data", "hello-debkit-dbgsym")
 CONFIG = '[build]\nsuites = ["trixie"]\narches = ["amd64"]\n'
@@ -105,3 +102,28 @@ def test_a_second_suite_gets_a_suffix_and_both_are_published(project: Project, t
     sources = {path.name: path.read_text() for path in project.archive.glob("*.sources")}
     assert "\nSuites: trixie\n" in sources["debkit.sources"]
     assert "\nSuites: bookworm\n" in sources["debkit-bookworm.sources"]
+
+
+@pytest.mark.slow
+def test_a_source_is_built_by_its_name(project: Project, tmp_path: Path) -> None:
+    other = make_project(tmp_path / "project", f"{CONFIG}[checks]\nrun = []\n")
+    ended = other.debkit("build", "bzip2", "--no-publish")
+    assert ended.code == 0, ended.err
+    report = other.report
+    assert report["plan"]["source"]["name"] == report["sources"][0]["name"] == "bzip2"
+    assert report["plan"]["source"]["version"] == report["sources"][0]["version"]
+    assert {Path(deb).name.partition("_")[0] for deb in report["builds"][0]["debs"]} >= {"bzip2", "libbz2-1.0", "libbz2-dev"}
+
+
+@pytest.mark.slow
+def test_make_deb_makes_the_package_of_the_tree_it_is_typed_in(debkit_cache: Path, tmp_path: Path, run: Processes) -> None:
+    checkout = tmp_path / "a checkout"
+    run(
+        Command(
+            argv=("git", "-c", f"safe.directory={CHECKOUT}/.git", "clone", "--quiet", os.fspath(CHECKOUT), os.fspath(checkout))
+        )
+    )
+    state = (("XDG_STATE_HOME", os.fspath(tmp_path / "state")),)
+    done = run(Command(argv=("make", "deb", "ARCH=amd64"), cwd=checkout, env=state))
+    assert re.search(r"^  sudo apt-get .*install debkit$", done.stdout, re.MULTILINE)
+    assert [path.name.partition("_")[0] for path in (checkout / "repo/pool").rglob("*.deb")] == ["debkit"]

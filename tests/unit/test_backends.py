@@ -35,7 +35,7 @@ def test_what_is_no_backend_is_told_with_those_that_are(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "via", "root", "namespaces", "can"),
+    ("backend", "via", "direct", "namespaces", "can"),
     [
         (sbuild, Via.NATIVE, False, True, True),
         (sbuild, Via.CROSS, False, True, True),
@@ -47,15 +47,15 @@ def test_what_is_no_backend_is_told_with_those_that_are(name: str) -> None:
         (pbuilder, Via.CROSS, True, True, False),
     ],
 )
-def test_where_a_backend_can_build(backend: Backend, via: Via, *, root: bool, namespaces: bool, can: bool) -> None:
-    assert (backend.obstacle(via=via, root=root, namespaces=namespaces) == "") is can
+def test_where_a_backend_can_build(backend: Backend, via: Via, *, direct: bool, namespaces: bool, can: bool) -> None:
+    assert (backend.obstacle(via=via, direct=direct, namespaces=namespaces) == "") is can
 
 
 def test_a_plan_is_told_when_pbuilder_runs_as_plain_root() -> None:
-    assert "as root" in pbuilder.notice(root=True, namespaces=False)
-    assert pbuilder.notice(root=True, namespaces=True) == ""
-    assert pbuilder.notice(root=False, namespaces=True) == ""
-    assert sbuild.notice(root=True, namespaces=True) == ""
+    assert "as root" in pbuilder.notice(direct=True, namespaces=False)
+    assert pbuilder.notice(direct=True, namespaces=True) == ""
+    assert pbuilder.notice(direct=False, namespaces=True) == ""
+    assert sbuild.notice(direct=True, namespaces=True) == ""
 
 
 def test_the_log_is_named_after_the_version_without_its_epoch() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +17,11 @@ from debkit.model import BuildResult, BuildState, CheckReport, Outcome, Target, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from debkit.run import Run
     from tests.recorder import Recorder
 
+CHECKOUT = Path(__file__).parents[2]
 CHECK = """
 from debkit.model import CheckReport, Outcome
 
@@ -31,6 +33,13 @@ def judge(bench, result):
         raise bench.raises
     return CheckReport(check="fresh", target=result.target, outcome=Outcome.PASS, seconds=0.0)
 """
+
+
+class Fields(dict[str, str]):
+    """A .deb of which only the control fields are read."""
+
+    def debcontrol(self) -> Fields:
+        return self
 
 
 @pytest.fixture
@@ -67,6 +76,21 @@ def test_a_new_check_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "fresh.py").write_text(CHECK)
     monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
     assert checks.find("fresh").PACKAGES == ("a-tool",)
+
+
+def test_the_worked_example_of_a_new_check_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bench: checks.Bench, result: BuildResult
+) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", (CHECKOUT / "CONTRIBUTING.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "size.py").write_text(example)
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
+    sizes = {"small.deb": "100", "large.deb": "2000000"}
+    size = checks.find("size")
+    monkeypatch.setattr(size, "DebFile", lambda name: Fields({"Package": name, "Installed-Size": sizes[name]}))
+    assert size.judge(bench, replace(result, debs=(Path("small.deb"),))).outcome is Outcome.PASS
+    judged = size.judge(bench, replace(result, debs=(Path("small.deb"), Path("large.deb"))))
+    assert judged.outcome is Outcome.FAIL
+    assert [finding.package for finding in judged.findings] == ["large.deb"]
 
 
 def test_the_checks_that_are_there() -> None:

@@ -26,7 +26,9 @@ def github(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_error_shows_its_three_parts_its_log_and_the_lines_that_matter(
     plain: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    Console().error(BuildError("it broke", cause="one\ntwo", hint="try [this]", log=tmp_path / "log", excerpt=("x.c:1: error",)))
+    Console().error(
+        BuildError("it broke", cause="one\ntwo", hint="try [this]", log=tmp_path / "log", excerpt=("x.c:100:5: error",))
+    )
     assert capsys.readouterr().err.splitlines() == [
         "error: it broke",
         "  likely cause: one",
@@ -34,7 +36,7 @@ def test_an_error_shows_its_three_parts_its_log_and_the_lines_that_matter(
         "  next: try [this]",
         f"  log: {tmp_path}/log",
         "",
-        "  | x.c:1: error",
+        "  | x.c:100:5: error",
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from debkit.host.binfmt import Handler, arch_fact, mount_fact, obstacle, parse_handler, proof_argv
 from debkit.host.fact import State
-from debkit.model import ARCHES
+from debkit.model import ARCHES, Arch
 
 if TYPE_CHECKING:
     from tests.recorder import Recorder
@@ -69,8 +69,20 @@ def test_a_user_without_namespaces_tries_it_beside_the_machines_files(
     assert program.endswith("/program")
 
 
-def test_a_handler_that_runs_nothing_is_registered_anew(recorder: Recorder, machine: Path) -> None:
-    recorder.reply("/program", code=127, stdout="chroot: failed to run command '/program': No such file or directory\n")
+def test_a_place_where_nothing_runs_is_no_handlers_fault(recorder: Recorder, machine: Path) -> None:
+    recorder.reply("/program", code=126, stdout="chroot: failed to run command '/program': Permission denied\n")
+    fact = arch_fact(recorder, ARM64, machine="amd64", isolated=True, root=machine)
+    assert "Permission denied" in fact.text
+    assert fact.remedy(root=True).startswith("export TMPDIR=")
+
+
+def test_a_handler_that_runs_nothing_is_registered_anew(
+    recorder: Recorder, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prove(_run: object, arch: Arch, **_: bool) -> str:
+        return "chroot: failed to run command '/program'" if arch == ARM64 else ""
+
+    monkeypatch.setattr("debkit.host.binfmt.prove", prove)
     fact = arch_fact(recorder, ARM64, machine="amd64", isolated=True, root=machine)
     where = machine / "proc/sys/fs/binfmt_misc"
     assert "a test program failed: chroot: failed to run command" in fact.text

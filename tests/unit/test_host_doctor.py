@@ -184,7 +184,8 @@ def test_a_machine_in_one_line() -> None:
         system="debian",
         version="13",
         kernel="6.12",
-        root=False,
+        unaccelerated="",
+        direct=False,
         cpus=4,
         memory=8 * 2**30,
     )

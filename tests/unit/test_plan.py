@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from debkit.config import Config
+from debkit.config import BuildConfig, Config
 from debkit.errors import HostError, SourceError
 from debkit.host import Host
 from debkit.model import Target, Via
@@ -19,7 +19,8 @@ PC = Host(
     system="debian",
     version="12",
     kernel="6.1",
-    root=False,
+    unaccelerated="Linux 6.1 has no binfmt_misc for user namespaces",
+    direct=False,
     cpus=2,
     memory=2**33,
 )
@@ -96,14 +97,17 @@ def test_the_suffix_is_for_all_suites_but_the_configured_first_whatever_is_asked
 
 def test_what_is_unusual_about_the_backend_is_told() -> None:
     config = replace(CONFIG, build=replace(CONFIG.build, backend="pbuilder"))
-    machine = replace(PC, root=True, namespaces="user.max_user_namespaces is 0")
+    machine = replace(PC, direct=True, namespaces="user.max_user_namespaces is 0")
     assert planned(("amd64",), machine=machine, config=config).notes == ("pbuilder runs as root itself: no user namespaces here",)
     assert not planned(("amd64",), config=config).notes
 
 
 def test_every_choice_is_shown_with_its_reason() -> None:
     text = "\n".join(rendered(planned(("amd64", "arm64"), suites=("trixie", "bookworm"))))
-    assert "trixie/arm64  emulated with sbuild: amd64 runs arm64 programs through qemu-aarch64" in text
+    assert (
+        "trixie/arm64  emulated with sbuild: amd64 runs arm64 programs through qemu-aarch64; not accelerated: Linux 6.1 has"
+        in text
+    )
     assert "bookworm get the suffix ~SUITE1" in text
 
 
@@ -112,3 +116,34 @@ def test_without_user_namespaces_the_plan_says_why_and_what_mends_it() -> None:
         planned(("amd64",), machine=replace(PC, namespaces="user.max_user_namespaces is 0"))
     assert "user.max_user_namespaces is 0" in caught.value.cause
     assert caught.value.hint == "debkit doctor --fix"
+
+
+NEW = replace(PC, kernel="6.12", unaccelerated="")
+
+
+def test_where_the_kernel_lets_it_foreign_builds_are_accelerated() -> None:
+    (native, accelerated) = planned(("amd64", "arm64"), machine=NEW).jobs
+    assert (native.via, accelerated.via) == (Via.NATIVE, Via.ACCELERATED)
+    assert "native twins of arm64's known tools run" in accelerated.reason
+
+
+@pytest.mark.parametrize(
+    ("build", "via", "reason"),
+    [
+        (BuildConfig(accelerate=False), None, "[build] accelerate is false"),
+        (BuildConfig(emulate=("hello",)), None, "[build] emulate names the source"),
+        (BuildConfig(backend="pbuilder"), None, "pbuilder builds are not"),
+        (BuildConfig(), Via.EMULATED, ""),
+    ],
+)
+def test_acceleration_is_left_out_for_a_reason(build: BuildConfig, via: Via | None, reason: str) -> None:
+    (job,) = planned(("arm64",), machine=NEW, via=via, config=replace(CONFIG, build=build)).jobs
+    assert job.via is Via.EMULATED
+    assert job.reason.endswith(f"not accelerated: {reason}" if reason else "through qemu-aarch64")
+
+
+@pytest.mark.parametrize(("arch", "machine"), [("arm64", PC), ("amd64", NEW)])
+def test_acceleration_that_cannot_be_had_is_refused(arch: str, machine: Host) -> None:
+    with pytest.raises(HostError) as caught:
+        planned((arch,), machine=machine, via=Via.ACCELERATED)
+    assert "leave --via accelerated out" in caught.value.hint
