@@ -6,7 +6,6 @@ import struct
 from pathlib import Path
 
 HOME = Path(__file__).parent
-SOURCES = (Path(__file__), HOME / "dispatch.c", HOME / "gcc-options", *sorted(HOME.glob("*.h")))
 # elf(5), for 64 bit and little endian, which both machines are that it runs on.
 SEGMENT = struct.Struct("<IIQQQQQQ")
 PT_LOAD, PT_NOTE, PF_R = 1, 4, 4
