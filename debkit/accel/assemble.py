@@ -59,14 +59,14 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     root = toolbox / "root"
     interpreter = read_interpreter(root / "usr/bin/dash")
     edit.relocate(root, edit.relocations(native, interpreter))
-    edit.apply(root, table.edits)
+    unfit = edit.apply(root, table.edits)
     link(toolbox / native.triplet, f"root/usr/lib/{native.triplet}")
     link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
     for name, path in table.links.items():
         link(toolbox / name, f"root/{path}")
     configure_perl(root, reference.root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
-    return write_map(toolbox, reference, table)
+    return write_map(toolbox, reference, table, unfit)
 
 
 def mark_scripts(toolbox: Path, reference: Reference, table: Table) -> int:
@@ -101,8 +101,8 @@ def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) 
             shutil.copyfile(file, twin)
 
 
-def write_map(toolbox: Path, reference: Reference, table: Table) -> Mapped:
-    """Write the map, anew."""
+def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozenset[str] = frozenset()) -> Mapped:
+    """Write the map, anew. The twins `unfit` are left out."""
     root = toolbox / "root"
     shutil.rmtree(toolbox / "map", ignore_errors=True)
     here = installed(root)
@@ -115,7 +115,7 @@ def write_map(toolbox: Path, reference: Reference, table: Table) -> Mapped:
             differing.append(f"{twins.package} {theirs}, not {ours}")
             continue
         for path, twin in programs(root, reference, twins):
-            if number := build_id(reference.root / path.lstrip("/")):
+            if twin not in unfit and (number := build_id(reference.root / path.lstrip("/"))):
                 entry = toolbox / f"map{path}.{number[:ID_DIGITS]}"
                 entry.parent.mkdir(parents=True, exist_ok=True)
                 entry.write_text(f"{twins.rule}\n{edit.NATIVE}/root{twin}\n", encoding="utf-8")

@@ -56,13 +56,20 @@ def relocate(root: Path, pairs: Iterable[tuple[bytes, bytes]]) -> int:
     return changed
 
 
-def apply(root: Path, edits: Iterable[Edit]) -> None:
-    """Make the table's edits. Raises AccelError where a text is not found as often as it should be."""
+def apply(root: Path, edits: Iterable[Edit]) -> frozenset[str]:
+    """Make the table's edits; give the paths, as seen from the root, of programs whose new text has no room.
+
+    Raises AccelError where a text is not found as often as it should be.
+    """
+    unfit = set()
     for edit in edits:
         old, new = edit.old.encode() + b"\0", edit.new.encode() + b"\0"
         for file in edit.files:
             path = root / file
             if not path.exists():
+                continue
+            if len(new) > len(old):
+                unfit.add(f"/{file}")
                 continue
             data = path.read_bytes()
             starts = b"\0" + old
@@ -74,3 +81,4 @@ def apply(root: Path, edits: Iterable[Edit]) -> None:
                     hint="DEBKIT_ACCEL=off make deb; and report it",
                 )
             path.write_bytes(data.replace(starts, b"\0" + new.ljust(len(old), b"\0")))
+    return frozenset(unfit)
