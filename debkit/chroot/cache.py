@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from debkit.chroot.namespace import remove_tree
 from debkit.errors import DebkitError, DiskError, LockedError
-from debkit.paths import cache_home
+from debkit.paths import cache_home, put
 from debkit.run import Command
 
 if TYPE_CHECKING:
@@ -124,12 +124,7 @@ def commit(run: Run, where: Path, name: str, record: Record) -> Entry:
     """Make the content that the record names count, on disk for good; sweep what NAME had before. NAME's lock is held."""
     content = where / record.content
     run(Command(argv=("sync", *(("--file-system",) if content.is_dir() else ()), os.fspath(content))))
-    temporary = where / f"{name}.json.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(record), indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(where / f"{name}.json")
+    put(where / f"{name}.json", json.dumps(asdict(record), indent=1).encode())
     _sync(where)
     sweep(run, where, name)
     return Entry(shelf=where, name=name, record=record, used=time.time())
