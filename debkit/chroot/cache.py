@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 STAMP = "%Y%m%dT%H%M%S"  # in UTC
+NAMED_WITHIN_SECONDS = 1.0  # from taking a lock to writing down who has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +246,7 @@ def _lock(run: Run, path: Path, progress: Progress | None, *, wait: bool) -> int
 
 def _wait(run: Run, path: Path, descriptor: int, progress: Progress | None, *, wait: bool) -> None:
     """Wait for the lock in flock(1), which locks the open file that we share with it: the runner makes that interruptible."""
-    holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another debkit"
+    holder = _holder(descriptor)
     if not wait:
         raise LockedError(
             f"{path.stem} is locked", cause=f"{holder} has it", hint="wait for it to end, then run the same command again"
@@ -253,6 +254,17 @@ def _wait(run: Run, path: Path, descriptor: int, progress: Progress | None, *, w
     if progress:
         progress.phase(f"waiting for {holder}")
     run(Command(argv=("flock", "--exclusive", str(descriptor)), pass_fds=(descriptor,)))
+
+
+def _holder(descriptor: int) -> str:
+    """Who has the lock, from the file; its holder writes that a moment after it took the lock."""
+    deadline = time.monotonic() + NAMED_WITHIN_SECONDS
+    while True:
+        if holder := os.pread(descriptor, 200, 0).decode(errors="replace"):
+            return holder
+        if time.monotonic() > deadline:
+            return "another debkit"
+        time.sleep(0.01)
 
 
 def _same_file(path: Path, descriptor: int) -> bool:
