@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from debkit.chroot.namespace import remove_tree
 from debkit.errors import DebkitError, DiskError, LockedError
-from debkit.paths import cache_home
+from debkit.paths import cache_home, put
 from debkit.run import Command
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 STAMP = "%Y%m%dT%H%M%S"  # in UTC
+NAMED_WITHIN_SECONDS = 1.0  # from taking a lock to writing down who has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +125,7 @@ def commit(run: Run, where: Path, name: str, record: Record) -> Entry:
     """Make the content that the record names count, on disk for good; sweep what NAME had before. NAME's lock is held."""
     content = where / record.content
     run(Command(argv=("sync", *(("--file-system",) if content.is_dir() else ()), os.fspath(content))))
-    temporary = where / f"{name}.json.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(record), indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(where / f"{name}.json")
+    put(where / f"{name}.json", json.dumps(asdict(record), indent=1).encode())
     _sync(where)
     sweep(run, where, name)
     return Entry(shelf=where, name=name, record=record, used=time.time())
@@ -250,7 +246,7 @@ def _lock(run: Run, path: Path, progress: Progress | None, *, wait: bool) -> int
 
 def _wait(run: Run, path: Path, descriptor: int, progress: Progress | None, *, wait: bool) -> None:
     """Wait for the lock in flock(1), which locks the open file that we share with it: the runner makes that interruptible."""
-    holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another debkit"
+    holder = _holder(descriptor)
     if not wait:
         raise LockedError(
             f"{path.stem} is locked", cause=f"{holder} has it", hint="wait for it to end, then run the same command again"
@@ -258,6 +254,17 @@ def _wait(run: Run, path: Path, descriptor: int, progress: Progress | None, *, w
     if progress:
         progress.phase(f"waiting for {holder}")
     run(Command(argv=("flock", "--exclusive", str(descriptor)), pass_fds=(descriptor,)))
+
+
+def _holder(descriptor: int) -> str:
+    """Who has the lock, from the file; its holder writes that a moment after it took the lock."""
+    deadline = time.monotonic() + NAMED_WITHIN_SECONDS
+    while True:
+        if holder := os.pread(descriptor, 200, 0).decode(errors="replace"):
+            return holder
+        if time.monotonic() > deadline:
+            return "another debkit"
+        time.sleep(0.01)
 
 
 def _same_file(path: Path, descriptor: int) -> bool:

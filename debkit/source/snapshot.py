@@ -11,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from debkit.paths import put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,11 +62,8 @@ def recall(staging: Path, name: str) -> Snapshot | None:
 
 
 def remember(staging: Path, name: str, snapshot: Snapshot) -> None:
-    """Write the snapshot down for `recall`, at once or not at all."""
-    memory = _memory(staging, name)
-    new = memory.with_name(f"{memory.name}.{os.getpid()}.new")
-    new.write_text(json.dumps(asdict(snapshot)))
-    new.replace(memory)
+    """Write the snapshot down for `recall`."""
+    put(_memory(staging, name), json.dumps(asdict(snapshot)).encode())
 
 
 @contextlib.contextmanager

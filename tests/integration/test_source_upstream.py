@@ -44,12 +44,17 @@ def test_the_upstream_tarball_is_made_from_a_tag(tmp_path: Path, project: Config
     assert state(tmp_path / "in") == before
 
 
+def commit_tarball(run: Processes, tree: Path, orig: Path) -> str:
+    """Have pristine-tar keep a tarball in the tree's repository; give its SHA-256."""
+    who = tuple((f"GIT_{role}_{part}", "x@example.org") for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL"))
+    run(Command(argv=("pristine-tar", "commit", f"{orig}", "v1.0"), cwd=tree, env=who))
+    return hashlib.sha256(orig.read_bytes()).hexdigest()
+
+
 def test_the_upstream_tarball_comes_out_of_pristine_tar_unchanged(tmp_path: Path, opened: Opener, run: Processes) -> None:
     tree = upstream_repository(tmp_path / "in/tree", "pristine-tar = True\n")
     orig = tmp_path / "in/hello-debkit_1.0.orig.tar.gz"
-    who = tuple((f"GIT_{role}_{part}", "x@example.org") for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL"))
-    run(Command(argv=("pristine-tar", "commit", f"{orig}", "v1.0"), cwd=tree, env=who))
-    wanted = hashlib.sha256(orig.read_bytes()).hexdigest()
+    wanted = commit_tarball(run, tree, orig)
     orig.unlink()
     assert sums(opened(tree))[orig.name] == wanted
 
@@ -57,9 +62,7 @@ def test_the_upstream_tarball_comes_out_of_pristine_tar_unchanged(tmp_path: Path
 def test_the_upstream_tarball_comes_out_of_a_remotes_pristine_tar(tmp_path: Path, opened: Opener, run: Processes) -> None:
     tree = upstream_repository(tmp_path / "in/tree", "pristine-tar = True\n")
     orig = tmp_path / "in/hello-debkit_1.0.orig.tar.gz"
-    who = tuple((f"GIT_{role}_{part}", "x@example.org") for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL"))
-    run(Command(argv=("pristine-tar", "commit", f"{orig}", "v1.0"), cwd=tree, env=who))
-    wanted = hashlib.sha256(orig.read_bytes()).hexdigest()
+    wanted = commit_tarball(run, tree, orig)
     git(tmp_path, "clone", "-q", f"{tree}", "clone/tree")
     assert sums(opened(tmp_path / "clone/tree"))[orig.name] == wanted
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,6 +179,18 @@ def test_a_lock_that_is_not_waited_for_is_an_error(shelf: Path, recorder: Record
     ):
         pass
     assert caught.value.cause == f"process {os.getpid()}, which makes it has it"
+
+
+def test_a_holder_that_names_itself_a_moment_later_is_waited_for(shelf: Path, recorder: Recorder) -> None:
+    path = shelf / f"{NAME}.lock"
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        late = threading.Timer(0.1, path.write_text, ["process 1, which is slow"])
+        late.start()
+        with pytest.raises(LockedError) as caught, cache.locked(recorder, shelf, NAME, "too", wait=False):
+            pass
+        late.join()
+    assert caught.value.cause == "process 1, which is slow has it"
 
 
 def test_a_lock_file_that_its_holder_removed_is_not_trusted(shelf: Path, recorder: Recorder) -> None:
