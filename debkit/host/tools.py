@@ -61,6 +61,7 @@ MODULES = {
     "gnupg": "python3-gnupg",
     "jsonschema": "python3-jsonschema",
     "pexpect": "python3-pexpect",
+    "elftools": "python3-pyelftools",
     "rich": "python3-rich",
 }
 KEYRINGS = ("debian-archive-keyring.pgp", "debian-archive-keyring.gpg")
