@@ -22,7 +22,9 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from debkit.accel import edit
+from debkit.accel.table import Edit
 from debkit.chroot.store import installed
+from debkit.errors import AccelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from debkit.model import Arch
 
 ID_DIGITS = 16
+ANSWERS = "answers.so"
 MERGED = ("bin", "sbin", "lib")  # links to usr/… since Debian 12
 PERL_CONFIGURATION = frozenset({"Config.pm", "Config_heavy.pl", "Config_git.pl", "Errno.pm"})
 # A rebuild of a binary without a change of its source, and a cross compiler's build of the native one's source.
@@ -58,15 +61,37 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     """Edit the root in the toolbox, and map the programs of the reference to it."""
     root = toolbox / "root"
     interpreter = read_interpreter(root / "usr/bin/dash")
-    edit.relocate(root, edit.relocations(native, interpreter))
+    edit.relocate(root, edit.relocations(native, interpreter, table.directories))
     unfit = edit.apply(root, table.edits)
-    link(toolbox / native.triplet, f"root/usr/lib/{native.triplet}")
+    for directory in (native.triplet, *table.directories):
+        link(toolbox / directory, f"root/usr/lib/{directory}")
     link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
     for name, path in table.links.items():
         link(toolbox / name, f"root/{path}")
+    preload(toolbox, f"usr/lib/{native.triplet}/{Path(interpreter).name}")
+    find_preloaded(root, native)
     configure_perl(root, reference.root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
     return write_map(toolbox, reference, table, unfit)
+
+
+def preload(toolbox: Path, loader: str) -> None:
+    """Have the toolbox's loader preload what answers for the foreign machine (answers.c), unseen in a program's environment."""
+    (toolbox / "preload").write_text(f"{edit.NATIVE}/{ANSWERS}\n", encoding="utf-8")
+    text = Edit(files=(loader,), old="/etc/ld.so.preload", new=f"{edit.NATIVE}/preload", count=1, reason="ld.so(8)")
+    if edit.apply(toolbox / "root", (text,)):
+        raise AccelError(
+            "native programs cannot be told what machine they are on",
+            cause=f"the suite's {Path(loader).name} does not name {text.old} once",
+            hint="DEBKIT_ACCEL=off make deb; and report it",
+        )
+
+
+def find_preloaded(root: Path, native: Arch) -> None:
+    """Have the native loader find fakeroot's libraries by their name alone, without the directory that fakeroot(1) names."""
+    libraries = root / "usr/lib" / native.triplet
+    for file in sorted((libraries / "libfakeroot").glob("*.so")):
+        link(libraries / file.name, f"libfakeroot/{file.name}")
 
 
 def mark_scripts(toolbox: Path, reference: Reference, table: Table) -> int:
@@ -102,14 +127,14 @@ def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) 
 
 
 def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozenset[str] = frozenset()) -> Mapped:
-    """Write the map, anew. The twins `unfit` are left out."""
+    """Write the map, anew. The twins and packages `unfit` are left out."""
     root = toolbox / "root"
     shutil.rmtree(toolbox / "map", ignore_errors=True)
     here = installed(root)
     count, differing = 0, []
     for twins in table.twins:
         ours, theirs = here.get(twins.native), reference.versions.get(twins.package)
-        if not ours or not theirs:
+        if not ours or not theirs or twins.package in unfit:
             continue
         if REBUILT.sub("", ours) != REBUILT.sub("", theirs):
             differing.append(f"{twins.package} {theirs}, not {ours}")

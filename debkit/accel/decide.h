@@ -131,22 +131,68 @@ static inline bool asks_no_make(const char *flags)
     return true;
 }
 
-/* not-version: bash, make, as. They tell what they were built for when they are asked, and not else. */
+/* not-version: bash, make, as, rsync. They tell what they were built for when they are asked, and not else. */
 static inline bool not_version(const struct request *request, struct verdict *verdict)
 {
     static const char *const words[] = {"--debug", "--print-data-base", "--dump-config", "--target-help", NULL};
-    bool shell = ends(verdict->twin.chars, "sh"), own = true;
+    bool shell = ends(verdict->twin.chars, "sh"), make = ends(verdict->twin.chars, "/make"), own = true;
     if (!harmless(request, "MAKEFLAGS", asks_no_make) || !harmless(request, "GNUMAKEFLAGS", asks_no_make))
         return false;
     for (const char **arg = request->args + 1; *arg; arg++) {
         if (asks_for_version(*arg))
             return false;
-        if (own && ((**arg == '-' && has_one_of(*arg + 1, OF_MAKE)) || begins_with_one_of(*arg, words)))
+        if (own && ((make && **arg == '-' && has_one_of(*arg + 1, OF_MAKE)) || begins_with_one_of(*arg, words)))
             return false;
         if (own && abbreviates(*arg, "--print-data-base"))
             return false;
         if (shell && **arg != '-' && **arg != '+') /* the rest is the script's: libtool is given many a -Wvla */
             own = false;
+    }
+    return true;
+}
+
+/* Whether a printf(3) format converts a floating-point number. */
+static inline bool formats_float(const char *format)
+{
+    for (; *format; format++) {
+        if (*format != '%')
+            continue;
+        while (*++format && has_letter("-+ #0'I*.123456789", *format))
+            ;
+        if (!*format)
+            return false;
+        if (has_letter("aAeEfFgG", *format))
+            return true;
+    }
+    return false;
+}
+
+/* Whether seq(1) reckons with long doubles for this word: a number that is no small integer, or a format. */
+static inline bool is_float(const char *word)
+{
+    enum { DIGITS = 15 };
+    const char *digits = word + (*word == '-' || *word == '+');
+    size_t size = 0;
+    while (digits[size] >= '0' && digits[size] <= '9')
+        size++;
+    if (!size)
+        return begins(word, "-f") || begins(word, "--f") || is_letter(*digits) || *digits == '.';
+    return digits[size] || size > DIGITS;
+}
+
+/* no-floats: printf, seq, sort, od. They reckon with long doubles, whose size depends on the machine, where they are asked to. */
+static inline bool no_floats(const struct request *request, struct verdict *verdict)
+{
+    const char *name = base_name(verdict->twin.chars);
+    for (const char **arg = request->args + 1; *arg; arg++) {
+        if (equal(name, "printf") && formats_float(*arg))
+            return false;
+        if (equal(name, "seq") && is_float(*arg))
+            return false;
+        if (equal(name, "sort") && contains(*arg, "g") && (**arg == '-' || (**arg >= '0' && **arg <= '9'))) /* -g, -k 1,2g */
+            return false;
+        if (equal(name, "od") && contains(*arg, "L")) /* -t fL */
+            return false;
     }
     return true;
 }
@@ -166,6 +212,18 @@ static inline bool compiler(const struct request *request, struct verdict *verdi
         if (begins(*arg, "-m") && contains(*arg, "=native")) /* -march, -mcpu, -mtune, and with features: =native+crc */
             return false;
     }
+    return true;
+}
+
+/* proper: what the drivers start, cc1, collect2 and their like. They too tell of themselves when they are asked, and load plugins;
+ * and a cross collect2 knows other linkers by other names. */
+static inline bool proper(const struct request *request, struct verdict *verdict)
+{
+    static const char *const emulated[] = {"@", "-fplugin", "-fuse-ld=", "-version", "-Q", NULL};
+    (void)verdict;
+    for (const char **arg = request->args + 1; *arg; arg++)
+        if (asks_for_version(*arg) || begins(*arg, "--help") || begins_with_one_of(*arg, emulated))
+            return false;
     return true;
 }
 
@@ -279,7 +337,8 @@ struct rule {
 };
 
 static const struct rule RULES[] = {
-    {"always", always}, {"not-version", not_version}, {"compiler", compiler}, {"linker", linker}, {"script", script},
+    {"always", always}, {"not-version", not_version}, {"compiler", compiler}, {"proper", proper},           {"linker", linker},
+    {"script", script}, {"no-floats", no_floats},
 };
 
 /* Splits the entry of the map. False: it is no such entry. */

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AMD64, ARM64 = ARCHES["amd64"], ARCHES["arm64"]
-RULES = {"always", "not-version", "compiler", "linker", "script"}
+RULES = {"always", "not-version", "no-floats", "compiler", "proper", "linker", "script"}
 
 
 @pytest.mark.parametrize(("native", "foreign"), [("amd64", "arm64"), ("arm64", "amd64"), ("amd64", "armhf"), ("amd64", "s390x")])
