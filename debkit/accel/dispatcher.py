@@ -40,7 +40,7 @@ def with_qemu(dispatcher: bytes, qemu: bytes) -> bytes:
     """Put a static qemu into the dispatcher, as a segment that the kernel maps and that costs nothing until it is read.
 
     It is for roots that a build makes and enters, which no file of the toolbox can be seen in. The program header that becomes
-    the segment's is the one that pointed to the dispatcher's own build-id. ValueError: there is none.
+    the segment's is one that pointed to a note of the dispatcher. ValueError: there is none.
     """
     (headers,), (size, count) = struct.unpack_from("<Q", dispatcher, 32), struct.unpack_from("<HH", dispatcher, 54)
     places = [headers + size * number for number in range(count)]
