@@ -86,7 +86,8 @@ def foreign_packages(run: Run, root: AptRoot, names: tuple[str, ...]) -> tuple[P
 def key_of(base: Chroot, pins: tuple[Pin, ...], qemu: Path) -> str:
     made_of = [store.generation(base), sorted((pin.name, pin.version, pin.sha256) for pin in pins)]
     room = sorted(path for path in dispatcher.HOME.iterdir() if path.is_file())
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*room, qemu)]
+    contents = (*(path.read_bytes() for path in (*room, qemu)), dispatcher.packaged())
+    sums = [hashlib.sha256(content).hexdigest() for content in contents]
     return hashlib.sha256(json.dumps([made_of, sums]).encode()).hexdigest()[:16]
 
 
@@ -129,7 +130,7 @@ def _make(
             stock.note(temporary, assemble.assemble(temporary, reference_files, twins, native=native, foreign=foreign))
         shutil.copyfile(qemu, temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
-        compile_dispatcher(run, suite, temporary, config=config, progress=progress)
+        put_dispatcher(run, suite, temporary, config=config, progress=progress)
         temporary.rename(content)
         record = cache.Record(
             content=content.name,
@@ -164,15 +165,18 @@ def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]
     return assemble.Reference(root=root, versions=versions, files=files)
 
 
-def compile_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
-    """Compile the dispatcher in a clean root, since the machine needs no compiler, and put the toolbox's qemu into it."""
-    progress.phase("compiling the dispatcher")
-    with roots.tools(run, suite, ("gcc", "libc6-dev"), config=config, progress=progress) as clean:
-        argv = clean.argv(
-            dispatcher.argv("/mnt/src", "/mnt/out/dispatch"),
-            binds=((toolbox, "/mnt/out"),),
-            read_only=((dispatcher.HOME, "/mnt/src"),),
-        )
-        run(Command(argv=argv, name="gcc"))
-    made = toolbox / "dispatch"
-    made.write_bytes(dispatcher.with_qemu(made.read_bytes(), (toolbox / "qemu").read_bytes()))
+def put_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
+    """Put the dispatcher in, and the toolbox's qemu into it: debkit-accel's, or else compiled now, in a clean root."""
+    made, program = toolbox / "dispatch", dispatcher.packaged()
+    if not program:
+        progress.phase("compiling the dispatcher")
+        with roots.tools(run, suite, ("gcc", "libc6-dev"), config=config, progress=progress) as clean:
+            argv = clean.argv(
+                dispatcher.argv("/mnt/src", "/mnt/out/dispatch"),
+                binds=((toolbox, "/mnt/out"),),
+                read_only=((dispatcher.HOME, "/mnt/src"),),
+            )
+            run(Command(argv=argv, name="gcc"))
+        program = made.read_bytes()
+    made.write_bytes(dispatcher.with_qemu(program, (toolbox / "qemu").read_bytes()))
+    made.chmod(0o755)
