@@ -16,8 +16,9 @@ import time
 from typing import TYPE_CHECKING
 
 from debkit import apt
-from debkit.accel import assemble, dispatcher, table
+from debkit.accel import assemble, dispatcher, stock, table
 from debkit.chroot import cache, make, namespace, roots, store
+from debkit.chroot.upkeep import TOOLBOX, TOOLBOXES
 from debkit.errors import AccelError, DependencyError
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target, Toolbox
 from debkit.run import Command
@@ -49,7 +50,7 @@ def ensure(run: Run, base: Chroot, *, native: str, qemu: Path, config: ChrootCon
     twins = table.load(ours, theirs, compiler_version(run, root))
     pins = foreign_packages(run, root, twins.packages)
     name = f"{base.spec.target.suite}-{theirs.name}-toolbox-{key_of(base, pins, qemu)}"
-    shelf = cache.shelf("toolboxes")
+    shelf = cache.shelf(TOOLBOXES)
     found = cache.find(shelf, name)
     if not found:
         with cache.locked(run, shelf, name, f"which makes {name}", progress=progress):
@@ -102,7 +103,7 @@ def _make(
     config: ChrootConfig,
     progress: Progress,
 ) -> cache.Entry:
-    shelf, created = cache.shelf("toolboxes"), int(time.time())
+    shelf, created = cache.shelf(TOOLBOXES), int(time.time())
     suite, foreign = base.spec.target.suite, ARCHES[base.spec.target.arch]
     content, temporary = shelf / cache.generation(name, created), shelf / f"{cache.generation(name, created)}.new"
     spec = ChrootSpec(
@@ -125,7 +126,8 @@ def _make(
         progress.phase(f"fetching the packages of {base.spec.target} that have twins")
         debs = apt.download(run, store.apt_root(base), pins, cache.shelf("debs"), progress=progress)
         with roots.opened(run, base) as reference:
-            assemble.assemble(temporary, unpacked(run, reference, pins, debs), twins, native=native, foreign=foreign)
+            reference_files = unpacked(run, reference, pins, debs)
+            stock.note(temporary, assemble.assemble(temporary, reference_files, twins, native=native, foreign=foreign))
         shutil.copyfile(qemu, temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
         put_dispatcher(run, suite, temporary, config=config, progress=progress)
@@ -133,7 +135,7 @@ def _make(
         record = cache.Record(
             content=content.name,
             created=created,
-            kind="toolbox",
+            kind=TOOLBOX,
             suite=suite,
             arch=foreign.name,
             size=store.size_of(run, content, name, created),
