@@ -16,8 +16,9 @@ import time
 from typing import TYPE_CHECKING
 
 from debkit import apt
-from debkit.accel import assemble, dispatcher, table
+from debkit.accel import assemble, dispatcher, stock, table
 from debkit.chroot import cache, make, namespace, roots, store
+from debkit.chroot.upkeep import TOOLBOX, TOOLBOXES
 from debkit.errors import AccelError, DependencyError
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target, Toolbox
 from debkit.run import Command
@@ -49,7 +50,7 @@ def ensure(run: Run, base: Chroot, *, native: str, qemu: Path, config: ChrootCon
     twins = table.load(ours, theirs, compiler_version(run, root))
     pins = foreign_packages(run, root, twins.packages)
     name = f"{base.spec.target.suite}-{theirs.name}-toolbox-{key_of(base, pins, qemu)}"
-    shelf = cache.shelf("toolboxes")
+    shelf = cache.shelf(TOOLBOXES)
     found = cache.find(shelf, name)
     if not found:
         with cache.locked(run, shelf, name, f"which makes {name}", progress=progress):
@@ -85,7 +86,8 @@ def foreign_packages(run: Run, root: AptRoot, names: tuple[str, ...]) -> tuple[P
 def key_of(base: Chroot, pins: tuple[Pin, ...], qemu: Path) -> str:
     made_of = [store.generation(base), sorted((pin.name, pin.version, pin.sha256) for pin in pins)]
     room = sorted(path for path in dispatcher.HOME.iterdir() if path.is_file())
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*room, qemu)]
+    contents = (*(path.read_bytes() for path in (*room, qemu)), dispatcher.packaged())
+    sums = [hashlib.sha256(content).hexdigest() for content in contents]
     return hashlib.sha256(json.dumps([made_of, sums]).encode()).hexdigest()[:16]
 
 
@@ -101,7 +103,7 @@ def _make(
     config: ChrootConfig,
     progress: Progress,
 ) -> cache.Entry:
-    shelf, created = cache.shelf("toolboxes"), int(time.time())
+    shelf, created = cache.shelf(TOOLBOXES), int(time.time())
     suite, foreign = base.spec.target.suite, ARCHES[base.spec.target.arch]
     content, temporary = shelf / cache.generation(name, created), shelf / f"{cache.generation(name, created)}.new"
     spec = ChrootSpec(
@@ -124,16 +126,17 @@ def _make(
         progress.phase(f"fetching the packages of {base.spec.target} that have twins")
         debs = apt.download(run, store.apt_root(base), pins, cache.shelf("debs"), progress=progress)
         with roots.opened(run, base) as reference:
-            assemble.assemble(temporary, unpacked(run, reference, pins, debs), twins, native=native, foreign=foreign)
+            reference_files = unpacked(run, reference, pins, debs)
+            stock.note(temporary, assemble.assemble(temporary, reference_files, twins, native=native, foreign=foreign))
         shutil.copyfile(qemu, temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
-        compile_dispatcher(run, suite, temporary, config=config, progress=progress)
+        put_dispatcher(run, suite, temporary, config=config, progress=progress)
         seal(run, temporary)
         temporary.rename(content)
         record = cache.Record(
             content=content.name,
             created=created,
-            kind="toolbox",
+            kind=TOOLBOX,
             suite=suite,
             arch=foreign.name,
             size=store.size_of(run, content, name, created),
@@ -163,18 +166,21 @@ def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]
     return assemble.Reference(root=root, versions=versions, files=files)
 
 
-def compile_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
-    """Compile the dispatcher in a clean root, since the machine needs no compiler, and put the toolbox's qemu into it."""
-    progress.phase("compiling the dispatcher")
-    with roots.tools(run, suite, ("gcc", "libc6-dev"), config=config, progress=progress) as clean:
-        argv = clean.argv(
-            dispatcher.argv("/mnt/src", "/mnt/out/dispatch"),
-            binds=((toolbox, "/mnt/out"),),
-            read_only=((dispatcher.HOME, "/mnt/src"),),
-        )
-        run(Command(argv=argv, name="gcc"))
-    made = toolbox / "dispatch"
-    made.write_bytes(dispatcher.with_qemu(made.read_bytes(), (toolbox / "qemu").read_bytes()))
+def put_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
+    """Put the dispatcher in, and the toolbox's qemu into it: debkit-accel's, or else compiled now, in a clean root."""
+    made, program = toolbox / "dispatch", dispatcher.packaged()
+    if not program:
+        progress.phase("compiling the dispatcher")
+        with roots.tools(run, suite, ("gcc", "libc6-dev"), config=config, progress=progress) as clean:
+            argv = clean.argv(
+                dispatcher.argv("/mnt/src", "/mnt/out/dispatch"),
+                binds=((toolbox, "/mnt/out"),),
+                read_only=((dispatcher.HOME, "/mnt/src"),),
+            )
+            run(Command(argv=argv, name="gcc"))
+        program = made.read_bytes()
+    made.write_bytes(dispatcher.with_qemu(program, (toolbox / "qemu").read_bytes()))
+    made.chmod(0o755)
 
 
 def seal(run: Run, toolbox: Path) -> None:

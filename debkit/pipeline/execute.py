@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
+from debkit.accel import trace
 from debkit.apt import source as fetch_source
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
@@ -259,6 +260,7 @@ def workshop(shift: Shift) -> jobs.Workshop:
     return jobs.Workshop(
         run=shift.run,
         config=shift.config,
+        results=shift.config.dist,
         machine_arch=shift.machine.arch,
         refresh=shift.plan.request.refresh,
         note_tool=shift.ledger.tool,
@@ -276,6 +278,8 @@ def build_one(shift: Shift, job: Job, made: Source, row: JobProgress) -> BuildRe
     if failure := jobs.build_failure(result):
         row.done(result.state.value)
         raise failure
+    if result.programs:
+        shift.console.info(f"[{job.target}] {trace.sentence(result.programs)}")
     row.phase("built")
     return result
 
