@@ -131,6 +131,7 @@ def _make(
         shutil.copyfile(qemu, temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
         put_dispatcher(run, suite, temporary, config=config, progress=progress)
+        seal(run, temporary)
         temporary.rename(content)
         record = cache.Record(
             content=content.name,
@@ -180,3 +181,12 @@ def put_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig,
         program = made.read_bytes()
     made.write_bytes(dispatcher.with_qemu(program, (toolbox / "qemu").read_bytes()))
     made.chmod(0o755)
+
+
+def seal(run: Run, toolbox: Path) -> None:
+    """Have all of it belong to the caller, who is nobody in a build's namespace, and let nobody else write to it.
+
+    A build's root has the subordinate ids, so what of a root belongs to these, such as /var/mail, would be his to write to.
+    """
+    for argv in (("chown", "--recursive", "--no-dereference", "0:0"), ("chmod", "--recursive", "a-s,go-w")):
+        run(Command(argv=namespace.as_root((*argv, os.fspath(toolbox))), minor=True))
