@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from debkit.accel.stock import Stocked
     from debkit.cli import Session
     from debkit.model import Emulated
+    from debkit.pipeline.verify import Trial
 
 ARCH = click.option("-a", "--arch", "arches", multiple=True, metavar="ARCH", help="Foreign architecture; may be given again.")
 SUITE = click.option("-d", "--suite", "suites", multiple=True, metavar="SUITE", help="Suite; may be given again.")
@@ -158,11 +159,12 @@ def verify(
     config = session.config
     config = replace(config, build=replace(config.build, layers=config.build.layers and not no_layers))
     suites, arches = _meant(session, suites, arches)
-    trials, failure = prove(sources, config, session.console, suites=suites, arches=arches)
-    if as_json:
-        session.console.result(json.dumps(plain(trials), indent=1))
-    if failure:
-        raise failure
+
+    def tell(trials: tuple[Trial, ...]) -> None:
+        if as_json:
+            session.console.result(json.dumps(plain(trials), indent=1))
+
+    prove(sources, config, session.console, suites=suites, arches=arches, tell=tell)
 
 
 def _meant(session: Session, suites: tuple[str, ...], arches: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

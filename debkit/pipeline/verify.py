@@ -13,7 +13,7 @@ from debkit import host
 from debkit.accel import trace
 from debkit.chroot import namespace, roots
 from debkit.console import duration
-from debkit.errors import AccelDifference, BuildError, DebkitError, DependencyError, Interrupted
+from debkit.errors import AccelDifference, AccelError, BuildError, DebkitError, DependencyError, Interrupted
 from debkit.model import Via
 from debkit.pipeline import jobs
 from debkit.pipeline.execute import Shift, alone, informed, make_source, prepared, workshop
@@ -22,7 +22,7 @@ from debkit.report import Ledger
 from debkit.run import Command, Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from debkit.config import Config
@@ -60,11 +60,17 @@ class Trial:
 
 
 def verify(
-    where: tuple[str, ...], config: Config, console: Console, *, suites: tuple[str, ...], arches: tuple[str, ...]
-) -> tuple[tuple[Trial, ...], DebkitError | None]:
-    """Build each source both ways and compare. Gives what was found, and the first error when all have had their turn.
+    where: tuple[str, ...],
+    config: Config,
+    console: Console,
+    *,
+    suites: tuple[str, ...],
+    arches: tuple[str, ...],
+    tell: Callable[[tuple[Trial, ...]], None],
+) -> None:
+    """Build each source both ways and compare; `tell` is given what was found. Opt-outs of the configuration do not count here.
 
-    Opt-outs of the configuration do not count here. Raises HostError where this machine accelerates nothing, and Interrupted.
+    Raises HostError where this machine accelerates nothing and, when all sources have had their turn, the first error.
     """
     ledger = Ledger(config.dist / "verify/report.json")
     run = Processes(ledger.command)
@@ -79,13 +85,18 @@ def verify(
             try:
                 made, machine = prepared(request, config, run)
                 shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
+                ledger.put("plan", made)
                 _verify(shift, suite, trials)
             except Interrupted:
                 raise
             except DebkitError as failure:
-                console.error(failure)
+                console.warn(f"{source} for {suite}: {failure.what}")
                 failures.append(failure)
-    return tuple(trials), next(iter(failures), None) or difference(tuple(trials))
+        tell(tuple(trials))
+        if failures := [*failures, *filter(None, (difference(tuple(trials)),))]:
+            for later in failures[1:]:
+                console.error(later)
+            raise failures[0]
 
 
 def demand_acceleration(run: Run, arches: tuple[str, ...]) -> str:
@@ -168,6 +179,12 @@ def _verify(shift: Shift, suite: str, trials: list[Trial]) -> None:
                     log=failure.log,
                     excerpt=failure.excerpt,
                 ) from failure
+            if accelerated.via is not Via.ACCELERATED:
+                raise AccelError(
+                    f"{name} was not accelerated, so that nothing is proven",
+                    cause="its toolbox could not be made",
+                    hint=f"debkit accel build --suite {job.target.suite} --arch {job.target.arch}",
+                )
             verdicts = tuple(_judged(shift, source, emulated, accelerated, rows[name]))
             rows[name].done("compared")
         trials.append(Trial(emulated_seconds=emulated.seconds, accelerated_seconds=accelerated.seconds, verdicts=verdicts))
