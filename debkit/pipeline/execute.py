@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
+from debkit.accel import Accelerator
 from debkit.apt import source as fetch_source
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
 from debkit.errors import DebkitError, Interrupted, LockedError
-from debkit.model import BuildResult, ChrootKind, Outcome, Target
+from debkit.model import BuildResult, ChrootKind, Outcome, Target, Via
 from debkit.paths import state_home
 from debkit.pipeline import jobs
 from debkit.pipeline.plan import SourceFacts, plan, rendered
@@ -61,6 +62,7 @@ class Shift:
     ledger: Ledger
     run: Processes
     machine: Host
+    accelerator: Accelerator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,18 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
             made, machine = prepared(request, config, run)
             show_plan(console, made)
             ledger.put("plan", made)
-            shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
+            accelerator = Accelerator(
+                native=machine.arch, insists=request.via is Via.ACCELERATED, tell=console.info, warn=console.warn
+            )
+            shift = Shift(
+                plan=made,
+                config=config,
+                console=console,
+                ledger=ledger,
+                run=run,
+                machine=machine,
+                accelerator=accelerator,
+            )
             carry_out(shift, passphrase)
         console.info(f"report: {ledger.path}")
 
@@ -260,6 +273,7 @@ def workshop(shift: Shift) -> jobs.Workshop:
         run=shift.run,
         config=shift.config,
         machine_arch=shift.machine.arch,
+        accelerator=shift.accelerator,
         refresh=shift.plan.request.refresh,
         note_tool=shift.ledger.tool,
     )
@@ -343,9 +357,9 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
         shift.ledger.add("files", *upload.files)
         published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
         shift.ledger.add("published", published)
-        for target in (each.build.target for each in judged):
+        for target, by in ((each.build.target, workshop(shift).by(each.build.via)) for each in judged):
             row.phase(f"installing on a clean {target}")
-            sighting = archive.prove(shift.run, shift.config, published, target=target, progress=row)
+            sighting = archive.prove(shift.run, shift.config, published, target=target, by=by, progress=row)
             shift.ledger.add("sightings", sighting)
         row.done("published and installed from the archive")
     show_published(shift, published)
