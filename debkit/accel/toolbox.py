@@ -168,7 +168,8 @@ def key_of(pins: tuple[Pin, ...]) -> str:
 def _stem(target: Target, native: str, config: ChrootConfig) -> str:
     """Name all that a toolbox is made of, but for the packages."""
     room = sorted(path for path in dispatcher.HOME.iterdir() if path.is_file())
-    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (*room, qemu_of(target.arch))]
+    contents = (*(path.read_bytes() for path in (*room, qemu_of(target.arch))), dispatcher.packaged())
+    sums = [hashlib.sha256(content).hexdigest() for content in contents]
     return f"{target.suite}-{target.arch}-toolbox-{_digest([native, config.mirror, config.components, sums])}"
 
 
@@ -205,7 +206,7 @@ def _make(run: Run, recipe: Recipe, name: str, *, config: ChrootConfig, progress
         (temporary / SKEW).write_text("".join(f"{line}\n" for line in told_skew(mapped, recipe.twins)), encoding="utf-8")
         shutil.copyfile(qemu_of(target.arch), temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
-        compile_dispatcher(run, target.suite, temporary, config=config, progress=progress)
+        put_dispatcher(run, target.suite, temporary, config=config, progress=progress)
         temporary.rename(content)
         size = store.size_of(run, content, name, created)
         demand_size(size, target)
@@ -260,15 +261,18 @@ def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]
     return assemble.Reference(root=root, versions={pin.name: pin.version for pin in pins}, files=files)
 
 
-def compile_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
-    """Compile the dispatcher in a clean root, since the machine needs no compiler, and put the toolbox's qemu into it."""
-    progress.phase("compiling the dispatcher")
-    with roots.tools(run, suite, DISPATCHER_PACKAGES, config=config, progress=progress) as clean:
-        argv = clean.argv(
-            dispatcher.argv("/mnt/src", "/mnt/out/dispatch"),
-            binds=((toolbox, "/mnt/out"),),
-            read_only=((dispatcher.HOME, "/mnt/src"),),
-        )
-        run(Command(argv=argv, name="gcc"))
-    made = toolbox / "dispatch"
-    made.write_bytes(dispatcher.with_qemu(made.read_bytes(), (toolbox / "qemu").read_bytes()))
+def put_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
+    """Put the dispatcher in, and the toolbox's qemu into it: debkit-accel's, or else compiled now, in a clean root."""
+    made, program = toolbox / "dispatch", dispatcher.packaged()
+    if not program:
+        progress.phase("compiling the dispatcher")
+        with roots.tools(run, suite, DISPATCHER_PACKAGES, config=config, progress=progress) as clean:
+            argv = clean.argv(
+                dispatcher.argv("/mnt/src", "/mnt/out/dispatch"),
+                binds=((toolbox, "/mnt/out"),),
+                read_only=((dispatcher.HOME, "/mnt/src"),),
+            )
+            run(Command(argv=argv, name="gcc"))
+        program = made.read_bytes()
+    made.write_bytes(dispatcher.with_qemu(program, (toolbox / "qemu").read_bytes()))
+    made.chmod(0o755)
