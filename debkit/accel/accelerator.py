@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from debkit.accel import toolbox
+from debkit.accel import stock, toolbox
 from debkit.chroot import cache, store
 from debkit.errors import DebkitError, Interrupted
 from debkit.host import runs_natively
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from debkit.console import Progress
     from debkit.model import Chroot, ChrootSpec, Target, Toolbox
     from debkit.run import Run
+
+
+COMPILER = re.compile(r"(gcc|g\+\+|cpp)-\d+[- ]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,8 @@ def opened(
     if by:
         ensure = partial(toolbox.ensure, run, chroot, native=by.native, config=config, progress=progress)
         found = _attempt(by, spec.target, ensure)
-        _tell_skew(by, spec.target, found)
+        for line in told(stock.differing(found.path)) if found else ():
+            _once(by.tell, by.told, f"{spec.target}: {line}")
     with _held(found):
         yield replace(chroot, toolbox=found)
 
@@ -92,12 +97,18 @@ def _attempt(by: Accelerator, target: Target, make: Callable[[], Toolbox]) -> To
         return None
 
 
-def _tell_skew(by: Accelerator, target: Target, found: Toolbox | None) -> None:
-    lines = [f"{target}: {line}" for line in (toolbox.skew(found) if found else ())]
-    for line in lines:
-        if line not in by.told:
-            by.told.add(line)
-            by.tell(line)
+def told(differing: tuple[str, ...]) -> tuple[str, ...]:
+    """Say what is emulated because the architectures' versions differ: the compiler, which costs most, and the rest."""
+    compilers = [line for line in differing if COMPILER.match(line)]
+    others = [line for line in differing if line not in compilers]
+    lines = (("the compiler is emulated", compilers), ("emulated too" if compilers else "emulated", others))
+    return tuple(f"{what}: {'; '.join(dict.fromkeys(which))}" for what, which in lines if which)
+
+
+def _once(tell: Callable[[str], None], before: set[str], line: str) -> None:
+    if line not in before:
+        before.add(line)
+        tell(line)
 
 
 def _held(found: Toolbox | None) -> contextlib.AbstractContextManager[None]:

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import apt
-from debkit.accel import assemble, dispatcher, table
+from debkit.accel import assemble, dispatcher, stock, table
 from debkit.chroot import cache, make, namespace, roots, store
+from debkit.chroot.upkeep import TOOLBOX, TOOLBOXES
 from debkit.errors import AccelError, DependencyError, HostError
 from debkit.host.binfmt import read_handler
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target, Toolbox
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 LIMIT = 600 * 10**6  # bytes
-SKEW = "skew"  # in a toolbox: what has no twins because the architectures' versions differ, as told to a user
 # What a toolbox is not looked into for.
 UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
@@ -79,7 +79,7 @@ def ensure_first(run: Run, target: Target, *, native: str, config: ChrootConfig,
 
     The newest at hand will do where it is no older than a chroot may be.
     """
-    shelf = cache.shelf("toolboxes")
+    shelf = cache.shelf(TOOLBOXES)
     mine = f"{_stem(target, native, config)}-"
     there = [entry for entry in cache.entries(shelf) if entry.name.startswith(mine) and not store.is_old(entry, config)]
     if found := max(there, key=lambda entry: entry.record.created, default=None):
@@ -95,11 +95,6 @@ def ensure_first(run: Run, target: Target, *, native: str, config: ChrootConfig,
         progress.phase(f"fetching the package lists of {target}")
         apt.update(run, root, progress=progress)
         return _ensure(run, target, root, native=native, config=config, progress=progress)
-
-
-def skew(toolbox: Toolbox) -> tuple[str, ...]:
-    """Tell what is emulated although it is known, because the architectures' versions differ."""
-    return tuple((toolbox.path / SKEW).read_text(encoding="utf-8").splitlines())
 
 
 def qemu_of(arch: str) -> Path:
@@ -119,7 +114,7 @@ def _ensure(run: Run, target: Target, root: AptRoot, *, native: str, config: Chr
     twins = table.load(ARCHES[native], ARCHES[target.arch], compiler_version(run, root))
     pins = foreign_packages(run, root, twins.packages)
     recipe = Recipe(target=target, native=ARCHES[native], root=root, twins=twins, pins=pins)
-    name, shelf = f"{_stem(target, native, config)}-{key_of(pins)}", cache.shelf("toolboxes")
+    name, shelf = f"{_stem(target, native, config)}-{key_of(pins)}", cache.shelf(TOOLBOXES)
     found = _good(shelf, name, config)
     if not found:
         with cache.locked(run, shelf, name, f"which makes {name}", progress=progress):
@@ -131,7 +126,7 @@ def _ensure(run: Run, target: Target, root: AptRoot, *, native: str, config: Chr
 def _good(shelf: Path, name: str, config: ChrootConfig) -> cache.Entry | None:
     """Find a toolbox; one with skew is no good when it is old, since that may have gone."""
     entry = cache.find(shelf, name)
-    return entry if entry and not (store.is_old(entry, config) and (entry.content / SKEW).read_text()) else None
+    return entry if entry and not (store.is_old(entry, config) and stock.differing(entry.content)) else None
 
 
 def compiler_version(run: Run, root: AptRoot) -> str:
@@ -179,7 +174,7 @@ def _digest(made_of: object) -> str:
 
 def _make(run: Run, recipe: Recipe, name: str, *, config: ChrootConfig, progress: Progress) -> cache.Entry:
     target, native = recipe.target, recipe.native
-    shelf, created = cache.shelf("toolboxes"), int(time.time())
+    shelf, created = cache.shelf(TOOLBOXES), int(time.time())
     content, temporary = shelf / cache.generation(name, created), shelf / f"{cache.generation(name, created)}.new"
     spec = ChrootSpec(
         kind=ChrootKind.TOOLS,
@@ -203,17 +198,18 @@ def _make(run: Run, recipe: Recipe, name: str, *, config: ChrootConfig, progress
             debs = apt.download(run, recipe.root, recipe.pins, cache.shelf("debs"), progress=progress)
             made_of = unpacked(run, reference, recipe.pins, debs)
         mapped = assemble.assemble(temporary, made_of, recipe.twins, native=native, foreign=ARCHES[target.arch])
-        (temporary / SKEW).write_text("".join(f"{line}\n" for line in told_skew(mapped, recipe.twins)), encoding="utf-8")
+        stock.note(temporary, mapped)
         shutil.copyfile(qemu_of(target.arch), temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
         put_dispatcher(run, target.suite, temporary, config=config, progress=progress)
+        seal(run, temporary)
         temporary.rename(content)
         size = store.size_of(run, content, name, created)
         demand_size(size, target)
         record = cache.Record(
             content=content.name,
             created=created,
-            kind="toolbox",
+            kind=TOOLBOX,
             suite=target.suite,
             arch=target.arch,
             size=size,
@@ -224,16 +220,6 @@ def _make(run: Run, recipe: Recipe, name: str, *, config: ChrootConfig, progress
             packages=spec.packages,
         )
         return cache.commit(run, shelf, name, record)
-
-
-def told_skew(mapped: assemble.Mapped, twins: table.Table) -> tuple[str, ...]:
-    """Tell what is emulated because versions differ: the compiler, which costs most, and the rest."""
-    drivers = tuple(f"{entry.package} " for entry in twins.twins if entry.rule == "compiler")
-    differing = dict.fromkeys(mapped.differing)
-    compilers = [line for line in differing if line.startswith(drivers)]
-    others = [line for line in differing if line not in compilers]
-    told = (("the compiler is emulated", compilers), ("emulated too" if compilers else "emulated", others))
-    return tuple(f"{what}: {'; '.join(lines)}" for what, lines in told if lines)
 
 
 def demand_size(size: int, target: Target) -> None:
@@ -276,3 +262,12 @@ def put_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig,
         program = made.read_bytes()
     made.write_bytes(dispatcher.with_qemu(program, (toolbox / "qemu").read_bytes()))
     made.chmod(0o755)
+
+
+def seal(run: Run, toolbox: Path) -> None:
+    """Have all of it belong to the caller, who is nobody in a build's namespace, and let nobody else write to it.
+
+    A build's root has the subordinate ids, so what of a root belongs to these, such as /var/mail, would be his to write to.
+    """
+    for argv in (("chown", "--recursive", "--no-dereference", "0:0"), ("chmod", "--recursive", "a-s,go-w")):
+        run(Command(argv=namespace.as_root((*argv, os.fspath(toolbox))), minor=True))

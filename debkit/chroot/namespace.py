@@ -51,16 +51,22 @@ def confined() -> bool:
 
 
 def as_root(
-    argv: tuple[str, ...], *, network: bool = True, toolbox: Toolbox | None = None, at: Path | None = None
+    argv: tuple[str, ...],
+    *,
+    network: bool = True,
+    toolbox: Toolbox | None = None,
+    at: Path | None = None,
+    trace: Path | None = None,
 ) -> tuple[str, ...]:
     """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it.
 
     With a toolbox programs of its architecture are started by its dispatcher; `at` is an empty directory where it is bound,
-    read-only (default: onto itself).
+    read-only (default: onto itself), and `trace` a file that everybody may write to, for the dispatcher's trace.
     """
     if toolbox:
         where = os.fspath(at or toolbox.path)
-        argv = (os.fspath(REGISTER), os.fspath(toolbox.path), where, *binfmt_entry(ARCHES[toolbox.arch]), "--", *argv)
+        entry = binfmt_entry(ARCHES[toolbox.arch])
+        argv = (os.fspath(REGISTER), os.fspath(toolbox.path), where, os.fspath(trace or ""), *entry, "--", *argv)
     user = ("--user", "--map-auto", "--map-root-user") if confined() else ()
     private = () if network else ("--net",)
     return (

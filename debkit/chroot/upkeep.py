@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from debkit.model import Toolbox
     from debkit.run import Run
 
-LAYER = "layer"
-SHELVES = ("chroots", "layers", "tools")
+LAYER, TOOLBOX = "layer", "toolbox"
+TOOLBOXES = "toolboxes"
+SHELVES = ("chroots", "layers", "tools", TOOLBOXES)
 RECENT_SECONDS = 3600  # a run under way may be about to use it
 
 
@@ -30,8 +31,8 @@ RECENT_SECONDS = 3600  # a run under way may be about to use it
 class Cached:
     """One thing in the cache. Times are in seconds since the epoch, `size` in bytes.
 
-    `kind` is one of ChrootKind, or "layer"; a layer's `base` is the generation of the chroot it stands on, `source` what it was
-    first made for. `fresh` is False where the next use makes it anew.
+    `kind` is one of ChrootKind, "layer", or "toolbox", which the accel room makes; a layer's `base` is the generation of the
+    chroot it stands on, `source` what it was first made for. `fresh` is False where the next use makes it anew.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Removal:
 
 
 def listing(config: ChrootConfig) -> tuple[Cached, ...]:
-    """Tell all that lies in the cache: base chroots, layers, tool roots."""
+    """Tell all that lies in the cache: base chroots, layers, tool roots, toolboxes."""
     everything = _entries()
     bases = {entry.generation for entry in everything}
     return tuple(
@@ -77,10 +78,17 @@ def listing(config: ChrootConfig) -> tuple[Cached, ...]:
             mirror=entry.record.mirror,
             base=entry.record.base,
             source=entry.record.source,
-            fresh=entry.record.base in bases if entry.record.base else not store.is_old(entry, config),
+            fresh=_is_fresh(entry, bases, config),
         )
         for entry in everything
     )
+
+
+def _is_fresh(entry: cache.Entry, bases: set[str], config: ChrootConfig) -> bool:
+    """Whether the next use takes it as it is. A toolbox is named after what it is made of, and never grows old."""
+    if entry.record.base:
+        return entry.record.base in bases
+    return entry.record.kind == TOOLBOX or not store.is_old(entry, config)
 
 
 def find(name: str) -> Chroot | None:

@@ -79,7 +79,7 @@ def update(session: Session, *, names: tuple[str, ...], suites: tuple[str, ...],
     with session.run.interruptible():
         by, config = _accelerator(session), session.config.chroot
         for item in _chosen(session, names, suites, arches):
-            if item.kind == upkeep.LAYER:
+            if item.kind in {upkeep.LAYER, upkeep.TOOLBOX}:
                 continue
             with session.console.jobs((item.name,)) as rows:
                 row = rows[item.name]
@@ -100,17 +100,14 @@ def update(session: Session, *, names: tuple[str, ...], suites: tuple[str, ...],
 @click.option("--json", "as_json", is_flag=True, help="For programs: sizes in bytes, times in seconds since the epoch.")
 @click.pass_obj
 def list_(session: Session, *, as_json: bool) -> None:
-    """List what is in the cache: chroots, build-dependency layers, tool roots."""
+    """List what is in the cache: chroots, build-dependency layers, tool roots, toolboxes."""
     from debkit.chroot import upkeep  # noqa: PLC0415
 
     found = upkeep.listing(session.config.chroot)
     if as_json:
         session.console.result(json.dumps([{**asdict(item), "path": str(item.path)} for item in found], indent=1))
         return
-    rows = [("NAME", "AGE", "USED", "SIZE", "PACKAGES", "NOTE"), *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        session.console.result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    session.console.table([("NAME", "AGE", "USED", "SIZE", "PACKAGES", "NOTE"), *map(_row, found)])
 
 
 @command.command()
@@ -124,6 +121,7 @@ def remove(
 ) -> None:
     """Remove chroots by name, suite or architecture, with the layers that stand on them."""
     from debkit.chroot import upkeep  # noqa: PLC0415
+    from debkit.console import megabytes  # noqa: PLC0415
     from debkit.errors import LockedError  # noqa: PLC0415
 
     if not (names or suites or arches or everything):
@@ -133,7 +131,7 @@ def remove(
     for name in removal.gone:
         session.console.info(f"removed {name}")
     if everything and (size := upkeep.remove_downloads()):
-        session.console.info(f"removed {_size(size)} of downloaded packages")
+        session.console.info(f"removed {megabytes(size)} of downloaded packages")
     if removal.kept:
         raise LockedError(
             f"{', '.join(removal.kept)} not removed",
@@ -163,7 +161,7 @@ def shell(
         if name:
             chroot = upkeep.find(_known(session, (name,))[0].name)
             if not chroot:
-                raise click.UsageError(f"{name} is a root for tools: a shell needs a chroot or a layer")
+                raise click.UsageError(f"{name} is no system of its own: a shell needs a chroot or a layer")
         else:
             spec = _specs(session, suites, arches, kind)[0]
             by, config = _accelerator(session), session.config.chroot
@@ -229,19 +227,10 @@ def _known(session: Session, names: tuple[str, ...]) -> list[Cached]:
 
 
 def _row(item: Cached) -> tuple[str, ...]:
+    from debkit.console import age, megabytes  # noqa: PLC0415
+
     now = time.time()
     note = f"for {item.source}" if item.source else ""
     if not item.fresh:
         note = "its chroot is gone" if item.base else "made anew at its next use"
-    return (item.name, _age(now - item.created), _age(now - item.used), _size(item.size), str(item.package_count), note)
-
-
-def _age(seconds: float) -> str:
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return "now"
-
-
-def _size(size: float) -> str:
-    return f"{size / 10**6:,.0f} MB"
+    return (item.name, age(now - item.created), age(now - item.used), megabytes(item.size), str(item.package_count), note)

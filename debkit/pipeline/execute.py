@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
-from debkit.accel import Accelerator
+from debkit.accel import Accelerator, trace
 from debkit.apt import source as fetch_source
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
@@ -85,9 +85,6 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
             made, machine = prepared(request, config, run)
             show_plan(console, made)
             ledger.put("plan", made)
-            accelerator = Accelerator(
-                native=machine.arch, insists=request.via is Via.ACCELERATED, tell=console.info, warn=console.warn
-            )
             shift = Shift(
                 plan=made,
                 config=config,
@@ -95,10 +92,15 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
                 ledger=ledger,
                 run=run,
                 machine=machine,
-                accelerator=accelerator,
+                accelerator=accelerator_for(request, machine, console),
             )
             carry_out(shift, passphrase)
         console.info(f"report: {ledger.path}")
+
+
+def accelerator_for(request: Request, machine: Host, console: Console) -> Accelerator:
+    """Give what accelerates the jobs of a run that are to be; who asked for it with --via gets no less."""
+    return Accelerator(native=machine.arch, insists=request.via is Via.ACCELERATED, tell=console.info, warn=console.warn)
 
 
 @contextlib.contextmanager
@@ -272,6 +274,7 @@ def workshop(shift: Shift) -> jobs.Workshop:
     return jobs.Workshop(
         run=shift.run,
         config=shift.config,
+        results=shift.config.dist,
         machine_arch=shift.machine.arch,
         accelerator=shift.accelerator,
         refresh=shift.plan.request.refresh,
@@ -290,6 +293,8 @@ def build_one(shift: Shift, job: Job, made: Source, row: JobProgress) -> BuildRe
     if failure := jobs.build_failure(result):
         row.done(result.state.value)
         raise failure
+    if result.programs:
+        shift.console.info(f"[{job.target}] {trace.sentence(result.programs)}")
     row.phase("built")
     return result
 

@@ -60,10 +60,11 @@ FAILURES: dict[BuildState, tuple[type[DebkitError], str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What every job of a run shares."""
+    """What every job of a run shares. `results` is where packages are put, by suite and architecture."""
 
     run: Run
     config: Config
+    results: Path
     machine_arch: str
     accelerator: accel.Accelerator
     refresh: bool
@@ -74,7 +75,7 @@ class Workshop:
         return self.accelerator if via is Via.ACCELERATED else None
 
     def into(self, target: Target) -> Path:
-        return self.config.dist / target.suite / target.arch
+        return self.results / target.suite / target.arch
 
 
 def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> BuildResult:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from debkit import accel
-from debkit.accel import assemble, table, toolbox
-from debkit.accel.accelerator import Accelerator
+from debkit.accel import assemble, stock, toolbox
+from debkit.accel.accelerator import Accelerator, told
 from debkit.chroot import cache, roots, store
 from debkit.config import ChrootConfig
 from debkit.errors import AccelError, Interrupted, NetworkError
-from debkit.model import ARCHES, Chroot, ChrootKind, ChrootSpec, Target, Toolbox
+from debkit.model import Chroot, ChrootKind, ChrootSpec, Target, Toolbox
 from tests.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 CONFIG = ChrootConfig()
 TARGET = Target("bookworm", "arm64")
-TABLE = table.load(ARCHES["amd64"], ARCHES["arm64"], "12")
 
 
 @dataclass
@@ -70,7 +69,6 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    (tmp_path / toolbox.SKEW).touch()
     made = Shop(tmp_path)
     monkeypatch.setattr(toolbox, "ensure_first", made.first)
     monkeypatch.setattr(toolbox, "ensure", made.ensure)
@@ -127,23 +125,21 @@ def test_who_insists_gets_the_error_and_who_stops_is_stopped(shop: Shop, problem
 
 
 def test_what_differs_is_told_once(shop: Shop) -> None:
-    mapped = assemble.Mapped(
-        count=1,
-        differing=("gcc-12-aarch64-linux-gnu 2, not 1", "dash 4, not 3", "gcc-12-aarch64-linux-gnu 2, not 1"),
-    )
-    lines = toolbox.told_skew(mapped, TABLE)
-    assert lines == ("the compiler is emulated: gcc-12-aarch64-linux-gnu 2, not 1", "emulated too: dash 4, not 3")
-    (shop.path / toolbox.SKEW).write_text("".join(f"{line}\n" for line in lines))
+    differing = ("gcc-12-aarch64-linux-gnu 2, not 1", "dash 4, not 3", "g++-12 2, not 1", "gcc-12-aarch64-linux-gnu 2, not 1")
+    stock.note(shop.path, assemble.Mapped(count=1, differing=differing))
     by = shop.accelerator()
     for _ in range(2):
         with shop.open(by):
             pass
-    assert shop.told == [f"told bookworm/arm64: {line}" for line in lines]
+    assert shop.told == [
+        "told bookworm/arm64: the compiler is emulated: gcc-12-aarch64-linux-gnu 2, not 1; g++-12 2, not 1",
+        "told bookworm/arm64: emulated too: dash 4, not 3",
+    ]
 
 
 def test_without_the_compiler_among_them_it_is_not_spoken_of() -> None:
-    assert toolbox.told_skew(assemble.Mapped(count=1, differing=("dash 4, not 3",)), TABLE) == ("emulated: dash 4, not 3",)
-    assert toolbox.told_skew(assemble.Mapped(count=1, differing=()), TABLE) == ()
+    assert told(("dash 4, not 3", "gcc-doc 2, not 1")) == ("emulated: dash 4, not 3; gcc-doc 2, not 1",)
+    assert told(()) == ()
 
 
 @pytest.mark.parametrize("size", [toolbox.LIMIT, toolbox.LIMIT + 1])

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from debkit.accel import dispatcher
+from debkit.chroot.namespace import binfmt_entry
 from debkit.host.elf import program
 from debkit.model import ARCHES
 
-HEAD = Path(__file__).parents[1] / "data/elf/amd64"
+HEADS = Path(__file__).parents[1] / "data/elf"
+HEAD = HEADS / "amd64"
 QEMU = b"\x7fELF and so on"
 
 
@@ -71,3 +73,15 @@ def test_a_checkout_compiles_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_dispatcher_is_compiled_with_the_hash_of_its_sources() -> None:
     assert f'-DSOURCES="{dispatcher.sources()}"' in dispatcher.argv("/src", "/out")
     assert re.search(r"^__attribute__.*\bsources\[\] = SOURCES;$", (dispatcher.HOME / "dispatch.c").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHES))
+def test_the_kernel_hands_over_the_programs_of_one_architecture_and_of_no_other(arch: str) -> None:
+    _, *entry = binfmt_entry(ARCHES[arch])
+    magic, mask = (bytes.fromhex(text.replace("\\x", "")) for text in entry)
+
+    def taken(name: str) -> bool:
+        head = (HEADS / name).read_bytes()
+        return all(byte & bits == wanted & bits for byte, bits, wanted in zip(head, mask, magic, strict=False))
+
+    assert [name for name in sorted(ARCHES) if taken(name)] == [arch]
