@@ -101,6 +101,7 @@ def proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
 
         monkeypatch.setattr(verify, "prepared", lambda request, *_: (request.where, None))
         monkeypatch.setattr(verify, "demand_acceleration", lambda *_: "amd64")
+        monkeypatch.setattr(verify, "accelerator_for", lambda *_: None)
         monkeypatch.setattr(verify, "_verify", both_ways)
         told: list[Trial] = []
         try:
