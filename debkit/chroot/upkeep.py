@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from debkit.chroot import cache, roots, store
@@ -11,14 +13,15 @@ from debkit.model import Chroot, ChrootKind, ChrootSpec, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from debkit.config import ChrootConfig
     from debkit.console import Progress
+    from debkit.model import Toolbox
     from debkit.run import Run
 
 LAYER, TOOLBOX = "layer", "toolbox"
-MAKERS = {"chroots": store.make_base, "tools": roots.make_tools}
 TOOLBOXES = "toolboxes"
 SHELVES = ("chroots", "layers", "tools", TOOLBOXES)
 RECENT_SECONDS = 3600  # a run under way may be about to use it
@@ -98,6 +101,11 @@ def find(name: str) -> Chroot | None:
     return None
 
 
+def emulated(_target: Target) -> AbstractContextManager[None]:
+    """Have no toolbox."""
+    return contextlib.nullcontext()
+
+
 def renew(
     run: Run,
     name: str,
@@ -105,14 +113,19 @@ def renew(
     config: ChrootConfig,
     progress: Progress,
     warn: Callable[[str], None] | None = None,
+    toolboxes: Callable[[Target], AbstractContextManager[Toolbox | None]] = emulated,
 ) -> bool:
     """Make a base chroot or a tool root anew, of what it was made of before; say whether it now is newer.
 
-    Raises what `store.ensure` does; that the mirror cannot be reached is told to `warn`, and the old one stays.
+    `toolboxes` gives what a foreign chroot is made with. Raises what `store.ensure` does; that the mirror cannot be reached is
+    told to `warn`, and the old one stays.
     """
-    for shelf, maker in MAKERS.items():
+    for shelf in ("chroots", "tools"):
         if entry := cache.find(cache.shelf(shelf), name):
-            kept = store.kept(run, shelf, _spec(entry), maker, config=config, refresh=True, progress=progress, warn=warn)
+            spec = _spec(entry)
+            base = partial(store.make_base, toolboxes=partial(toolboxes, spec.target))
+            maker = base if shelf == "chroots" else roots.make_tools
+            kept = store.kept(run, shelf, spec, maker, config=config, refresh=True, progress=progress, warn=warn)
             return kept.record.created > entry.record.created
     return False
 

@@ -33,24 +33,24 @@ def command() -> None:
 @click.pass_obj
 def build(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...]) -> None:
     """Make the toolboxes of the given, else of all configured suites and foreign architectures, and print where they are."""
+    from debkit import accel  # noqa: PLC0415
     from debkit.chroot import store  # noqa: PLC0415
     from debkit.model import ChrootKind, Target  # noqa: PLC0415
-    from debkit.pipeline import jobs, verify  # noqa: PLC0415
+    from debkit.pipeline import verify  # noqa: PLC0415
 
     config, run = session.config, session.run
     with run.interruptible():
         suites, arches = _meant(session, suites, arches)
         machine_arch = verify.demand_acceleration(run, arches)
-        shop = jobs.Workshop(
-            run=run, config=config, results=config.dist, machine_arch=machine_arch, refresh=False, note_tool=lambda *_: None
-        )
+        console = session.console
+        by = accel.Accelerator(native=machine_arch, insists=True, tell=console.info, warn=console.warn)
         for target in (Target(suite, arch) for suite in suites for arch in arches):
             with session.console.jobs((str(target),)) as rows:
                 row, spec = rows[str(target)], store.wanted(ChrootKind.BUILD, target, config.chroot)
-                chroot = store.ensure(run, spec, config=config.chroot, progress=row, warn=session.console.warn)
-                toolbox = jobs.accelerated(chroot, shop, row)
-                row.done("ready")
-            session.console.result(str(toolbox.path))
+                with accel.opened(run, spec, by=by, config=config.chroot, progress=row, warn=console.warn) as chroot:
+                    row.done("ready")
+            if chroot.toolbox:
+                console.result(str(chroot.toolbox.path))
 
 
 @command.command(name="list")

@@ -16,7 +16,7 @@ from debkit.console import duration
 from debkit.errors import AccelDifference, BuildError, DebkitError, DependencyError, Interrupted
 from debkit.model import Via
 from debkit.pipeline import jobs
-from debkit.pipeline.execute import Shift, alone, informed, make_source, prepared, workshop
+from debkit.pipeline.execute import Shift, accelerator_for, alone, informed, make_source, prepared, workshop
 from debkit.pipeline.plan import Request, choose_via
 from debkit.report import Ledger
 from debkit.run import Command, Processes
@@ -78,7 +78,10 @@ def verify(
             request = Request(where=source, suites=(suite,), arches=arches, via=Via.ACCELERATED, publish=False)
             try:
                 made, machine = prepared(request, config, run)
-                shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
+                accelerator = accelerator_for(request, machine, console)
+                shift = Shift(
+                    plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine, accelerator=accelerator
+                )
                 _verify(shift, suite, trials)
             except Interrupted:
                 raise
