@@ -189,6 +189,13 @@ def make_argv(gcc: Gcc, dsc: str, line: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def told(toolbox: Path, gcc: Gcc, *, own: bool) -> str:
+    """Say which native compiler a toolbox has; nothing where it has none, so that the foreign one is emulated."""
+    if not any((toolbox / "map").glob(f"usr/lib*/gcc/{gcc.foreign.triplet}/{gcc.major}/cc1.*")):
+        return ""
+    return f"{gcc}, built from the suite's source" if own else f"{gcc}, which the suite has as a cross compiler too"
+
+
 def programs(compiler: Path) -> tuple[str, ...]:
     """Give the paths of its programs, as the foreign root has them."""
     return tuple(sorted(f"/{path.relative_to(compiler)}" for path in compiler.rglob("*") if path.is_file()))
