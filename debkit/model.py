@@ -28,6 +28,11 @@ class Arch:
     qemu: str
     qemu_env: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def machine(self) -> str:
+        """What uname(2) tells a program of it under qemu (linux-user/uname.c)."""
+        return {"arm": "armv7l", "i386": "i686"}.get(self.qemu, self.qemu)
+
     def __str__(self) -> str:
         return self.name
 
@@ -157,6 +162,37 @@ class Repository:
     key: Path | None = None
 
 
+class Twin(StrEnum):
+    """Why a program was emulated: it has a twin, but not for how it was called; it is a tool without one; it is no tool."""
+
+    REFUSED = "refused"
+    NONE = "no twin"
+    OWN = "the package's own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulated:
+    """A program that a build ran in the emulator: how often, and the CPU seconds that it took, which are an estimate."""
+
+    path: str
+    count: int
+    seconds: float
+    twin: Twin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """How the programs of an accelerated build ran: how many as native twins, and which were emulated, the costliest first.
+
+    `seconds` is all the CPU time of `count` emulated ones.
+    """
+
+    native: int
+    count: int
+    seconds: float
+    emulated: tuple[Emulated, ...]
+
+
 class BuildState(Enum):
     """How a build ended; only the first is green."""
 
@@ -188,7 +224,7 @@ class Excerpt:
 class BuildResult:
     """What one job left behind. `changes` is None unless it succeeded; `files` are what it lists.
 
-    `disk_bytes` is the most that the build tree took, as seen every few seconds.
+    `disk_bytes` is the most that the build tree took, as seen every few seconds; `programs` the costliest of an accelerated one.
     """
 
     target: Target
@@ -206,6 +242,7 @@ class BuildResult:
     files: tuple[FileRef, ...] = ()
     error: Excerpt | None = None
     disk_full: bool = False
+    programs: Programs | None = None
 
     @property
     def seconds(self) -> float:

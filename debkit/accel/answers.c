@@ -1,81 +1,108 @@
-/* What a twin is told of its machine: what qemu would tell the foreign program in its place.
+/* What a twin is told by its machine: what qemu would tell the foreign program in its place.
  *
- * A library that the toolbox's loader preloads (ld.so(8): of /etc/ld.so.preload it reads /.native/preload instead), so that the
- * environment shows nothing of it. Two answers of the kernel differ, and each is given as qemu gives it: the machine's name
- * (uname(2)), and the path of the program itself (proc(5): /proc/self/exe). Made by
+ * A library that the toolbox's loader preloads into every twin: of /etc/ld.so.preload (ld.so(8)) it reads /.native/preload
+ * instead, so that the environment shows nothing of it. Where an answer of the kernel would differ, it is given as qemu gives it:
+ * the machine's name (uname(2)), the path of the program itself (/proc/self/exe, proc(5)), and that there is no seccomp(2): a
+ * filter of system calls would stay with the emulated programs that a twin starts.
  *
- *     gcc @answers-options -DMACHINE='"aarch64"' -o answers.so answers.c */
+ *     /.native/machine   the foreign machine's name
+ *
+ * With gcc and linux-libc-dev it is made by
+ *
+ *     gcc @answers-options -o answers.so answers.c */
 
 #include <asm/unistd.h>
+#include <errno.h>
 #include <linux/fcntl.h>
-#include <stdbool.h>
+#include <linux/prctl.h>
+#include <stdarg.h>
 #include <stddef.h>
 
+#define LIBRARY
 #include "machine.h"
+#include "words.h"
+
+#ifdef SOURCES /* a hash of them, by which dispatcher.py knows a compiled one for its own */
+__attribute__((used)) static const char sources[] = SOURCES;
+#endif
 
 #define ROOT "/.native/root"
+#define NAME "/.native/machine"
 
-struct utsname { /* utsname.h's, as the kernel and the C library have it */
+struct utsname { /* <sys/utsname.h>, which no file without a C library has */
     char system[65], node[65], release[65], version[65], machine[65], domain[65];
 };
 
-extern int *__errno_location(void); /* the C library's errno */
+int uname(struct utsname *about);
+long readlink(const char *restrict path, char *restrict target, size_t size);
+long readlinkat(int directory, const char *restrict path, char *restrict target, size_t size);
+int prctl(int what, ...);
+long syscall(long number, ...);
 
-int uname(struct utsname *name);
-long readlink(const char *restrict path, char *restrict text, size_t size);
-long readlinkat(int directory, const char *restrict path, char *restrict text, size_t size);
-
+/* Answers as the C library does: errno is its own. */
 static long answer(long result)
 {
-    if (result >= 0)
+    if (result >= 0 || result < -PATH_SIZE) /* an address may be negative */
         return result;
-    *__errno_location() = (int)-result;
+    errno = (int)-result;
     return -1;
 }
 
-int uname(struct utsname *name)
+int uname(struct utsname *about)
 {
-    static const char machine[] = MACHINE;
-    long result = call(__NR_uname, (long)name, 0, 0, 0);
-    if (!result)
-        for (size_t at = 0; at < sizeof machine; at++)
-            name->machine[at] = machine[at];
-    return (int)answer(result);
+    long failed = call(__NR_uname, (long)about, 0, 0, 0);
+    long file = failed ? -1 : call(__NR_openat, AT_FDCWD, (long)NAME, O_RDONLY | O_CLOEXEC, 0);
+    if (file >= 0) {
+        char name[sizeof about->machine];
+        long size = call(__NR_read, file, (long)name, sizeof name - 1, 0);
+        call(__NR_close, file, 0, 0, 0);
+        for (long at = 0; at < size; at++)
+            about->machine[at] = name[at];
+        if (size > 0)
+            about->machine[size] = 0;
+    }
+    return (int)answer(failed);
 }
 
-static bool is_own(const char *path)
+/* The twin of /usr/bin/x is /.native/root/usr/bin/x. */
+long readlinkat(int directory, const char *restrict path, char *restrict target, size_t size)
 {
-    static const char own[] = "/proc/self/exe";
+    char whole[PATH_SIZE];
+    if (!equal(path, "/proc/self/exe"))
+        return answer(call(__NR_readlinkat, directory, (long)path, (long)target, (long)size));
+    long length = call(__NR_readlinkat, directory, (long)path, (long)whole, sizeof whole - 1);
+    if (length < 0)
+        return answer(length);
+    whole[length] = 0;
+    const char *program = begins(whole, ROOT "/") ? whole + sizeof ROOT - 1 : whole;
     size_t at = 0;
-    while (at < sizeof own && path[at] == own[at])
-        at++;
-    return at == sizeof own;
+    for (; at < size && program[at]; at++)
+        target[at] = program[at];
+    return (long)at;
 }
 
-long readlinkat(int directory, const char *restrict path, char *restrict text, size_t size)
+long readlink(const char *restrict path, char *restrict target, size_t size)
 {
-    static const char root[] = ROOT;
-    enum { LENGTH = sizeof root - 1 };
-    char whole[4096]; /* PATH_MAX */
-    if (!is_own(path))
-        return answer(call(__NR_readlinkat, directory, (long)path, (long)text, (long)size));
-    long found = call(__NR_readlinkat, directory, (long)path, (long)whole, (long)sizeof whole);
-    if (found < 0)
-        return answer(found);
-    size_t start = 0;
-    while (start < LENGTH && start < (size_t)found && whole[start] == root[start])
-        start++;
-    if (start < LENGTH)
-        start = 0;
-    size_t length = (size_t)found - start;
-    if (length > size)
-        length = size;
-    for (size_t at = 0; at < length; at++)
-        text[at] = whole[start + at];
-    return (long)length;
+    return readlinkat(AT_FDCWD, path, target, size);
 }
 
-long readlink(const char *restrict path, char *restrict text, size_t size)
+int prctl(int what, ...)
 {
-    return readlinkat(AT_FDCWD, path, text, size);
+    va_list rest;
+    va_start(rest, what);
+    long a = va_arg(rest, long), b = va_arg(rest, long), c = va_arg(rest, long), d = va_arg(rest, long);
+    va_end(rest);
+    if (what == PR_GET_SECCOMP || what == PR_SET_SECCOMP)
+        return (int)answer(-EINVAL);
+    return (int)answer(call5(__NR_prctl, what, a, b, c, d));
+}
+
+long syscall(long number, ...)
+{
+    va_list rest;
+    va_start(rest, number);
+    long a = va_arg(rest, long), b = va_arg(rest, long), c = va_arg(rest, long), d = va_arg(rest, long), e = va_arg(rest, long);
+    long f = va_arg(rest, long);
+    va_end(rest);
+    return answer(number == __NR_seccomp ? -ENOSYS : call6(number, a, b, c, d, e, f));
 }

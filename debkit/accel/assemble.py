@@ -3,7 +3,8 @@
 root/                     the native tree, its programs edited so that they find their loader and libraries here
 TRIPLET, LOADER           links into it, at the paths that the edited programs name
 map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each
-scripts/perl/PATH         there when perl may run that installed script natively
+scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively
+answers.so, machine, preload   what twins are told of their machine (answers.c), and how they come to load it
 dispatch, qemu            what the kernel starts foreign programs with, and what emulates those that have no twin
 
 A build-id makes the map exact: a newer program, a diverted one, or one of a build tree, is in it under no name.
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from debkit.accel import edit
+from debkit.accel import dispatcher, edit
 from debkit.accel.table import Edit
 from debkit.chroot.store import installed
 from debkit.errors import AccelError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from debkit.model import Arch
 
 ID_DIGITS = 16
-ANSWERS = "answers.so"
 MERGED = ("bin", "sbin", "lib")  # links to usr/… since Debian 12
 PERL_CONFIGURATION = frozenset({"Config.pm", "Config_heavy.pl", "Config_git.pl", "Errno.pm"})
 # A rebuild of a binary without a change of its source, and a cross compiler's build of the native one's source.
@@ -66,18 +66,19 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     for directory in (native.triplet, *table.directories):
         link(toolbox / directory, f"root/usr/lib/{directory}")
     link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
-    for name, path in table.links.items():
-        link(toolbox / name, f"root/{path}")
-    preload(toolbox, f"usr/lib/{native.triplet}/{Path(interpreter).name}")
+    for name, paths in table.links.items():
+        link(toolbox / name, f"root/{next((path for path in paths if (root / path).exists()), paths[0])}")
+    preload(toolbox, f"usr/lib/{native.triplet}/{Path(interpreter).name}", foreign)
     find_preloaded(root, native)
     configure_perl(root, reference.root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
     return write_map(toolbox, reference, table, unfit)
 
 
-def preload(toolbox: Path, loader: str) -> None:
+def preload(toolbox: Path, loader: str, foreign: Arch) -> None:
     """Have the toolbox's loader preload what answers for the foreign machine (answers.c), unseen in a program's environment."""
-    (toolbox / "preload").write_text(f"{edit.NATIVE}/{ANSWERS}\n", encoding="utf-8")
+    (toolbox / "preload").write_text(f"{edit.NATIVE}/{dispatcher.ANSWERS}\n", encoding="utf-8")
+    (toolbox / "machine").write_text(foreign.machine, encoding="utf-8")
     text = Edit(files=(loader,), old="/etc/ld.so.preload", new=f"{edit.NATIVE}/preload", count=1, reason="ld.so(8)")
     if edit.apply(toolbox / "root", (text,)):
         raise AccelError(
@@ -112,8 +113,8 @@ def mark_scripts(toolbox: Path, reference: Reference, table: Table) -> int:
 def interpreted(file: Path, interpreter: str) -> bool:
     """Whether a file is a script of that interpreter, by its first line."""
     with file.open("rb") as stream:
-        words = stream.readline(256).decode(errors="replace").split()
-    return bool(words) and words[0] in {f"#!/usr/bin/{interpreter}", f"#!/bin/{interpreter}"}
+        start, words = stream.read(2), stream.readline(256).decode(errors="replace").split()
+    return start == b"#!" and bool(words) and words[0] in {f"/usr/bin/{interpreter}", f"/bin/{interpreter}"}
 
 
 def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) -> None:
@@ -141,11 +142,16 @@ def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozense
             continue
         for path, twin in programs(root, reference, twins):
             if twin not in unfit and (number := build_id(reference.root / path.lstrip("/"))):
-                entry = toolbox / f"map{path}.{number[:ID_DIGITS]}"
-                entry.parent.mkdir(parents=True, exist_ok=True)
-                entry.write_text(f"{twins.rule}\n{edit.NATIVE}/root{twin}\n", encoding="utf-8")
+                enter(toolbox, path, number, twins.rule, f"{edit.NATIVE}/root{twin}")
                 count += 1
     return Mapped(count=count, differing=tuple(differing))
+
+
+def enter(toolbox: Path, path: str, number: str, rule: str, twin: str) -> None:
+    """Enter a twin into the map, for the foreign program at `path` with the build-id `number`."""
+    entry = toolbox / f"map{path}.{number[:ID_DIGITS]}"
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    entry.write_text(f"{rule}\n{twin}\n", encoding="utf-8")
 
 
 def programs(root: Path, reference: Reference, twins: Twins) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,8 @@ struct request {
     const char **environment;
     /* Whether the file that an interpreter is to run is one of those marked for it. */
     bool (*is_marked)(const char *interpreter, const char *file);
+    /* Whether the current directory is the root. */
+    bool (*is_at_root)(void);
 };
 
 struct verdict {
@@ -176,7 +178,7 @@ static inline bool is_float(const char *word)
     while (digits[size] >= '0' && digits[size] <= '9')
         size++;
     if (!size)
-        return begins(word, "-f") || begins(word, "--f") || is_letter(*digits) || *digits == '.';
+        return begins(word, "-f") || begins(word, "--f") || (*digits && has_letter(".iInN", *digits)); /* inf, nan */
     return digits[size] || size > DIGITS;
 }
 
@@ -302,8 +304,16 @@ static const char *const OF_PYTHON[] = {
 };
 static const struct interpreter INTERPRETERS[] = {
     {"perl", "wWTtX", OF_PERL},
-    {"python", "IsEBu", OF_PYTHON},
+    {"python3", "IsSEBuO", OF_PYTHON},
 };
+
+/* What py3compile(1) has Python do. Modules are looked for in the current directory first: the root, which has none. */
+static inline bool compiles_python(const struct request *request, const struct interpreter *interpreter, const char **arg)
+{
+    if (!equal(interpreter->name, "python3") || !equal(arg[0], "-m") || !arg[1] || !equal(arg[1], "py_compile"))
+        return false;
+    return arg[2] && equal(arg[2], "-") && !arg[3] && request->is_at_root();
+}
 
 /* script: perl, python. Native for an installed script that is known to be the same everywhere, and for no other: a script of
  * the build tree, or one on the command line (-e, -c), may ask what it likes. */
@@ -319,13 +329,15 @@ static inline bool script(const struct request *request, struct verdict *verdict
         const char **arg = request->args + 1;
         for (; *arg && **arg == '-'; arg++) {
             const char *flag = *arg + 1;
+            if (compiles_python(request, interpreter, arg))
+                return true;
             if (!*flag) /* the script comes from standard input */
                 return false;
             for (; *flag; flag++)
                 if (!has_letter(interpreter->flags, *flag))
                     return false;
         }
-        return *arg && request->is_marked(twin, *arg);
+        return *arg && request->is_marked(interpreter->name, *arg);
     }
     return false;
 }

@@ -70,12 +70,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The whole of it. `links` are names in the toolbox and the paths in its root that they lead to, `directories` those of
-    libraries below /usr/lib."""
+    """The whole of it. `links` are names in the toolbox and the paths in its root that they may lead to, `directories` those of
+    libraries below /usr/lib.
+    """
 
     twins: tuple[Twins, ...]
     scripts: tuple[Scripts, ...]
-    links: Mapping[str, str]
+    links: Mapping[str, tuple[str, ...]]
     directories: tuple[str, ...]
     edits: tuple[Edit, ...]
 
@@ -85,9 +86,10 @@ class Table:
         return tuple(dict.fromkeys(entry.package for entry in (*self.twins, *self.scripts)))
 
 
-def load(native: Arch, foreign: Arch, gcc: str) -> Table:
-    """Read the table for a pair of architectures; `gcc` is the major version of the suite's compiler."""
-    names = {"native": native.name, "foreign": foreign.name, "gnu": foreign.triplet, "own_gnu": native.triplet, "gcc": gcc}
+def load(native: Arch, foreign: Arch, *, gcc: str, python: str) -> Table:
+    """Read the table for a pair of architectures; `gcc` and `python` are versions of the suite's own: 14, 3.13."""
+    names = {"native": native.name, "foreign": foreign.name, "gnu": foreign.triplet, "own_gnu": native.triplet}
+    names |= {"gcc": gcc, "python": python}
 
     def filled(value: Any) -> Any:
         match value:

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 
 from debkit.accel import dispatcher
+from debkit.chroot.namespace import binfmt_entry
 from debkit.host.elf import program
 from debkit.model import ARCHES
 
-HEAD = Path(__file__).parents[1] / "data/elf/amd64"
+HEADS = Path(__file__).parents[1] / "data/elf"
+HEAD = HEADS / "amd64"
 QEMU = b"\x7fELF and so on"
 
 
 def test_every_rule_of_the_table_is_one_of_the_dispatchers() -> None:
     rules = set(re.findall(r'\{"([a-z-]+)", [a-z_]+\}', (dispatcher.HOME / "decide.h").read_text()))
-    assert {"always", "not-version", "compiler", "linker", "script"} == rules
+    assert {"always", "not-version", "no-floats", "compiler", "proper", "linker", "script"} == rules
     twins = tomllib.loads((dispatcher.HOME / "twins.toml").read_text())["twins"]
     assert {entry["rule"] for entry in twins} <= rules
 
@@ -46,3 +48,43 @@ def test_a_dispatcher_without_a_note_is_none_of_ours() -> None:
 
 def test_the_address_of_qemu_is_said_twice_alike() -> None:
     assert f"OWN_QEMU = {dispatcher.OWN_QEMU:#x}" in (dispatcher.HOME / "dispatch.c").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(dispatcher.MADE_OF))
+def test_an_installed_debkit_takes_the_packaged_ones_of_its_own_sources(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "PACKAGED", tmp_path)
+    monkeypatch.setattr(dispatcher, "INSTALLED", dispatcher.HOME.parents[1])
+    assert not dispatcher.packaged(name)
+    (tmp_path / name).write_bytes(b"\x7fELF " + dispatcher.sources().encode() + b"\0")
+    assert dispatcher.packaged(name) == (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(b"\x7fELF " + b"0" * 64 + b"\0")
+    assert not dispatcher.packaged(name), "another version's"
+
+
+@pytest.mark.parametrize("name", sorted(dispatcher.MADE_OF))
+def test_a_checkout_compiles_its_own(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).write_text(dispatcher.sources())
+    monkeypatch.setattr(dispatcher, "PACKAGED", tmp_path)
+    assert not dispatcher.packaged(name)
+
+
+@pytest.mark.parametrize("name", sorted(dispatcher.MADE_OF))
+def test_both_are_compiled_with_the_hash_of_their_sources(name: str) -> None:
+    assert f'-DSOURCES="{dispatcher.sources()}"' in dispatcher.argv("/src", "/out", name=name)
+    source, options = dispatcher.MADE_OF[name]
+    assert (dispatcher.HOME / options).exists()
+    assert re.search(r"^__attribute__.*\bsources\[\] = SOURCES;$", (dispatcher.HOME / source).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHES))
+def test_the_kernel_hands_over_the_programs_of_one_architecture_and_of_no_other(arch: str) -> None:
+    _, *entry = binfmt_entry(ARCHES[arch])
+    magic, mask = (bytes.fromhex(text.replace("\\x", "")) for text in entry)
+
+    def taken(name: str) -> bool:
+        head = (HEADS / name).read_bytes()
+        return all(byte & bits == wanted & bits for byte, bits, wanted in zip(head, mask, magic, strict=False))
+
+    assert [name for name in sorted(ARCHES) if taken(name)] == [arch]
