@@ -199,6 +199,26 @@ static inline bool no_floats(const struct request *request, struct verdict *verd
     return true;
 }
 
+/* Whether a driver of C++ or Fortran links: it does but with one of these. A native one then has an option more for the compiler
+ * proper, of offloading to other machines, which no cross compiler is built for; and debugging information tells of it. */
+static inline bool links_other_than_c(const struct request *request, const struct verdict *verdict)
+{
+    static const char *const others[] = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", NULL};
+    if (contains(base_name(verdict->twin.chars), "gcc") || contains(base_name(verdict->twin.chars), "cpp"))
+        return false;
+    for (const char **arg = request->args + 1; *arg; arg++)
+        for (const char *const *other = others; *other; other++)
+            if (equal(*arg, *other))
+                return false;
+    return true;
+}
+
+/* Whether code may be offloaded to other machines: see above. */
+static inline bool offloads(const char *arg)
+{
+    return equal(arg, "-fopenmp") || begins(arg, "-fopenacc") || begins(arg, "-foffload") || begins(arg, "-ftree-parallelize-loops");
+}
+
 /* compiler: the drivers gcc, g++, cpp … Emulated where they tell of themselves, look at the processor, or load foreign code. */
 static inline bool compiler(const struct request *request, struct verdict *verdict)
 {
@@ -207,9 +227,10 @@ static inline bool compiler(const struct request *request, struct verdict *verdi
         "-###", "-V", "-v", "-Q", "-qversion", "-print", "-dump", "-wrapper", "-fplugin", "-iplugindir", "--", NULL,
     };
     static const char *const native[] = {"-dumpbase", "-dumpdir", "--param", "--sysroot", NULL};
-    (void)verdict;
+    if (links_other_than_c(request, verdict))
+        return false;
     for (const char **arg = request->args + 1; *arg; arg++) {
-        if (begins_with_one_of(*arg, emulated) && !begins_with_one_of(*arg, native))
+        if (offloads(*arg) || (begins_with_one_of(*arg, emulated) && !begins_with_one_of(*arg, native)))
             return false;
         if (begins(*arg, "-m") && contains(*arg, "=native")) /* -march, -mcpu, -mtune, and with features: =native+crc */
             return false;
@@ -221,11 +242,15 @@ static inline bool compiler(const struct request *request, struct verdict *verdi
  * and a cross collect2 knows other linkers by other names. */
 static inline bool proper(const struct request *request, struct verdict *verdict)
 {
-    static const char *const emulated[] = {"@", "-fplugin", "-fuse-ld=", "-version", "-Q", NULL};
-    (void)verdict;
-    for (const char **arg = request->args + 1; *arg; arg++)
-        if (asks_for_version(*arg) || begins(*arg, "--help") || begins_with_one_of(*arg, emulated))
+    static const char *const emulated[] = {"--help", "-fplugin", "-fuse-ld=", "-version", "-Q", NULL};
+    const char *name = base_name(verdict->twin.chars);
+    bool starts_others = equal(name, "collect2") || equal(name, "lto-wrapper"); /* which then are looked up by what is in the file */
+    for (const char **arg = request->args + 1; *arg; arg++) {
+        if (asks_for_version(*arg) || begins_with_one_of(*arg, emulated) || (**arg == '@' && !starts_others))
             return false;
+        if (offloads(*arg) && !starts_others)
+            return false;
+    }
     return true;
 }
 

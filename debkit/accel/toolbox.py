@@ -41,6 +41,8 @@ UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
     "var/cache", "var/lib/apt",
 )  # fmt: skip
+# What the table names versions of: the package to read each off, and as much of it as paths have.
+VERSIONS = (("gcc", "gcc", r"\d+"), ("python", "python3", r"\d+\.\d+"))
 DISPATCHER_PACKAGES = ("gcc", "libc6-dev")
 SEPARATOR = "//"  # as no path in a package
 # Unpack the packages $2… in $1 one after the other, and list the files of each.
@@ -126,9 +128,10 @@ def _resolved(run: Run, target: Target, root: AptRoot, *, native: str, progress:
     """Decide what a toolbox for the packages that the apt `root` offers is made of."""
     progress.phase("resolving the toolbox")
     root, ours, theirs = replace(root, empty=True), ARCHES[native], ARCHES[target.arch]
-    major = version(run, root, "gcc", r"\d+")
-    twins = table.load(ours, theirs, gcc=major, python=version(run, root, "python3", r"\d+\.\d+"))
+    versions = {name: version(run, root, package, pattern) for name, package, pattern in VERSIONS}
+    twins = table.load(ours, theirs, **versions)
     pins = foreign_packages(run, root, twins.packages)
+    major = versions["gcc"]
     gcc = compiler.Gcc(target=target, foreign=theirs, native=ours, major=major, version=compiler.version_of(pins, major))
     return Recipe(target=target, native=ours, root=root, twins=twins, pins=pins, gcc=gcc)
 

@@ -17,6 +17,7 @@
 #define LD "linker\n" TWIN "aarch64-linux-gnu-ld.bfd\n"
 #define PERL "script\n" TWIN "perl\n"
 #define PYTHON "script\n" TWIN "python3.13\n"
+#define GXX "compiler\n" TWIN "aarch64-linux-gnu-g++-14\n"
 #define PROPER "proper\n" TWIN "cc1\n"
 #define FLOATS(tool) "no-floats\n" TWIN tool "\n"
 #define PLUGIN "/usr/libexec/gcc/aarch64-linux-gnu/14/liblto_plugin.so"
@@ -126,6 +127,10 @@ static const struct example {
     {EMULATED, PROPER, ARGS("cc1", "-fplugin=./x.so", "x.c"), NULL, NULL},
     {EMULATED, PROPER, ARGS("collect2", "-fuse-ld=lld", "x.o"), NULL, NULL},
     {EMULATED, PROPER, ARGS("cc1", "@args"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "-fopenmp", "x.c"), NULL, NULL},
+    {NATIVE, PROPER, ARGS("cc1", "-fopenmp-simd", "x.c"), NULL, NULL},
+    {NATIVE, "proper\n" TWIN "lto-wrapper\n", ARGS("lto-wrapper", "@args"), NULL, NULL},
+    {NATIVE, "proper\n" TWIN "collect2\n", ARGS("collect2", "-fopenmp", "x.o"), NULL, NULL},
     /* compiler */
     {NATIVE, GCC, ARGS("gcc", "-O2", "-march=armv8-a", "-c", "x.c", "-o", "x.o"), NULL, NULL},
     {NATIVE, GCC, ARGS("gcc", "-dumpbase", "x.c", "-dumpdir", "a-", "-dumpbase-ext", ".c"), NULL, NULL},
@@ -133,6 +138,14 @@ static const struct example {
     {NATIVE, GCC, ARGS("gcc", "-Wl,--version-script=x.map", "-fPIC", "-DNAME=native"), NULL, NULL},
     {NATIVE, GCC, ARGS("gcc", "-specs=/usr/share/dpkg/no-pie-link.specs", "x.c"), NULL, NULL},
     {NATIVE, GCC, ARGS("-v", "x.c"), NULL, NULL}, /* its name */
+    {NATIVE, GCC, ARGS("gcc", "-o", "x", "x.c"), NULL, NULL},
+    {NATIVE, GXX, ARGS("g++", "-O2", "-c", "x.cc"), NULL, NULL},
+    {NATIVE, GXX, ARGS("g++", "-E", "x.cc"), NULL, NULL},
+    {NATIVE, "compiler\n" TWIN "aarch64-linux-gnu-cpp-14\n", ARGS("cpp", "x.c"), NULL, NULL},
+    {EMULATED, GXX, ARGS("g++", "-g", "-o", "x", "x.cc"), NULL, NULL},
+    {EMULATED, GXX, ARGS("g++", "-o", "x", "x.o"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-fopenmp", "-c", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-foffload=disable", "-c", "x.c"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-print-multiarch"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "--print-file-name=libgcc.a"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-dumpmachine"), NULL, NULL},
