@@ -9,6 +9,7 @@ trixie-arm64-toolbox-1a2b3c4d-5e6f7a8b: first what debkit and the machine bring 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from debkit.chroot.upkeep import TOOLBOX, TOOLBOXES
 from debkit.errors import AccelError, DependencyError, HostError
 from debkit.host.binfmt import read_handler
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target, Toolbox
+from debkit.paths import put
 from debkit.run import Command
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 LIMIT = 600 * 10**6  # bytes
+NOTE = "toolbox.json"
 # What a toolbox is not looked into for.
 UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
@@ -69,9 +72,21 @@ class Recipe:
 def ensure(run: Run, base: Chroot, *, native: str, config: ChrootConfig, progress: Progress = store.QUIET) -> Toolbox:
     """Have the toolbox for a foreign base chroot, of this machine's architecture `native`; it follows the chroot's packages.
 
-    Raises AccelError where the table does not fit the suite, and what `store.ensure` raises.
+    Which one that is, is noted beside the package lists that it was resolved with. Raises AccelError where the table does not fit
+    the suite, and what `store.ensure` raises.
     """
-    return _ensure(run, base.spec.target, store.apt_root(base), native=native, config=config, progress=progress)
+    target, root = base.spec.target, store.apt_root(base)
+    note, resolved_with = root.path / NOTE, [_stem(target, native, config), apt.updated(root)]
+    if note.exists():
+        *known, name = json.loads(note.read_text(encoding="utf-8"))
+        found = _good(cache.shelf(TOOLBOXES), name, config) if known == resolved_with else None
+        if found:
+            cache.touch(found)
+            return Toolbox(path=found.content, arch=target.arch)
+    found = _ensure(run, target, root, native=native, config=config, progress=progress)
+    with contextlib.suppress(OSError), cache.locked(run, cache.shelf(TOOLBOXES), found.name, "noting it", progress=progress):
+        put(note, json.dumps([*resolved_with, found.name]).encode())
+    return Toolbox(path=found.content, arch=target.arch)
 
 
 def ensure_first(run: Run, target: Target, *, native: str, config: ChrootConfig, progress: Progress = store.QUIET) -> Toolbox:
@@ -94,7 +109,8 @@ def ensure_first(run: Run, target: Target, *, native: str, config: ChrootConfig,
         root = apt.prepare(run, about, work / "apt", target.arch)
         progress.phase(f"fetching the package lists of {target}")
         apt.update(run, root, progress=progress)
-        return _ensure(run, target, root, native=native, config=config, progress=progress)
+        found = _ensure(run, target, root, native=native, config=config, progress=progress)
+        return Toolbox(path=found.content, arch=target.arch)
 
 
 def qemu_of(arch: str) -> Path:
@@ -107,7 +123,7 @@ def qemu_of(arch: str) -> Path:
     return Path(handler.interpreter)
 
 
-def _ensure(run: Run, target: Target, root: AptRoot, *, native: str, config: ChrootConfig, progress: Progress) -> Toolbox:
+def _ensure(run: Run, target: Target, root: AptRoot, *, native: str, config: ChrootConfig, progress: Progress) -> cache.Entry:
     """Have the toolbox for the packages that the apt `root` offers."""
     progress.phase("resolving the toolbox")
     root = replace(root, empty=True)
@@ -120,7 +136,7 @@ def _ensure(run: Run, target: Target, root: AptRoot, *, native: str, config: Chr
         with cache.locked(run, shelf, name, f"which makes {name}", progress=progress):
             found = _good(shelf, name, config) or _make(run, recipe, name, config=config, progress=progress)
     cache.touch(found)
-    return Toolbox(path=found.content, arch=target.arch)
+    return found
 
 
 def _good(shelf: Path, name: str, config: ChrootConfig) -> cache.Entry | None:

@@ -128,7 +128,7 @@ def argv(job: Job, site: Site) -> tuple[str, ...]:
             os.fspath(job.source.dsc.absolute()),
         )
     )
-    return as_root(inner, toolbox=toolbox) if toolbox else inner
+    return as_root(inner, toolbox=toolbox, trace=site.trace) if toolbox else inner
 
 
 def environment(job: Job, site: Site) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +21,8 @@ from tests.recorder import Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from debkit.apt import AptRoot
 
 CONFIG = ChrootConfig()
 TARGET = Target("bookworm", "arm64")
@@ -186,3 +189,29 @@ def test_a_chroot_is_made_with_the_newest_toolbox_of_the_same_table_mirror_and_e
     (tmp_path / "qemu").write_bytes(b"another emulator")
     with pytest.raises(NetworkError):
         toolbox.ensure_first(Recorder(), TARGET, native="amd64", config=CONFIG)
+
+
+def test_what_was_resolved_is_not_resolved_again_until_the_lists_are_newer(
+    shelf: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = Chroot(spec=ChrootSpec(kind=ChrootKind.CLEAN, target=TARGET), tarball=shelf / "base.tar.zst", created=0.0)
+    root = store.apt_root(base)
+    lists = root.path / "var/lib/apt/lists/updated"
+    lists.parent.mkdir(parents=True)
+    lists.touch()
+    asked: list[AptRoot] = []
+
+    def resolved(_run: object, _target: Target, root: AptRoot, **_: object) -> cache.Entry:
+        asked.append(root)
+        return entry
+
+    content = stored(shelf, f"{toolbox._stem(TARGET, 'amd64', CONFIG)}-55555555", int(time.time()))
+    (entry,) = cache.entries(shelf)
+    stock.note(content, assemble.Mapped(count=1, differing=()))
+    monkeypatch.setattr(toolbox, "_ensure", resolved)
+    for times, newer in ((1, False), (1, False), (2, True)):
+        if newer:
+            os.utime(lists, (2, 2))
+        assert toolbox.ensure(recorder, base, native="amd64", config=CONFIG).path == content
+        assert asked == [root] * times
+    assert not recorder.argvs

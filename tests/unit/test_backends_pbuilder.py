@@ -49,7 +49,7 @@ def test_with_a_toolbox_it_is_started_in_two_namespaces(site: Site) -> None:
     job = replace(job, chroot=replace(job.chroot, toolbox=toolbox))
     words = (os.fspath(pbuilder.FURNISH), f"{site.work}/root", "/cache/box", "pbuilder")
     argv = pbuilder.argv(job, site)
-    assert argv[: argv.index("pbuilder") + 1] == as_root(as_root(words), toolbox=toolbox)
+    assert argv[: argv.index("pbuilder") + 1] == as_root(as_root(words), toolbox=toolbox, trace=site.trace)
 
 
 def test_without_the_all_packages_and_with_profiles(site: Site) -> None:
