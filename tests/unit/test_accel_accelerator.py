@@ -106,17 +106,28 @@ def test_nothing_is_asked_for_where_nothing_is_emulated_or_all_is(shop: Shop, ta
     assert shop.made_with is None
 
 
-@pytest.mark.parametrize("error", [AccelError, NetworkError])
+@pytest.mark.parametrize(
+    ("making", "error", "asked"), [(True, AccelError, "first"), (False, AccelError, "for"), (False, NetworkError, "for")]
+)
 def test_where_there_can_be_none_the_chroot_is_emulated_and_that_is_told_once(
-    shop: Shop, error: type[AccelError | NetworkError]
+    shop: Shop, error: type[AccelError | NetworkError], asked: str, *, making: bool
 ) -> None:
-    shop.making, shop.problem = True, error("no such text", cause="gcc has changed", hint="report it")
+    shop.making, shop.problem = making, error("no such text", cause="gcc has changed", hint="report it")
     by = shop.accelerator()
     for _ in range(2):
         with shop.open(by) as chroot:
             assert chroot.toolbox is None
-    assert shop.asked == ["first bookworm/arm64"]
+    assert shop.asked == [f"{asked} bookworm/arm64"]
     assert shop.told == ["warned bookworm/arm64 is emulated, not accelerated: no such text: gcc has changed"]
+
+
+def test_without_the_network_no_chroot_is_made_so_that_an_old_one_may_serve_on_with_its_toolbox(shop: Shop) -> None:
+    shop.making, shop.problem = True, NetworkError("the mirror cannot be reached", cause="no route", hint="again")
+    by = shop.accelerator()
+    with pytest.raises(NetworkError), shop.open(by):
+        pass
+    assert not shop.told
+    assert not by.given_up
 
 
 @pytest.mark.parametrize(("insists", "problem"), [(True, AccelError("what", cause="why", hint="next")), (False, Interrupted(2))])
