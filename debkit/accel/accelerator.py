@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 
-COMPILER = re.compile(r"(gcc|g\+\+|cpp)-\d+[- ]")
+BUILD = " (debkit accel build --compiler has it built for this machine, once)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +29,15 @@ class Accelerator:
     """What accelerates the foreign chroots of a run on a machine of the architecture `native`.
 
     Where a toolbox cannot be made, programs are emulated and `warn` is told why, once a target, unless the user `insists`: then
-    it is an error. `tell` is told, once too, what is emulated in a chroot although it is known.
+    it is an error. `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known. With
+    `build_compiler` the suite's own is built for this machine where no package has it.
     """
 
     native: str
     insists: bool
     tell: Callable[[str], None]
     warn: Callable[[str], None]
+    build_compiler: bool = False
     given_up: set[Target] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
 
@@ -60,9 +61,17 @@ def opened(
     chroot = store.ensure(run, spec, config=config, refresh=refresh, progress=progress, warn=warn, toolboxes=first)
     found = None
     if by:
-        ensure = partial(toolbox.ensure, run, chroot, native=by.native, config=config, progress=progress)
+        ensure = partial(
+            toolbox.ensure,
+            run,
+            chroot,
+            native=by.native,
+            config=config,
+            build_compiler=by.build_compiler,
+            progress=progress,
+        )
         found = _attempt(by, spec.target, ensure)
-        for line in told(stock.differing(found.path)) if found else ():
+        for line in told(stock.compiler(found.path), stock.differing(found.path)) if found else ():
             _once(by.tell, by.told, f"{spec.target}: {line}")
     with _held(found):
         yield replace(chroot, toolbox=found)
@@ -104,12 +113,13 @@ def _attempt(
         return None
 
 
-def told(differing: tuple[str, ...]) -> tuple[str, ...]:
-    """Say what is emulated because the architectures' versions differ: the compiler, which costs most, and the rest."""
-    compilers = [line for line in differing if COMPILER.match(line)]
+def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:
+    """Say which compiler runs, since it costs most, and what is emulated because the architectures' versions differ."""
+    compilers = [line for line in differing if stock.COMPILER.match(line)]
     others = [line for line in differing if line not in compilers]
-    lines = (("the compiler is emulated", compilers), ("emulated too" if compilers else "emulated", others))
-    return tuple(f"{what}: {'; '.join(dict.fromkeys(which))}" for what, which in lines if which)
+    why = f": {'; '.join(dict.fromkeys(compilers))}" if compilers else ""
+    first = f"native compiler: {compiler}" if compiler else f"the compiler is emulated{why}{BUILD}"
+    return (first, f"emulated too: {'; '.join(dict.fromkeys(others))}") if others else (first,)
 
 
 def _once(tell: Callable[[str], None], before: set[str], line: str) -> None:

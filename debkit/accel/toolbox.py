@@ -9,19 +9,19 @@ trixie-arm64-toolbox-1a2b3c4d-5e6f7a8b: first what debkit and the machine bring 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import apt
-from debkit.accel import assemble, dispatcher, stock, table
+from debkit.accel import assemble, compiler, dispatcher, stock, table
+from debkit.apt import Pin
 from debkit.chroot import cache, make, namespace, roots, store
 from debkit.chroot.upkeep import TOOLBOX, TOOLBOXES
 from debkit.errors import AccelError, DependencyError, HostError
@@ -31,14 +31,14 @@ from debkit.paths import put
 from debkit.run import Command
 
 if TYPE_CHECKING:
-    from debkit.apt import AptRoot, Pin
+    from debkit.apt import AptRoot
     from debkit.config import ChrootConfig
     from debkit.console import Progress
     from debkit.model import Arch, Chroot
     from debkit.run import Run
 
 LIMIT = 600 * 10**6  # bytes
-NOTE = "toolbox.json"
+NOTE = "toolbox.json"  # in an apt root
 # What a toolbox is not looked into for.
 UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
@@ -60,33 +60,36 @@ done
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What a toolbox is made of: the twins of the foreign packages `pins`, which the apt `root` offers."""
+    """What a toolbox is made of: the twins of the foreign packages `pins`, which the apt `root` offers, and of `gcc`."""
 
     target: Target
     native: Arch
     root: AptRoot
     twins: table.Table
     pins: tuple[Pin, ...]
+    gcc: compiler.Gcc
 
 
-def ensure(run: Run, base: Chroot, *, native: str, config: ChrootConfig, progress: Progress = store.QUIET) -> Toolbox:
+def ensure(
+    run: Run,
+    base: Chroot,
+    *,
+    native: str,
+    config: ChrootConfig,
+    build_compiler: bool = False,
+    progress: Progress = store.QUIET,
+) -> Toolbox:
     """Have the toolbox for a foreign base chroot, of this machine's architecture `native`; it follows the chroot's packages.
 
-    Which one that is, is noted beside the package lists that it was resolved with. Raises AccelError where the table does not fit
-    the suite, and what `store.ensure` raises.
+    With `build_compiler` the suite's gcc is built where it has no twin yet. Raises AccelError where the table does not fit the
+    suite, and what `store.ensure` and `compiler.ensure` raise.
     """
-    target, root = base.spec.target, store.apt_root(base)
-    note, resolved_with = root.path / NOTE, [_stem(target, native, config), apt.updated(root)]
-    if note.exists():
-        *known, name = json.loads(note.read_text(encoding="utf-8"))
-        found = _good(cache.shelf(TOOLBOXES), name, config) if known == resolved_with else None
-        if found:
-            cache.touch(found)
-            return Toolbox(path=found.content, arch=target.arch)
-    found = _ensure(run, target, root, native=native, config=config, progress=progress)
-    with contextlib.suppress(OSError), cache.locked(run, cache.shelf(TOOLBOXES), found.name, "noting it", progress=progress):
-        put(note, json.dumps([*resolved_with, found.name]).encode())
-    return Toolbox(path=found.content, arch=target.arch)
+    recipe = _resolved(run, base.spec.target, store.apt_root(base), native=native, progress=progress)
+    made = _ensure(run, recipe, config=config, progress=progress)
+    if build_compiler and not stock.compiler(made.path):
+        compiler.ensure(run, recipe.gcc, recipe.root, config=config, progress=progress)
+        made = _ensure(run, recipe, config=config, progress=progress)
+    return made
 
 
 def ensure_first(run: Run, target: Target, *, native: str, config: ChrootConfig, progress: Progress = store.QUIET) -> Toolbox:
@@ -109,8 +112,7 @@ def ensure_first(run: Run, target: Target, *, native: str, config: ChrootConfig,
         root = apt.prepare(run, about, work / "apt", target.arch)
         progress.phase(f"fetching the package lists of {target}")
         apt.update(run, root, progress=progress)
-        found = _ensure(run, target, root, native=native, config=config, progress=progress)
-        return Toolbox(path=found.content, arch=target.arch)
+        return _ensure(run, _resolved(run, target, root, native=native, progress=progress), config=config, progress=progress)
 
 
 def qemu_of(arch: str) -> Path:
@@ -123,20 +125,34 @@ def qemu_of(arch: str) -> Path:
     return Path(handler.interpreter)
 
 
-def _ensure(run: Run, target: Target, root: AptRoot, *, native: str, config: ChrootConfig, progress: Progress) -> cache.Entry:
-    """Have the toolbox for the packages that the apt `root` offers."""
-    progress.phase("resolving the toolbox")
-    root = replace(root, empty=True)
-    twins = table.load(ARCHES[native], ARCHES[target.arch], compiler_version(run, root))
-    pins = foreign_packages(run, root, twins.packages)
-    recipe = Recipe(target=target, native=ARCHES[native], root=root, twins=twins, pins=pins)
-    name, shelf = f"{_stem(target, native, config)}-{key_of(pins)}", cache.shelf(TOOLBOXES)
+def _resolved(run: Run, target: Target, root: AptRoot, *, native: str, progress: Progress) -> Recipe:
+    """Decide what a toolbox for the packages that the apt `root` offers is made of; noted, as long as its lists stay the same."""
+    ours, theirs, root = ARCHES[native], ARCHES[target.arch], replace(root, empty=True)
+    note = root.path / NOTE
+    decided_by = [hashlib.sha256(table.TWINS.read_bytes()).hexdigest(), native, apt.updated(root)]
+    with cache.locked(run, cache.shelf(TOOLBOXES), f"{target.suite}-{target.arch}-packages", "which resolves them"):
+        noted = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+        if noted.get("decided_by") != decided_by:
+            progress.phase("resolving the toolbox")
+            major = compiler_version(run, root)
+            pins = foreign_packages(run, root, table.load(ours, theirs, major).packages)
+            noted = {"decided_by": decided_by, "gcc": major, "packages": [asdict(pin) for pin in pins]}
+            put(note, json.dumps(noted).encode())
+    major, pins = noted["gcc"], tuple(Pin(**pin) for pin in noted["packages"])
+    gcc = compiler.Gcc(target=target, foreign=theirs, native=ours, major=major, version=compiler.version_of(pins, major))
+    return Recipe(target=target, native=ours, root=root, twins=table.load(ours, theirs, major), pins=pins, gcc=gcc)
+
+
+def _ensure(run: Run, recipe: Recipe, *, config: ChrootConfig, progress: Progress) -> Toolbox:
+    own = compiler.find(recipe.gcc)
+    name = f"{_stem(recipe.target, recipe.native.name, config)}-{key_of(recipe.pins, own)}"
+    shelf = cache.shelf(TOOLBOXES)
     found = _good(shelf, name, config)
     if not found:
         with cache.locked(run, shelf, name, f"which makes {name}", progress=progress):
-            found = _good(shelf, name, config) or _make(run, recipe, name, config=config, progress=progress)
+            found = _good(shelf, name, config) or _make(run, recipe, own, name, config=config, progress=progress)
     cache.touch(found)
-    return found
+    return Toolbox(path=found.content, arch=recipe.target.arch)
 
 
 def _good(shelf: Path, name: str, config: ChrootConfig) -> cache.Entry | None:
@@ -172,8 +188,9 @@ def _installable(run: Run, root: AptRoot, name: str) -> bool:
     return True
 
 
-def key_of(pins: tuple[Pin, ...]) -> str:
-    return _digest(sorted((pin.name, pin.version, pin.sha256) for pin in pins))
+def key_of(pins: tuple[Pin, ...], own: cache.Entry | None) -> str:
+    packages = sorted((pin.name, pin.version, pin.sha256) for pin in pins)
+    return _digest([packages, own.generation if own else ""])
 
 
 def _stem(target: Target, native: str, config: ChrootConfig) -> str:
@@ -188,7 +205,9 @@ def _digest(made_of: object) -> str:
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:8]
 
 
-def _make(run: Run, recipe: Recipe, name: str, *, config: ChrootConfig, progress: Progress) -> cache.Entry:
+def _make(
+    run: Run, recipe: Recipe, own: cache.Entry | None, name: str, *, config: ChrootConfig, progress: Progress
+) -> cache.Entry:
     target, native = recipe.target, recipe.native
     shelf, created = cache.shelf(TOOLBOXES), int(time.time())
     content, temporary = shelf / cache.generation(name, created), shelf / f"{cache.generation(name, created)}.new"
@@ -214,7 +233,10 @@ def _make(run: Run, recipe: Recipe, name: str, *, config: ChrootConfig, progress
             debs = apt.download(run, recipe.root, recipe.pins, cache.shelf("debs"), progress=progress)
             made_of = unpacked(run, reference, recipe.pins, debs)
         mapped = assemble.assemble(temporary, made_of, recipe.twins, native=native, foreign=ARCHES[target.arch])
-        stock.note(temporary, mapped)
+        if own:
+            with cache.held(own.content):
+                compiler.put(own.content, temporary, reference, native)
+        stock.note(temporary, mapped, compiler.told(temporary, recipe.gcc, own=bool(own)))
         shutil.copyfile(qemu_of(target.arch), temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
         put_dispatcher(run, target.suite, temporary, config=config, progress=progress)

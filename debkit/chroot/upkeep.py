@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from debkit.model import Toolbox
     from debkit.run import Run
 
-LAYER, TOOLBOX = "layer", "toolbox"
-TOOLBOXES = "toolboxes"
-SHELVES = ("chroots", "layers", "tools", TOOLBOXES)
+LAYER, TOOLBOX, COMPILER = "layer", "toolbox", "compiler"
+TOOLBOXES, COMPILERS = "toolboxes", "compilers"
+SHELVES = ("chroots", "layers", "tools", TOOLBOXES, COMPILERS)
 RECENT_SECONDS = 3600  # a run under way may be about to use it
 
 
@@ -31,8 +31,8 @@ RECENT_SECONDS = 3600  # a run under way may be about to use it
 class Cached:
     """One thing in the cache. Times are in seconds since the epoch, `size` in bytes.
 
-    `kind` is one of ChrootKind, "layer", or "toolbox", which the accel room makes; a layer's `base` is the generation of the
-    chroot it stands on, `source` what it was first made for. `fresh` is False where the next use makes it anew.
+    `kind` is one of ChrootKind, "layer", or what the accel room makes, "toolbox" or "compiler"; a layer's `base` is the
+    generation of the chroot it stands on, `source` what it was first made for. `fresh` is False where the next use makes it anew.
     """
 
     name: str
@@ -85,10 +85,10 @@ def listing(config: ChrootConfig) -> tuple[Cached, ...]:
 
 
 def _is_fresh(entry: cache.Entry, bases: set[str], config: ChrootConfig) -> bool:
-    """Whether the next use takes it as it is. A toolbox is named after what it is made of, and never grows old."""
+    """Whether the next use takes it as it is. What is named after all that it is made of never grows old."""
     if entry.record.base:
         return entry.record.base in bases
-    return entry.record.kind == TOOLBOX or not store.is_old(entry, config)
+    return entry.record.kind in {TOOLBOX, COMPILER} or not store.is_old(entry, config)
 
 
 def find(name: str) -> Chroot | None:

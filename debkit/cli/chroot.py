@@ -79,7 +79,7 @@ def update(session: Session, *, names: tuple[str, ...], suites: tuple[str, ...],
     with session.run.interruptible():
         by, config = _accelerator(session), session.config.chroot
         for item in _chosen(session, names, suites, arches):
-            if item.kind in {upkeep.LAYER, upkeep.TOOLBOX}:
+            if item.kind in {upkeep.LAYER, upkeep.TOOLBOX, upkeep.COMPILER}:
                 continue
             with session.console.jobs((item.name,)) as rows:
                 row = rows[item.name]

@@ -12,9 +12,11 @@ import pytest
 
 from debkit import accel
 from debkit.accel import assemble, stock, toolbox
-from debkit.accel.accelerator import Accelerator, told
+from debkit.accel.accelerator import BUILD, Accelerator, told
+from debkit.apt import AptRoot, Pin
 from debkit.chroot import cache, roots, store
 from debkit.config import ChrootConfig
+from debkit.console import Quiet
 from debkit.errors import AccelError, Interrupted, NetworkError
 from debkit.model import Chroot, ChrootKind, ChrootSpec, Target, Toolbox
 from tests.recorder import Recorder
@@ -22,10 +24,12 @@ from tests.recorder import Recorder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from debkit.apt import AptRoot
 
 CONFIG = ChrootConfig()
 TARGET = Target("bookworm", "arm64")
+GCC = Pin(
+    name="gcc-12", version="12.2.0-14", arch="arm64", filename="pool/g", size=1, sha256="ab" * 32, uri="http://example.org/g"
+)
 
 
 @dataclass
@@ -140,20 +144,24 @@ def test_who_insists_gets_the_error_and_who_stops_is_stopped(shop: Shop, problem
 
 def test_what_differs_is_told_once(shop: Shop) -> None:
     differing = ("gcc-12-aarch64-linux-gnu 2, not 1", "dash 4, not 3", "g++-12 2, not 1", "gcc-12-aarch64-linux-gnu 2, not 1")
-    stock.note(shop.path, assemble.Mapped(count=1, differing=differing))
+    stock.note(shop.path, assemble.Mapped(count=1, differing=differing), "")
     by = shop.accelerator()
     for _ in range(2):
         with shop.open(by):
             pass
     assert shop.told == [
-        "told bookworm/arm64: the compiler is emulated: gcc-12-aarch64-linux-gnu 2, not 1; g++-12 2, not 1",
+        f"told bookworm/arm64: the compiler is emulated: gcc-12-aarch64-linux-gnu 2, not 1; g++-12 2, not 1{BUILD}",
         "told bookworm/arm64: emulated too: dash 4, not 3",
     ]
 
 
-def test_without_the_compiler_among_them_it_is_not_spoken_of() -> None:
-    assert told(("dash 4, not 3", "gcc-doc 2, not 1")) == ("emulated: dash 4, not 3; gcc-doc 2, not 1",)
-    assert told(()) == ()
+def test_with_a_native_compiler_the_versions_of_its_packages_do_not_matter(shop: Shop) -> None:
+    differing = ("gcc-12 2, not 1", "dash 4, not 3", "gcc-doc 2, not 1")
+    stock.note(shop.path, assemble.Mapped(count=1, differing=differing), "gcc-12 2, built here")
+    assert told(stock.compiler(shop.path), stock.differing(shop.path)) == (
+        "native compiler: gcc-12 2, built here",
+        "emulated too: dash 4, not 3; gcc-doc 2, not 1",
+    )
 
 
 @pytest.mark.parametrize("size", [toolbox.LIMIT, toolbox.LIMIT + 1])
@@ -203,26 +211,24 @@ def test_a_chroot_is_made_with_the_newest_toolbox_of_the_same_table_mirror_and_e
 
 
 def test_what_was_resolved_is_not_resolved_again_until_the_lists_are_newer(
-    shelf: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, shelf: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = Chroot(spec=ChrootSpec(kind=ChrootKind.CLEAN, target=TARGET), tarball=shelf / "base.tar.zst", created=0.0)
-    root = store.apt_root(base)
-    lists = root.path / "var/lib/apt/lists/updated"
+    assert shelf.is_relative_to(tmp_path)
+    lists = tmp_path / "apt/var/lib/apt/lists/updated"
     lists.parent.mkdir(parents=True)
     lists.touch()
     asked: list[AptRoot] = []
 
-    def resolved(_run: object, _target: Target, root: AptRoot, **_: object) -> cache.Entry:
+    def resolved(_run: object, root: AptRoot, _names: tuple[str, ...]) -> tuple[Pin, ...]:
         asked.append(root)
-        return entry
+        return (GCC,)
 
-    content = stored(shelf, f"{toolbox._stem(TARGET, 'amd64', CONFIG)}-55555555", int(time.time()))
-    (entry,) = cache.entries(shelf)
-    stock.note(content, assemble.Mapped(count=1, differing=()))
-    monkeypatch.setattr(toolbox, "_ensure", resolved)
+    monkeypatch.setattr(toolbox, "compiler_version", lambda *_: "12")
+    monkeypatch.setattr(toolbox, "foreign_packages", resolved)
+    root = AptRoot(tmp_path / "apt", "arm64")
     for times, newer in ((1, False), (1, False), (2, True)):
         if newer:
             os.utime(lists, (2, 2))
-        assert toolbox.ensure(recorder, base, native="amd64", config=CONFIG).path == content
-        assert asked == [root] * times
-    assert not recorder.argvs
+        recipe = toolbox._resolved(recorder, TARGET, root, native="amd64", progress=Quiet())
+        assert (recipe.pins, recipe.gcc.version) == ((GCC,), "12.2.0-14")
+        assert asked == [replace(root, empty=True)] * times
