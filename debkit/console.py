@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from debkit.errors import DebkitError
 
@@ -52,7 +52,7 @@ def as_typed(hint: str) -> str:
     """Give debkit's commands in a hint as debkit itself was called: in a checkout there is no `debkit` to type."""
     if Path(sys.argv[0]).name != "__main__.py":
         return hint
-    return re.sub(r"(?<![\w./-])debkit (?=(doctor|chroot|build)\b)", f"{sys.executable} -m debkit ", hint)
+    return re.sub(r"(?<![\w./-])debkit (?=(accel|doctor|chroot|build)\b)", f"{sys.executable} -m debkit ", hint)
 
 
 @dataclass(slots=True)
@@ -114,6 +114,12 @@ class Console:
         """Print what was asked for, on standard output and with no decoration."""
         self._out.print(text, markup=False)
 
+    def table(self, rows: Sequence[tuple[str, ...]]) -> None:
+        """Print rows, the first of which is the headings, in columns."""
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            self.result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
     def error(self, failure: DebkitError) -> None:
         """Show a failure's three parts, the lines of the log that matter, and where the log is."""
         if self.ci:
@@ -167,6 +173,19 @@ def duration(seconds: float) -> str:
     """Write seconds as people read them: 8.2 s, 4 min 31 s."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
+
+
+def age(seconds: float) -> str:
+    """Write how long ago something was: 3 d."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return "now"
+
+
+def megabytes(size: float) -> str:
+    """Write a size that is in bytes: 1,234 MB."""
+    return f"{size / 10**6:,.0f} MB"
 
 
 def _annotation(text: str) -> str:

@@ -143,6 +143,11 @@ class AccelError(DebkitError):
     meaning = "no toolbox for acceleration could be made"
 
 
+class AccelDifference(DebkitError):
+    exit_code = 21
+    meaning = "an accelerated build did not make what an emulated one made"
+
+
 class Interrupted(DebkitError):
     """Ctrl-C, SIGTERM or SIGHUP; the exit code is the shell's 128 + signal."""
 

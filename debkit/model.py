@@ -157,6 +157,37 @@ class Repository:
     key: Path | None = None
 
 
+class Twin(StrEnum):
+    """Why a program was emulated: it has a twin, but not for how it was called; it is a tool without one; it is no tool."""
+
+    REFUSED = "refused"
+    NONE = "no twin"
+    OWN = "the package's own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulated:
+    """A program that a build ran in the emulator: how often, and the CPU seconds that it took, which are an estimate."""
+
+    path: str
+    count: int
+    seconds: float
+    twin: Twin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """How the programs of an accelerated build ran: how many as native twins, and which were emulated, the costliest first.
+
+    `seconds` is all the CPU time of `count` emulated ones.
+    """
+
+    native: int
+    count: int
+    seconds: float
+    emulated: tuple[Emulated, ...]
+
+
 class BuildState(Enum):
     """How a build ended; only the first is green."""
 
@@ -188,7 +219,7 @@ class Excerpt:
 class BuildResult:
     """What one job left behind. `changes` is None unless it succeeded; `files` are what it lists.
 
-    `disk_bytes` is the most that the build tree took, as seen every few seconds.
+    `disk_bytes` is the most that the build tree took, as seen every few seconds; `programs` the costliest of an accelerated one.
     """
 
     target: Target
@@ -206,6 +237,7 @@ class BuildResult:
     files: tuple[FileRef, ...] = ()
     error: Excerpt | None = None
     disk_full: bool = False
+    programs: Programs | None = None
 
     @property
     def seconds(self) -> float:

@@ -62,8 +62,8 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     unfit = edit.apply(root, table.edits)
     link(toolbox / native.triplet, f"root/usr/lib/{native.triplet}")
     link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
-    for name, path in table.links.items():
-        link(toolbox / name, f"root/{path}")
+    for name, paths in table.links.items():
+        link(toolbox / name, f"root/{next((path for path in paths if (root / path).exists()), paths[0])}")
     configure_perl(root, reference.root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
     return write_map(toolbox, reference, table, unfit)
@@ -116,11 +116,16 @@ def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozense
             continue
         for path, twin in programs(root, reference, twins):
             if twin not in unfit and (number := build_id(reference.root / path.lstrip("/"))):
-                entry = toolbox / f"map{path}.{number[:ID_DIGITS]}"
-                entry.parent.mkdir(parents=True, exist_ok=True)
-                entry.write_text(f"{twins.rule}\n{edit.NATIVE}/root{twin}\n", encoding="utf-8")
+                enter(toolbox, path, number, twins.rule, f"{edit.NATIVE}/root{twin}")
                 count += 1
     return Mapped(count=count, differing=tuple(differing))
+
+
+def enter(toolbox: Path, path: str, number: str, rule: str, twin: str) -> None:
+    """Enter a twin into the map, for the foreign program at `path` with the build-id `number`."""
+    entry = toolbox / f"map{path}.{number[:ID_DIGITS]}"
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    entry.write_text(f"{rule}\n{twin}\n", encoding="utf-8")
 
 
 def programs(root: Path, reference: Reference, twins: Twins) -> Iterator[tuple[str, str]]:

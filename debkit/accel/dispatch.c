@@ -36,6 +36,10 @@
 #define MFD_EXEC 0x10U /* since Linux 6.3; Debian 12 has older headers */
 #endif
 
+#ifdef SOURCES /* a hash of them, by which dispatcher.py knows a compiled dispatcher for its own */
+__attribute__((used)) static const char sources[] = SOURCES;
+#endif
+
 #define NATIVE "/.native"
 #define QEMU NATIVE "/qemu"
 

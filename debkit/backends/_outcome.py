@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from debkit.accel import stock, trace
 from debkit.backends._disk import Gauge
 from debkit.backends._elf import misfits
 from debkit.backends._errors import FirstError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from debkit.backends._job import Job
     from debkit.backends._logs import Reading, Watch
+    from debkit.model import Toolbox
     from debkit.run import Command, Run
 
 ANY_CODE = frozenset(range(-64, 256))  # a builder's log decides how it ended
@@ -43,6 +45,11 @@ class Site:
     def results(self) -> Path:
         return self.work / "results"
 
+    @property
+    def trace(self) -> Path:
+        """What the dispatcher of an accelerated build writes to, whichever user it runs as."""
+        return self.work / "trace"
+
 
 @contextlib.contextmanager
 def opened(run: Run, job: Job, into: Path, backend: str) -> Iterator[Site]:
@@ -55,6 +62,8 @@ def opened(run: Run, job: Job, into: Path, backend: str) -> Iterator[Site]:
         with scratch(run, backend) as work:
             site = Site(work=work, into=into, log=log)
             site.results.mkdir()
+            site.trace.touch()
+            site.trace.chmod(0o666)
             yield site
     except OSError as problem:
         if refused := disk_error(problem):
@@ -74,9 +83,9 @@ def carry_out(
     signs: Mapping[str, re.Pattern[str]],
 ) -> BuildResult:
     """Run the builder, judge how it ended and what it left and, when all is well, move that into place."""
-    gauge = Gauge(run, site.work)
+    gauge, sampler, toolbox = Gauge(run, site.work), trace.Sampler(site.work), job.chroot.toolbox
     try:
-        with gauge:
+        with gauge, sampler if toolbox else contextlib.nullcontext():
             code = run(command, watch.line).code
         reading = read(site.log, signs)
         state = judge(code, reading)
@@ -96,8 +105,19 @@ def carry_out(
         disk_full=state is BuildState.ENVIRONMENT and "disk" in reading.signs,
     )
     if state is BuildState.SUCCEEDED:
-        return _accept(run, job, site, result)
-    return replace(result, error=first_error(site.log) or tail(site.log))
+        result = _accept(run, job, site, result)
+    else:
+        result = replace(result, error=first_error(site.log) or tail(site.log))
+    return _traced(site, result, toolbox, sampler.seconds) if toolbox else result
+
+
+def _traced(site: Site, result: BuildResult, toolbox: Toolbox, seconds: Mapping[str, float]) -> BuildResult:
+    """Tell how the programs of an accelerated build ran: in the result, in the log, and in a file beside it."""
+    programs = trace.tally(*trace.read(site.trace), seconds, stock.twins(toolbox.path))
+    with contextlib.suppress(OSError):  # where the disk is full, the build itself tells of it
+        noted(site.log, trace.sentence(programs))
+        trace.save(programs, site.log.with_suffix(trace.SUFFIX))
+    return replace(result, programs=trace.costliest(programs))
 
 
 def _accept(run: Run, job: Job, site: Site, result: BuildResult) -> BuildResult:
@@ -143,8 +163,8 @@ def deliver(files: tuple[Path, ...], into: Path, *, name: str, log: Path) -> Non
 
 
 def earlier(into: Path, name: str) -> tuple[Path, ...]:
-    """Find what earlier builds of the source `name` left: .changes, all they list, logs."""
-    found = [*into.glob(f"{name}_*.build")]
+    """Find what earlier builds of the source `name` left: .changes, all they list, logs, traces."""
+    found = [*into.glob(f"{name}_*.build"), *into.glob(f"{name}_*{trace.SUFFIX}")]
     for path in into.glob("*.changes"):
         with contextlib.suppress(SourceError):
             changes = read_changes(path)

@@ -109,7 +109,7 @@ def build(
         words = argv(job, site, read_changes(source.changes).distribution)
         if chroot.toolbox:
             toolbox_place(site).mkdir()
-            words = as_root(words, toolbox=chroot.toolbox, at=toolbox_place(site))
+            words = as_root(words, toolbox=chroot.toolbox, at=toolbox_place(site), trace=site.trace)
         command = Command(
             argv=words,
             name=NAME,

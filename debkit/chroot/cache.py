@@ -136,7 +136,7 @@ def sweep(run: Run, where: Path, name: str) -> None:
     entry = find(where, name)
     found = (*where.glob(f"{name}.*"), *where.glob(f".{name}.*"))  # the apt room's own lock begins with a dot
     left = [path for path in found if path.name not in {f"{name}.json", f"{name}.lock", f"{name}.log"}]
-    keep = {_stamp(name, path) for path in left if _in_use(path)}
+    keep = {_stamp(name, path) for path in left if in_use(path)}
     if entry:
         keep.add(_stamp(name, entry.content))
     for path in left:
@@ -166,7 +166,7 @@ def drop(run: Run, entry: Entry) -> bool:
             stack.enter_context(locked(run, entry.shelf, entry.name, "removing it", wait=False))
         except LockedError:
             return False
-        if _in_use(entry.content):
+        if in_use(entry.content):
             return False
         (entry.shelf / f"{entry.name}.json").unlink(missing_ok=True)
         sweep(run, entry.shelf, entry.name)
@@ -273,7 +273,8 @@ def _same_file(path: Path, descriptor: int) -> bool:
     return False
 
 
-def _in_use(content: Path) -> bool:
+def in_use(content: Path) -> bool:
+    """Whether somebody uses a content just now."""
     with contextlib.suppress(OSError), alone(content) as unused:
         return not unused
     return False

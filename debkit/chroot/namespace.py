@@ -51,16 +51,22 @@ def confined() -> bool:
 
 
 def as_root(
-    argv: tuple[str, ...], *, network: bool = True, toolbox: Toolbox | None = None, at: Path | None = None
+    argv: tuple[str, ...],
+    *,
+    network: bool = True,
+    toolbox: Toolbox | None = None,
+    at: Path | None = None,
+    trace: Path | None = None,
 ) -> tuple[str, ...]:
     """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it.
 
     With a toolbox programs of its architecture are started by its dispatcher; `at` is an empty directory where it is bound,
-    read-only (default: onto itself).
+    read-only (default: onto itself), and `trace` a file that everybody may write to, for the dispatcher's trace.
     """
     if toolbox:
         where = os.fspath(at or toolbox.path)
-        argv = (os.fspath(REGISTER), os.fspath(toolbox.path), where, *binfmt_entry(ARCHES[toolbox.arch]), "--", *argv)
+        entry = binfmt_entry(ARCHES[toolbox.arch])
+        argv = (os.fspath(REGISTER), os.fspath(toolbox.path), where, os.fspath(trace or ""), *entry, "--", *argv)
     user = ("--user", "--map-auto", "--map-root-user") if confined() else ()
     private = () if network else ("--net",)
     return (
@@ -78,15 +84,17 @@ def inside(
     network: bool = True,
     sealed: bool = False,
     toolbox: Toolbox | None = None,
+    at: str = NATIVE,
 ) -> tuple[str, ...]:
     """Wrap `argv` to run with `root` as its root directory; `binds` and `read_only` are (outer path, inner path).
 
     With `sealed` nobody can write to the root: inner paths must then be below the directories that `enter` makes private. A
-    toolbox is bound in a namespace around that of `argv`, whose root can then not make it writable.
+    toolbox is bound in a namespace around that of `argv`, whose root can then not make it writable, and seen `at` a path: another
+    one than its own where the foreign programs are in a root below this one.
     """
     mounts: list[str] = []
     if toolbox:
-        read_only = (*read_only, (toolbox.path, NATIVE))
+        read_only = (*read_only, (toolbox.path, at))
     for option, pairs in (("--bind", binds), ("--ro-bind", read_only)):
         for outer, inner in pairs:
             mounts += [option, os.fspath(outer), inner]

@@ -3,7 +3,7 @@
 from debkit.host.binfmt import runs_natively
 from debkit.host.checkup import doctor, fix, require
 from debkit.host.fact import Fact, State, Step, as_json, as_line
-from debkit.host.machine import Host, facts
+from debkit.host.machine import Host, facts, native_arch
 from debkit.host.room import demand_scratch
 from debkit.host.tools import installed_versions
 
@@ -19,6 +19,7 @@ __all__ = [
     "facts",
     "fix",
     "installed_versions",
+    "native_arch",
     "require",
     "runs_natively",
 ]

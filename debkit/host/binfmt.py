@@ -118,9 +118,13 @@ def own_handlers_trouble(run: Run) -> str:
     """Say why a user namespace has no binfmt_misc of its own, or nothing. Linux has it since 6.7."""
     where = os.fspath(Path("/") / MOUNT_POINT)
     argv = ("unshare", "--user", "--map-root-user", "--mount", "--", "mount", "-t", "binfmt_misc", "binfmt_misc", where)
-    if run(Command(argv=argv, ok=ANY_CODE, timeout=PROOF_SECONDS)).code == 0:
+    done = run(Command(argv=argv, ok=ANY_CODE, timeout=PROOF_SECONDS))
+    if done.code == 0:
         return ""
-    return f"Linux {platform.release()} has no binfmt_misc for user namespaces (6.7 and later do)"
+    said = next((line.strip() for line in reversed(done.tail) if line.strip()), f"mount exited with {done.code}")
+    return (
+        f"user namespaces have no binfmt_misc of their own here (from Linux 6.7 on they do, this is {platform.release()}): {said}"
+    )
 
 
 def mount_fact(root: Path) -> Fact:

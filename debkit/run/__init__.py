@@ -18,7 +18,7 @@ from debkit.run.command import (
     require_tool,
 )
 from debkit.run.processes import Processes, interact
-from debkit.run.tree import end_at_home
+from debkit.run.tree import descendants, end_at_home, peek
 
 __all__ = [
     "Command",
@@ -28,10 +28,12 @@ __all__ = [
     "Run",
     "Talker",
     "child_environment",
+    "descendants",
     "end_at_home",
     "failure",
     "find_tool",
     "interact",
+    "peek",
     "redact",
     "require_tool",
 ]

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import deque
 from pathlib import Path
 
 GRACE_SECONDS = 20.0  # sbuild needs about ten to take its chroot away
@@ -34,17 +35,24 @@ def end_tree(pid: int, *, grace: float = GRACE_SECONDS) -> None:
         time.sleep(0.01)
 
 
-def descendants(pid: int) -> tuple[int, ...]:
+def descendants(pid: int, proc: str = "/proc") -> tuple[int, ...]:
     """List the processes that stem from `pid`, nearest first, as the kernel lists them now."""
     found: list[int] = []
-    queue = [pid]
+    queue = deque([pid])
     while queue:
+        tasks = f"{proc}/{queue.popleft()}/task"
         with contextlib.suppress(OSError):
-            for task in Path(f"/proc/{queue.pop(0)}/task").iterdir():
-                children = [int(child) for child in (task / "children").read_text().split()]
+            for task in os.listdir(tasks):  # noqa: PTH208  # as in peek
+                children = [int(child) for child in peek(f"{tasks}/{task}/children").split()]
                 found += children
                 queue += children
     return tuple(found)
+
+
+def peek(path: str, size: int = -1) -> bytes:
+    """Read the beginning of a file in /proc. Some look at all processes all the time, and pathlib costs more than the kernel."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.read(size)
 
 
 def end_group(pid: int) -> None:

@@ -22,7 +22,7 @@ ARM64 = ARCHES["arm64"]
 COMPILE = """
 set -e
 cd /.native
-gcc @/src/gcc-options -o dispatch /src/dispatch.c
+gcc @/src/gcc-options -Werror -o dispatch /src/dispatch.c
 gcc -o probe /src/probe.c
 cp probe qemu
 """

@@ -79,7 +79,7 @@ def made(run: Processes, compiler: ToolRoot, tmp_path_factory: pytest.TempPathFa
     shutil.copy(handler.interpreter, path / "qemu")
     compile_c(run, compiler, path / "probe", SOURCES / "probe.c", "-static")
     argv = compiler.argv(
-        dispatcher.argv("/mnt/src", "/mnt/out/bare"),
+        dispatcher.argv("/mnt/src", "/mnt/out/bare", "-Werror"),
         binds=((path, "/mnt/out"),),
         read_only=((dispatcher.HOME, "/mnt/src"),),
     )

@@ -47,6 +47,30 @@ def test_an_emulator_that_is_off(project: Project) -> None:
     refused(project, 4, "binfmt_misc is not mounted", "bzip2", "--arch", "arm64", "--via", "cross", prefix=prefix)
 
 
+# What mount(8) says where Linux is older than 6.7; of all else the machine's own is asked.
+OLD_MOUNT = """#!/bin/sh
+case " $* " in
+*" binfmt_misc binfmt_misc "*) echo "mount: $4: permission denied." >&2; exit 32 ;;
+esac
+PATH=${PATH#*:} exec mount "$@"
+"""
+
+
+def test_a_kernel_whose_namespaces_have_no_handlers(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/mount").write_text(OLD_MOUNT)
+    (tmp_path / "bin/mount").chmod(0o755)
+    env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    plan = ("build", os.fspath(make_tree(tmp_path / "hello")), "--arch", "arm64", "--dry-run")
+    ended = project.debkit(*plan, env=env)
+    assert ended.code == 0, ended.err
+    said = " ".join((ended.out + ended.err).split())
+    assert "trixie/arm64 emulated with sbuild: " in said
+    assert "not accelerated: user namespaces have no binfmt_misc of their own here (from Linux 6.7 on they do, this is " in said
+    assert f"this is {os.uname().release}): mount: /proc/sys/fs/binfmt_misc: permission denied." in said
+    refused(project, 4, "arm64 cannot be accelerated here", *plan[1:], "--via", "accelerated", env=env)
+
+
 def test_a_place_for_build_trees_that_is_not_there(project: Project, tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "hello")
     ended = refused(project, 4, "there is no directory", os.fspath(tree), env={"TMPDIR": os.fspath(tmp_path / "none")})

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from debkit.accel import dispatcher
+from debkit.chroot.namespace import binfmt_entry
 from debkit.host.elf import program
 from debkit.model import ARCHES
 
-HEAD = Path(__file__).parents[1] / "data/elf/amd64"
+HEADS = Path(__file__).parents[1] / "data/elf"
+HEAD = HEADS / "amd64"
 QEMU = b"\x7fELF and so on"
 
 
@@ -46,3 +48,40 @@ def test_a_dispatcher_without_a_note_is_none_of_ours() -> None:
 
 def test_the_address_of_qemu_is_said_twice_alike() -> None:
     assert f"OWN_QEMU = {dispatcher.OWN_QEMU:#x}" in (dispatcher.HOME / "dispatch.c").read_text()
+
+
+def test_an_installed_debkit_takes_the_packaged_dispatcher_of_its_own_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaged = tmp_path / "dispatch"
+    monkeypatch.setattr(dispatcher, "PACKAGED", packaged)
+    monkeypatch.setattr(dispatcher, "INSTALLED", dispatcher.HOME.parents[1])
+    assert not dispatcher.packaged()
+    packaged.write_bytes(b"\x7fELF " + dispatcher.sources().encode() + b"\0")
+    assert dispatcher.packaged() == packaged.read_bytes()
+    packaged.write_bytes(b"\x7fELF " + b"0" * 64 + b"\0")
+    assert not dispatcher.packaged(), "another version's"
+
+
+def test_a_checkout_compiles_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = tmp_path / "dispatch"
+    packaged.write_text(dispatcher.sources())
+    monkeypatch.setattr(dispatcher, "PACKAGED", packaged)
+    assert not dispatcher.packaged()
+
+
+def test_a_dispatcher_is_compiled_with_the_hash_of_its_sources() -> None:
+    assert f'-DSOURCES="{dispatcher.sources()}"' in dispatcher.argv("/src", "/out")
+    assert re.search(r"^__attribute__.*\bsources\[\] = SOURCES;$", (dispatcher.HOME / "dispatch.c").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHES))
+def test_the_kernel_hands_over_the_programs_of_one_architecture_and_of_no_other(arch: str) -> None:
+    _, *entry = binfmt_entry(ARCHES[arch])
+    magic, mask = (bytes.fromhex(text.replace("\\x", "")) for text in entry)
+
+    def taken(name: str) -> bool:
+        head = (HEADS / name).read_bytes()
+        return all(byte & bits == wanted & bits for byte, bits, wanted in zip(head, mask, magic, strict=False))
+
+    assert [name for name in sorted(ARCHES) if taken(name)] == [arch]

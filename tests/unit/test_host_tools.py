@@ -115,7 +115,7 @@ def test_debians_keys_under_either_name(tmp_path: Path, name: str) -> None:
 def test_what_doctor_demands_is_what_the_package_depends_on() -> None:
     packaging = next(path for path in (ROOT / "packaging/debian", ROOT / "debian") if path.is_dir())  # as debkit stages it
     text = (packaging / "control").read_text()
-    *_, binary = Deb822.iter_paragraphs(text)
+    binary = next(paragraph for paragraph in Deb822.iter_paragraphs(text) if paragraph.get("Package") == "debkit")
     depends = {
         " | ".join(f"{a['name']} ({a['version'][0]} {a['version'][1]})" if a["version"] else str(a["name"]) for a in group)
         for group in PkgRelation.parse_relations(re.sub(r"\$\{[^}]*\},?", "", binary["Depends"]))

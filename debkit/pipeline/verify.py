@@ -1,0 +1,220 @@
+"""The proof of acceleration: the same source built emulated and accelerated makes the same packages, byte for byte.
+
+What was built stays below `dist/verify/`, with a text of diffoscope's for each package that differs.
+"""
+
+from __future__ import annotations
+
+import filecmp
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from debkit import host
+from debkit.accel import trace
+from debkit.chroot import namespace, roots
+from debkit.console import duration
+from debkit.errors import AccelDifference, BuildError, DebkitError, DependencyError, Interrupted
+from debkit.model import Via
+from debkit.pipeline import jobs
+from debkit.pipeline.execute import Shift, accelerator_for, alone, informed, make_source, prepared, workshop
+from debkit.pipeline.plan import Request, choose_via
+from debkit.report import Ledger
+from debkit.run import Command, Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from debkit.config import Config
+    from debkit.console import Console, JobProgress
+    from debkit.model import BuildResult, Source
+    from debkit.pipeline.plan import Job
+    from debkit.run import Run
+
+IDENTICAL, DIFFERS, MISSING, SURPLUS = "identical", "differs", "only emulated", "only accelerated"
+# Of its many helpers those that packages of compiled programs need.
+DIFFOSCOPE = ("binutils-multiarch", "diffoscope-minimal", "python3-debian", "xz-utils", "zstd")
+LARGEST_TEXT = 1_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What came of one package: one of the four words above, and diffoscope's text where it differs."""
+
+    source: str
+    version: str
+    suite: str
+    arch: str
+    package: str
+    verdict: str
+    explanation: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of one source for one target: the wall time of each build in seconds, and the packages' verdicts."""
+
+    emulated_seconds: float
+    accelerated_seconds: float
+    verdicts: tuple[Verdict, ...]
+
+
+def verify(
+    where: tuple[str, ...],
+    config: Config,
+    console: Console,
+    *,
+    suites: tuple[str, ...],
+    arches: tuple[str, ...],
+    tell: Callable[[tuple[Trial, ...]], None],
+) -> None:
+    """Build each source both ways and compare; `tell` is given what was found. Opt-outs of the configuration do not count here.
+
+    Raises HostError where this machine accelerates nothing and, when all sources have had their turn, the first error.
+    """
+    ledger = Ledger(config.dist / "verify/report.json")
+    run = Processes(ledger.command)
+    building = replace(config.build, accelerate=True, emulate=())
+    config = replace(config, build=building, checks=replace(config.checks, run=()))
+    trials: list[Trial] = []
+    failures: list[DebkitError] = []
+    with run.interruptible(), alone(config.dist), ledger.recording():
+        demand_acceleration(run, arches)
+        for source, suite in ((source, suite) for source in where for suite in suites):
+            request = Request(where=source, suites=(suite,), arches=arches, via=Via.ACCELERATED, publish=False)
+            try:
+                made, machine = prepared(request, config, run)
+                accelerator = accelerator_for(request, machine, console)
+                shift = Shift(
+                    plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine, accelerator=accelerator
+                )
+                ledger.put("plan", made)
+                _verify(shift, suite, trials)
+            except Interrupted:
+                raise
+            except DebkitError as failure:
+                console.warn(f"{source} for {suite}: {failure.what}")
+                failures.append(failure)
+        tell(tuple(trials))
+        if failures := [*failures, *filter(None, (difference(tuple(trials)),))]:
+            for later in failures[1:]:
+                console.error(later)
+            raise failures[0]
+
+
+def demand_acceleration(run: Run, arches: tuple[str, ...]) -> str:
+    """Give this machine's architecture. Raises HostError where it does not accelerate one of these."""
+    machine = host.facts(run, arches=arches)
+    for arch in arches:
+        choose_via(arch, machine, Via.ACCELERATED, machine.unaccelerated)
+    return machine.arch
+
+
+def foreign(config: Config, machine_arch: str) -> tuple[str, ...]:
+    """Give the configured architectures that are not this machine's own; the other usual one where there are none."""
+    return tuple(arch for arch in config.build.arches if arch != machine_arch) or (
+        "amd64" if machine_arch == "arm64" else "arm64",
+    )
+
+
+def compare(emulated: tuple[Path, ...], accelerated: tuple[Path, ...]) -> dict[str, str]:
+    """Say of each package, by its file's name, which of the four words holds."""
+    ours, theirs = ({deb.name: deb for deb in debs} for debs in (accelerated, emulated))
+    return {
+        name: SURPLUS if name not in theirs
+        else MISSING if name not in ours
+        else IDENTICAL if filecmp.cmp(theirs[name], ours[name], shallow=False)
+        else DIFFERS
+        for name in sorted({*ours, *theirs})
+    }  # fmt: skip
+
+
+def explain(shift: Shift, suite: str, emulated: Path, accelerated: Path, row: JobProgress) -> Path:
+    """Have diffoscope tell how two packages differ; give the file with its text."""
+    text = shift.config.dist / "verify" / f"{emulated.name}.txt"
+    with (
+        roots.tools(shift.run, suite, DIFFOSCOPE, config=shift.config.chroot, progress=row) as root,
+        namespace.scratch(shift.run, "diffoscope") as work,
+    ):
+        row.phase(f"diffoscope {emulated.name}")
+        argv = root.argv(
+            ("env", "TMPDIR=/mnt/work", "diffoscope", f"--max-text-report-size={LARGEST_TEXT}", "--text=-",
+             f"/mnt/emulated/{emulated.name}", f"/mnt/accelerated/{accelerated.name}"),
+            binds=((work, "/mnt/work"),),
+            read_only=((emulated.parent, "/mnt/emulated"), (accelerated.parent, "/mnt/accelerated")),
+        )  # fmt: skip
+        found = shift.run(Command(argv=argv, name="diffoscope", ok=frozenset({0, 1}), timeout=shift.config.build.timeout))
+    text.write_text(found.stdout, encoding="utf-8")
+    return text
+
+
+def difference(trials: tuple[Trial, ...]) -> AccelDifference | None:
+    """Make the error of packages that are not the same."""
+    verdicts = [verdict for trial in trials for verdict in trial.verdicts]
+    wrong = [verdict for verdict in verdicts if verdict.verdict != IDENTICAL]
+    if not wrong:
+        return None
+    texts = [verdict.explanation for verdict in wrong if verdict.explanation]
+    return AccelDifference(
+        f"{len(wrong)} of {len(verdicts)} packages are not the same emulated and accelerated: "
+        + ", ".join(verdict.package for verdict in wrong),
+        cause="a native twin does something else than its tool; or the source does not build the same twice",
+        hint=f"less {texts[0]}" if texts else "compare dist/verify/emulated with dist/verify/accelerated",
+        log=texts[0] if texts else None,
+    )
+
+
+def _verify(shift: Shift, suite: str, trials: list[Trial]) -> None:
+    """Have one source for one suite built both ways for each architecture."""
+    source = make_source(shift, suite)
+    shift = informed(shift, {suite: source})
+    for job in (job for job in shift.plan.jobs if job.builds):
+        name = f"{source.name} {job.target}"
+        with shift.console.jobs((name,)) as rows:
+            emulated = _build(shift, replace(job, via=Via.EMULATED), source, rows[name])
+            try:
+                accelerated = _build(shift, replace(job, via=Via.ACCELERATED), source, rows[name])
+            except (BuildError, DependencyError) as failure:
+                raise AccelDifference(
+                    f"{name} builds emulated, and accelerated it does not",
+                    cause=f"a native twin does something else than its tool: {failure.what}",
+                    hint=f"less {failure.log}",
+                    log=failure.log,
+                    excerpt=failure.excerpt,
+                ) from failure
+            verdicts = tuple(_judged(shift, source, emulated, accelerated, rows[name]))
+            rows[name].done("compared")
+        trials.append(Trial(emulated_seconds=emulated.seconds, accelerated_seconds=accelerated.seconds, verdicts=verdicts))
+        shift.console.info(f"{name}: emulated {duration(emulated.seconds)}, accelerated {duration(accelerated.seconds)}")
+
+
+def _judged(shift: Shift, source: Source, emulated: BuildResult, accelerated: BuildResult, row: JobProgress) -> Iterator[Verdict]:
+    for name, verdict in compare(emulated.debs, accelerated.debs).items():
+        explanation = None
+        if verdict == DIFFERS:
+            pair = (emulated.log.with_name(name), accelerated.log.with_name(name))
+            explanation = explain(shift, source.suite, *pair, row)
+            shift.console.fold(f"how {name} differs", tuple(explanation.read_text(encoding="utf-8").splitlines()))
+        (shift.console.good if verdict == IDENTICAL else shift.console.warn)(f"{verdict}: {name}")
+        yield Verdict(
+            source=source.name,
+            version=source.version,
+            suite=emulated.target.suite,
+            arch=emulated.target.arch,
+            package=name,
+            verdict=verdict,
+            explanation=explanation,
+        )
+
+
+def _build(shift: Shift, job: Job, source: Source, row: JobProgress) -> BuildResult:
+    row.phase(f"building {job.via}")
+    shop = replace(workshop(shift), results=shift.config.dist / "verify" / job.via)
+    result = jobs.build(job, source, shop, row)
+    shift.ledger.add("builds", result)
+    if failure := jobs.build_failure(result):
+        row.done(f"{job.via}: {result.state.value}")
+        raise failure
+    if result.programs:
+        shift.console.info(f"[{source.name} {job.target}] {trace.sentence(result.programs)}")
+    return result
