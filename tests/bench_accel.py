@@ -2,8 +2,8 @@
 
 For each source of the corpus whole sbuild runs, the installing of build dependencies included: native (amd64) and accelerated
 (arm64) in turn, then emulated once, without the package's own tests; then accelerated once with them, since these stay emulated
-and are told apart. CPU seconds are user and system time of the run and all that it started (getrusage(2)). The packages of the three arm64 runs are
-compared byte by byte. Then the making of a chroot, and piuparts. Takes about two hours; BENCH_CORPUS names fewer
+and are told apart. CPU seconds are user and system time of a run and of all that it started (getrusage(2)). The packages of the
+three arm64 runs are compared byte by byte. Then the making of a chroot, and piuparts. Takes hours; BENCH_CORPUS names fewer
 (trixie/bzip2 bookworm/hello).
 """
 
@@ -24,6 +24,7 @@ from tests.bench import CHECKOUT, debkit, report
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
 CORPUS = [line for line in (CHECKOUT / "tests/data/accel-corpus").read_text().splitlines() if line and line[0] != "#"]
 NATIVE, FOREIGN = "amd64", "arm64"
+WIDTHS = ("<28", ">15", ">15", ">17", ">8", ">8", ">7", "<9")
 NO_TESTS = {"DEB_BUILD_OPTIONS": "nocheck"}
 
 
@@ -56,6 +57,10 @@ class Line:
     def gain(self) -> float:
         return self.emulated.cpu / self.accelerated.cpu
 
+    @property
+    def tests(self) -> float:
+        return self.tested.cpu - self.accelerated.cpu
+
 
 def measured(project: Path, *argv: str, env: dict[str, str] | None = None) -> Cost:
     """Run debkit to the end. Raises CalledProcessError with the end of what it printed."""
@@ -76,7 +81,9 @@ def make_project(parent: Path, suite: str, checks: str = "") -> Path:
     """Make a project in which every build is a whole one: no layer has its dependencies."""
     project = Path(tempfile.mkdtemp(prefix=f"{suite}.", dir=parent))
     (project / "config").mkdir()
-    (project / "config" / "debkit.toml").write_text(f'[build]\nsuites = ["{suite}"]\nlayers = false\n[checks]\nrun = [{checks}]\n')
+    (project / "config" / "debkit.toml").write_text(
+        f'[build]\nsuites = ["{suite}"]\nlayers = false\n[checks]\nrun = [{checks}]\n'
+    )
     return project
 
 
@@ -129,7 +136,10 @@ def compare_piuparts(work: Path, suite: str, source: str) -> None:
             debkit(project, "build", source, "--no-publish", "--arch", arch, env=NO_TESTS)
             found.append(float(str(report(project)["checks"][0]["seconds"])))
     ours, theirs = (min(seconds[arch]) for arch in (NATIVE, FOREIGN))
-    print(f"piuparts on {source}, {suite}: {ours:.1f} s, {FOREIGN} {theirs:.1f} s, ratio {theirs / ours:.2f} (goal ≤ 1.50)", flush=True)
+    print(
+        f"piuparts on {source}, {suite}: {ours:.1f} s, {FOREIGN} {theirs:.1f} s, ratio {theirs / ours:.2f} (goal ≤ 1.50)",
+        flush=True,
+    )
 
 
 def tell_pair(what: str, costs: dict[str, list[Cost]]) -> None:
@@ -140,32 +150,48 @@ def tell_pair(what: str, costs: dict[str, list[Cost]]) -> None:
     )
 
 
+def prepare(work: Path, suite: str) -> None:
+    """Make what the runs find made: the chroots, and the toolbox."""
+    project = make_project(work, suite)
+    for arch in (NATIVE, FOREIGN):
+        debkit(project, "chroot", "create", "--suite", suite, "--arch", arch)
+    debkit(project, "accel", "build", "--suite", suite, "--arch", FOREIGN)
+
+
+def show(*cells: object) -> None:
+    print(*(f"{cell!s:{width}}" for cell, width in zip(cells, WIDTHS, strict=True)), flush=True)
+
+
+def summary(lines: list[Line]) -> None:
+    """Print what all sources come to."""
+    ratios, gains = [line.ratio for line in lines], [line.gain for line in lines]
+    print(f"accelerated ÷ native: median {statistics.median(ratios):.2f} (goal ≤ 1.25), worst {max(ratios):.2f} (goal ≤ 1.5)")
+    print(f"emulated ÷ accelerated: median {statistics.median(gains):.1f} (goal ≥ 6)")
+    print(f"identical packages: {sum(not line.differing for line in lines)} of {len(lines)}", flush=True)
+
+
 def main() -> None:
-    """Print a line a source, and the medians."""
+    """Print a line a source, and what they come to."""
     lines = []
+    corpus = [name.partition("/")[::2] for name in os.environ.get("BENCH_CORPUS", " ".join(CORPUS)).split()]
     with tempfile.TemporaryDirectory(prefix="bench-accel.", dir="/var/tmp") as directory:
         work = Path(directory)
-        print("CPU seconds (wall seconds) of whole sbuild runs without the package's own tests; these on their own in the last but one column")
-        print(f"{'source':<28} {'native':>15} {'accelerated':>15} {'emulated':>17} {'acc/nat':>8} {'emu/acc':>8} {'tests':>7}  bytes")
-        for name in os.environ.get("BENCH_CORPUS", " ".join(CORPUS)).split():
-            suite, _, source = name.partition("/")
+        for suite in dict(corpus):
+            prepare(work, suite)
+        print("CPU seconds (wall seconds) of whole sbuild runs without the package's own tests; the CPU seconds of these")
+        show("source", "native", "accelerated", "emulated", "acc/nat", "emu/acc", "tests", "bytes")
+        for suite, source in corpus:
+            name = f"{suite}/{source}"
             try:
                 line = measure(work, suite, source)
             except subprocess.CalledProcessError as failure:
-                print(f"{name:<28} fails:\n{failure.output}", flush=True)
+                print(f"{name} fails:\n{failure.output}", flush=True)
                 continue
             lines.append(line)
-            tests = line.tested.cpu - line.accelerated.cpu
-            print(
-                f"{name:<28} {line.native!s:>15} {line.accelerated!s:>15} {line.emulated!s:>17} {line.ratio:>8.2f} {line.gain:>8.1f}"
-                f" {tests:>7.1f}  {'differ: ' + ' '.join(line.differing) if line.differing else 'identical'}",
-                flush=True,
-            )
+            show(name, line.native, line.accelerated, line.emulated, f"{line.ratio:.2f}", f"{line.gain:.1f}", f"{line.tests:.1f}",
+                 f"differ: {' '.join(line.differing)}" if line.differing else "identical")  # fmt: skip
         if lines:
-            ratios, gains = [line.ratio for line in lines], [line.gain for line in lines]
-            print(f"accelerated ÷ native: median {statistics.median(ratios):.2f} (goal ≤ 1.25), worst {max(ratios):.2f} (goal ≤ 1.50)")
-            print(f"emulated ÷ accelerated: median {statistics.median(gains):.1f} (goal ≥ 6)")
-            print(f"identical packages: {sum(not line.differing for line in lines)} of {len(lines)}", flush=True)
+            summary(lines)
         compare_chroots(work, "trixie")
         compare_piuparts(work, "trixie", "bzip2")
 
