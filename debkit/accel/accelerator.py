@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from debkit.accel import stock, toolbox
 from debkit.chroot import cache, store
-from debkit.errors import DebkitError, Interrupted
+from debkit.errors import DebkitError, Interrupted, NetworkError
 from debkit.host import runs_natively
 
 if TYPE_CHECKING:
@@ -81,22 +81,29 @@ def opened(
 def lent(
     run: Run, target: Target, *, by: Accelerator | None, config: ChrootConfig, progress: Progress = store.QUIET
 ) -> Iterator[Toolbox | None]:
-    """Have a toolbox, held, to make a chroot with, where the target is foreign and accelerated."""
+    """Have a toolbox, held, to make a chroot with, where the target is foreign and accelerated.
+
+    Without the network no chroot can be made either, and an old one may serve on: so NetworkError is raised.
+    """
     found = None
     if by:
-        found = _attempt(
-            by, target, partial(toolbox.ensure_first, run, target, native=by.native, config=config, progress=progress)
-        )
+        first = partial(toolbox.ensure_first, run, target, native=by.native, config=config, progress=progress)
+        found = _attempt(by, target, first, passed_on=(Interrupted, NetworkError))
     with _held(found):
         yield found
 
 
-def _attempt(by: Accelerator, target: Target, make: Callable[[], Toolbox]) -> Toolbox | None:
+def _attempt(
+    by: Accelerator,
+    target: Target,
+    make: Callable[[], Toolbox],
+    passed_on: tuple[type[DebkitError], ...] = (Interrupted,),
+) -> Toolbox | None:
     if target in by.given_up or runs_natively(by.native, target.arch):
         return None
     try:
         return make()
-    except Interrupted:
+    except passed_on:
         raise
     except DebkitError as problem:
         if by.insists:

@@ -15,27 +15,30 @@ import os
 import re
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import apt
 from debkit.accel import assemble, compiler, dispatcher, stock, table
+from debkit.apt import Pin
 from debkit.chroot import cache, make, namespace, roots, store
 from debkit.chroot.upkeep import TOOLBOX, TOOLBOXES
 from debkit.errors import AccelError, DependencyError, HostError
 from debkit.host.binfmt import read_handler
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target, Toolbox
+from debkit.paths import put
 from debkit.run import Command
 
 if TYPE_CHECKING:
-    from debkit.apt import AptRoot, Pin
+    from debkit.apt import AptRoot
     from debkit.config import ChrootConfig
     from debkit.console import Progress
     from debkit.model import Arch, Chroot
     from debkit.run import Run
 
 LIMIT = 600 * 10**6  # bytes
+NOTE = "toolbox.json"  # in an apt root
 # What a toolbox is not looked into for.
 UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
@@ -125,13 +128,20 @@ def qemu_of(arch: str) -> Path:
 
 
 def _resolved(run: Run, target: Target, root: AptRoot, *, native: str, progress: Progress) -> Recipe:
-    """Decide what a toolbox for the packages that the apt `root` offers is made of."""
-    progress.phase("resolving the toolbox")
-    root, ours, theirs = replace(root, empty=True), ARCHES[native], ARCHES[target.arch]
-    versions = {name: version(run, root, package, pattern) for name, package, pattern in VERSIONS}
-    twins = table.load(ours, theirs, **versions)
-    pins = foreign_packages(run, root, twins.packages)
-    major = versions["gcc"]
+    """Decide what a toolbox for the packages that the apt `root` offers is made of; noted, as long as its lists stay the same."""
+    ours, theirs, root = ARCHES[native], ARCHES[target.arch], replace(root, empty=True)
+    note = root.path / NOTE
+    decided_by = [hashlib.sha256(table.TWINS.read_bytes()).hexdigest(), native, apt.updated(root)]
+    with cache.locked(run, cache.shelf(TOOLBOXES), f"{target.suite}-{target.arch}-packages", "which resolves them"):
+        noted = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+        if noted.get("decided_by") != decided_by:
+            progress.phase("resolving the toolbox")
+            versions = {name: version(run, root, package, pattern) for name, package, pattern in VERSIONS}
+            pins = foreign_packages(run, root, table.load(ours, theirs, **versions).packages)
+            noted = {"decided_by": decided_by, "versions": versions, "packages": [asdict(pin) for pin in pins]}
+            put(note, json.dumps(noted).encode())
+    versions, pins = noted["versions"], tuple(Pin(**pin) for pin in noted["packages"])
+    twins, major = table.load(ours, theirs, **versions), versions["gcc"]
     gcc = compiler.Gcc(target=target, foreign=theirs, native=ours, major=major, version=compiler.version_of(pins, major))
     return Recipe(target=target, native=ours, root=root, twins=twins, pins=pins, gcc=gcc)
 

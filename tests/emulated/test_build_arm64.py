@@ -84,3 +84,10 @@ def test_its_own_tests_ran(built: dict[Way, BuildResult], way: Way) -> None:
 def test_all_make_the_same_packages(built: dict[Way, BuildResult]) -> None:
     first, *others = ({deb.name: hashlib.sha256(deb.read_bytes()).hexdigest() for deb in built[way].debs} for way in WAYS)
     assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("backend", ["sbuild", "pbuilder"])
+def test_an_accelerated_one_tells_what_ran(built: dict[Way, BuildResult], accelerator: Accelerator | None, backend: str) -> None:
+    programs = built[backend, Via.ACCELERATED].programs
+    assert bool(programs and programs.native > 100) == bool(accelerator)
+    assert built[backend, Via.EMULATED].programs is None

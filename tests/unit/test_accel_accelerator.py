@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
@@ -12,8 +13,10 @@ import pytest
 from debkit import accel
 from debkit.accel import assemble, stock, toolbox
 from debkit.accel.accelerator import BUILD, Accelerator, told
+from debkit.apt import AptRoot, Pin
 from debkit.chroot import cache, roots, store
 from debkit.config import ChrootConfig
+from debkit.console import Quiet
 from debkit.errors import AccelError, Interrupted, NetworkError
 from debkit.model import Chroot, ChrootKind, ChrootSpec, Target, Toolbox
 from tests.recorder import Recorder
@@ -21,8 +24,12 @@ from tests.recorder import Recorder
 if TYPE_CHECKING:
     from pathlib import Path
 
+
 CONFIG = ChrootConfig()
 TARGET = Target("bookworm", "arm64")
+GCC = Pin(
+    name="gcc-12", version="12.2.0-14", arch="arm64", filename="pool/g", size=1, sha256="ab" * 32, uri="http://example.org/g"
+)
 
 
 @dataclass
@@ -103,17 +110,28 @@ def test_nothing_is_asked_for_where_nothing_is_emulated_or_all_is(shop: Shop, ta
     assert shop.made_with is None
 
 
-@pytest.mark.parametrize("error", [AccelError, NetworkError])
+@pytest.mark.parametrize(
+    ("making", "error", "asked"), [(True, AccelError, "first"), (False, AccelError, "for"), (False, NetworkError, "for")]
+)
 def test_where_there_can_be_none_the_chroot_is_emulated_and_that_is_told_once(
-    shop: Shop, error: type[AccelError | NetworkError]
+    shop: Shop, error: type[AccelError | NetworkError], asked: str, *, making: bool
 ) -> None:
-    shop.making, shop.problem = True, error("no such text", cause="gcc has changed", hint="report it")
+    shop.making, shop.problem = making, error("no such text", cause="gcc has changed", hint="report it")
     by = shop.accelerator()
     for _ in range(2):
         with shop.open(by) as chroot:
             assert chroot.toolbox is None
-    assert shop.asked == ["first bookworm/arm64"]
+    assert shop.asked == [f"{asked} bookworm/arm64"]
     assert shop.told == ["warned bookworm/arm64 is emulated, not accelerated: no such text: gcc has changed"]
+
+
+def test_without_the_network_no_chroot_is_made_so_that_an_old_one_may_serve_on_with_its_toolbox(shop: Shop) -> None:
+    shop.making, shop.problem = True, NetworkError("the mirror cannot be reached", cause="no route", hint="again")
+    by = shop.accelerator()
+    with pytest.raises(NetworkError), shop.open(by):
+        pass
+    assert not shop.told
+    assert not by.given_up
 
 
 @pytest.mark.parametrize(("insists", "problem"), [(True, AccelError("what", cause="why", hint="next")), (False, Interrupted(2))])
@@ -190,3 +208,27 @@ def test_a_chroot_is_made_with_the_newest_toolbox_of_the_same_table_mirror_and_e
     (tmp_path / "qemu").write_bytes(b"another emulator")
     with pytest.raises(NetworkError):
         toolbox.ensure_first(Recorder(), TARGET, native="amd64", config=CONFIG)
+
+
+def test_what_was_resolved_is_not_resolved_again_until_the_lists_are_newer(
+    tmp_path: Path, shelf: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shelf.is_relative_to(tmp_path)
+    lists = tmp_path / "apt/var/lib/apt/lists/updated"
+    lists.parent.mkdir(parents=True)
+    lists.touch()
+    asked: list[AptRoot] = []
+
+    def resolved(_run: object, root: AptRoot, _names: tuple[str, ...]) -> tuple[Pin, ...]:
+        asked.append(root)
+        return (GCC,)
+
+    monkeypatch.setattr(toolbox, "version", lambda *_: "12")
+    monkeypatch.setattr(toolbox, "foreign_packages", resolved)
+    root = AptRoot(tmp_path / "apt", "arm64")
+    for times, newer in ((1, False), (1, False), (2, True)):
+        if newer:
+            os.utime(lists, (2, 2))
+        recipe = toolbox._resolved(recorder, TARGET, root, native="amd64", progress=Quiet())
+        assert (recipe.pins, recipe.gcc.version) == ((GCC,), "12.2.0-14")
+        assert asked == [replace(root, empty=True)] * times
