@@ -219,6 +219,16 @@ static inline bool offloads(const char *arg)
     return equal(arg, "-fopenmp") || begins(arg, "-fopenacc") || begins(arg, "-foffload") || begins(arg, "-ftree-parallelize-loops");
 }
 
+/* Whether the linker is to tell what it read: a cross driver names the start files by another of their paths. */
+static inline bool tells_of_files(const char *arg)
+{
+    if (equal(arg, "-Xlinker"))
+        return true;
+    if (!begins(arg, "-Wl,"))
+        return false;
+    return contains(arg, "-Map") || contains(arg, "-depend") || contains(arg, "-trace") || contains(arg, "-verb") || contains(arg, ",-t");
+}
+
 /* compiler: the drivers gcc, g++, cpp … Emulated where they tell of themselves, look at the processor, or load foreign code. */
 static inline bool compiler(const struct request *request, struct verdict *verdict)
 {
@@ -230,10 +240,35 @@ static inline bool compiler(const struct request *request, struct verdict *verdi
     if (links_other_than_c(request, verdict))
         return false;
     for (const char **arg = request->args + 1; *arg; arg++) {
-        if (offloads(*arg) || (begins_with_one_of(*arg, emulated) && !begins_with_one_of(*arg, native)))
+        if (offloads(*arg) || tells_of_files(*arg) || (begins_with_one_of(*arg, emulated) && !begins_with_one_of(*arg, native)))
             return false;
         if (begins(*arg, "-m") && contains(*arg, "=native")) /* -march, -mcpu, -mtune, and with features: =native+crc */
             return false;
+    }
+    return true;
+}
+
+/* The linker is /usr/bin/ld where no directory before it can have another. */
+static inline bool finds_usual_linker(const char *directories)
+{
+    for (; *directories; directories++) {
+        if (begins(directories, "/usr/bin:") || equal(directories, "/usr/bin"))
+            return true;
+        if (!begins(directories, "/usr/"))
+            return false;
+        while (directories[1] && *directories != ':')
+            directories++;
+    }
+    return false;
+}
+
+static inline bool of_gcc(const char *directories)
+{
+    for (; *directories; directories++) {
+        if (!begins(directories, "/usr/lib/gcc/") && !begins(directories, "/usr/libexec/gcc/"))
+            return false;
+        while (directories[1] && *directories != ':')
+            directories++;
     }
     return true;
 }
@@ -244,7 +279,9 @@ static inline bool proper(const struct request *request, struct verdict *verdict
 {
     static const char *const emulated[] = {"--help", "-fplugin", "-fuse-ld=", "-version", "-Q", NULL};
     const char *name = base_name(verdict->twin.chars);
-    bool starts_others = equal(name, "collect2") || equal(name, "lto-wrapper"); /* which then are looked up by what is in the file */
+    bool links = equal(name, "collect2"), starts_others = links || equal(name, "lto-wrapper"); /* which are looked up again */
+    if (links && !(harmless(request, "PATH", finds_usual_linker) && harmless(request, "COMPILER_PATH", of_gcc)))
+        return false;
     for (const char **arg = request->args + 1; *arg; arg++) {
         if (asks_for_version(*arg) || begins_with_one_of(*arg, emulated) || (**arg == '@' && !starts_others))
             return false;

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 LIMIT = 600 * 10**6  # bytes
 NOTE = "toolbox.json"  # in an apt root
-# What a toolbox is not looked into for.
+# What a toolbox is not looked into for, besides what a cross compiler has for its own headers and libraries.
 UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
     "var/cache", "var/lib/apt",
@@ -229,7 +229,7 @@ def _make(
         (temporary / "root").mkdir(mode=0o755)
         namespace.unpack(run, tarball, temporary / "root")
         tarball.unlink()
-        for path in UNUSED:
+        for path in (*UNUSED, f"usr/{ARCHES[target.arch].triplet}"):
             namespace.remove_tree(run, temporary / "root" / path)
         progress.phase(f"fetching the packages of {target} that have twins")
         with cache.held(cache.shelf("debs")):

@@ -19,6 +19,7 @@
 #define PYTHON "script\n" TWIN "python3.13\n"
 #define GXX "compiler\n" TWIN "aarch64-linux-gnu-g++-14\n"
 #define PROPER "proper\n" TWIN "cc1\n"
+#define COLLECT2 "proper\n" TWIN "collect2\n"
 #define FLOATS(tool) "no-floats\n" TWIN tool "\n"
 #define PLUGIN "/usr/libexec/gcc/aarch64-linux-gnu/14/liblto_plugin.so"
 
@@ -130,7 +131,17 @@ static const struct example {
     {EMULATED, PROPER, ARGS("cc1", "-fopenmp", "x.c"), NULL, NULL},
     {NATIVE, PROPER, ARGS("cc1", "-fopenmp-simd", "x.c"), NULL, NULL},
     {NATIVE, "proper\n" TWIN "lto-wrapper\n", ARGS("lto-wrapper", "@args"), NULL, NULL},
-    {NATIVE, "proper\n" TWIN "collect2\n", ARGS("collect2", "-fopenmp", "x.o"), NULL, NULL},
+    {NATIVE, COLLECT2, ARGS("collect2", "-fopenmp", "x.o"), NULL, NULL},
+    {NATIVE, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/usr/local/bin:/usr/sbin:/usr/bin:/build"), NULL},
+    {NATIVE, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/usr/bin"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/build:/usr/bin"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/usr/sbin::/usr/bin"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/bin:/usr/bin"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/usr/binaries:/usr/local"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH="), NULL},
+    {NATIVE, COLLECT2, ARGS("collect2", "x.o"), ENV("COMPILER_PATH=/usr/libexec/gcc/aarch64-linux-gnu/14/:/usr/lib/gcc/x/"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("COMPILER_PATH=/build/:/usr/lib/gcc/x/"), NULL},
+    {NATIVE, PROPER, ARGS("cc1", "x.c"), ENV("PATH=/build"), NULL},
     /* compiler */
     {NATIVE, GCC, ARGS("gcc", "-O2", "-march=armv8-a", "-c", "x.c", "-o", "x.o"), NULL, NULL},
     {NATIVE, GCC, ARGS("gcc", "-dumpbase", "x.c", "-dumpdir", "a-", "-dumpbase-ext", ".c"), NULL, NULL},
@@ -145,6 +156,11 @@ static const struct example {
     {EMULATED, GXX, ARGS("g++", "-g", "-o", "x", "x.cc"), NULL, NULL},
     {EMULATED, GXX, ARGS("g++", "-o", "x", "x.o"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-fopenmp", "-c", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,-Map=x.map"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,--dependency-file=x.d"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,-z,now,-t"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Xlinker", "-Map"), NULL, NULL},
+    {NATIVE, GCC, ARGS("gcc", "x.o", "-Wl,-z,relro,--as-needed,-soname,libx.so.1"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-foffload=disable", "-c", "x.c"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-print-multiarch"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "--print-file-name=libgcc.a"), NULL, NULL},
