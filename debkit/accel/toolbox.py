@@ -39,10 +39,11 @@ if TYPE_CHECKING:
 
 LIMIT = 600 * 10**6  # bytes
 NOTE = "toolbox.json"  # in an apt root
-# What a toolbox is not looked into for.
+# What a toolbox is not looked into for (glob(7)). A cross compiler takes headers and libraries of the chroot, not its own.
 UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
     "var/cache", "var/lib/apt",
+    "usr/{gnu}/include", "usr/{gnu}/lib", "usr/lib/gcc-cross/{gnu}/*/include", "usr/lib/gcc-cross/{gnu}/*/*.[ao]",
 )  # fmt: skip
 DISPATCHER_PACKAGES = ("gcc", "libc6-dev")
 SEPARATOR = "//"  # as no path in a package
@@ -226,8 +227,7 @@ def _make(
         (temporary / "root").mkdir(mode=0o755)
         namespace.unpack(run, tarball, temporary / "root")
         tarball.unlink()
-        for path in UNUSED:
-            namespace.remove_tree(run, temporary / "root" / path)
+        drop_unused(run, temporary / "root", ARCHES[target.arch])
         progress.phase(f"fetching the packages of {target} that have twins")
         with cache.held(cache.shelf("debs")):
             debs = apt.download(run, recipe.root, recipe.pins, cache.shelf("debs"), progress=progress)
@@ -258,6 +258,12 @@ def _make(
             packages=spec.packages,
         )
         return cache.commit(run, shelf, name, record)
+
+
+def drop_unused(run: Run, root: Path, foreign: Arch) -> None:
+    """Remove from a native root what is of no use in a toolbox."""
+    paths = [os.fspath(path) for pattern in UNUSED for path in sorted(root.glob(pattern.format(gnu=foreign.triplet)))]
+    run(Command(argv=namespace.as_root(("rm", "--recursive", "--force", "--", *paths)), name="rm", minor=True))
 
 
 def demand_size(size: int, target: Target) -> None:
