@@ -31,6 +31,8 @@ from debkit.paths import put
 from debkit.run import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from debkit.apt import AptRoot
     from debkit.config import ChrootConfig
     from debkit.console import Progress
@@ -45,6 +47,7 @@ UNUSED = (
     "var/cache", "var/lib/apt",
     "usr/{gnu}/include", "usr/{gnu}/lib", "usr/lib/gcc-cross/{gnu}/*/include", "usr/lib/gcc-cross/{gnu}/*/*.[ao]",
 )  # fmt: skip
+UNUSED_BESIDE_OWN = ("usr/lib/gcc-cross", "usr/libexec/gcc-cross")  # where the compiler was built for the toolbox
 DISPATCHER_PACKAGES = ("gcc", "libc6-dev")
 SEPARATOR = "//"  # as no path in a package
 # Unpack the packages $2… in $1 one after the other, and list the files of each.
@@ -227,7 +230,7 @@ def _make(
         (temporary / "root").mkdir(mode=0o755)
         namespace.unpack(run, tarball, temporary / "root")
         tarball.unlink()
-        drop_unused(run, temporary / "root", ARCHES[target.arch])
+        drop(run, temporary / "root", (pattern.format(gnu=ARCHES[target.arch].triplet) for pattern in UNUSED))
         progress.phase(f"fetching the packages of {target} that have twins")
         with cache.held(cache.shelf("debs")):
             debs = apt.download(run, recipe.root, recipe.pins, cache.shelf("debs"), progress=progress)
@@ -236,6 +239,7 @@ def _make(
         if own:
             with cache.held(own.content):
                 compiler.put(own.content, temporary, reference, native)
+            drop(run, temporary / "root", UNUSED_BESIDE_OWN)
         stock.note(temporary, mapped, compiler.told(temporary, recipe.gcc, own=bool(own)))
         shutil.copyfile(qemu_of(target.arch), temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
@@ -260,9 +264,9 @@ def _make(
         return cache.commit(run, shelf, name, record)
 
 
-def drop_unused(run: Run, root: Path, foreign: Arch) -> None:
+def drop(run: Run, root: Path, patterns: Iterable[str]) -> None:
     """Remove from a native root what is of no use in a toolbox."""
-    paths = [os.fspath(path) for pattern in UNUSED for path in sorted(root.glob(pattern.format(gnu=foreign.triplet)))]
+    paths = [os.fspath(path) for pattern in patterns for path in sorted(root.glob(pattern))]
     run(Command(argv=namespace.as_root(("rm", "--recursive", "--force", "--", *paths)), name="rm", minor=True))
 
 
