@@ -9,9 +9,11 @@ PYTHON := /usr/bin/python3
 DEBKIT := PYTHONPATH="$(CURDIR)" $(PYTHON) -m debkit
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
 VENV := .venv
+# SUITE/SOURCE, a line each.
+CORPUS := tests/data/accel-corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deb doctor test test-all unit lint check bench bench-corpus clean
+.PHONY: help setup deb doctor test test-all unit lint check bench bench-corpus bench-accel accel-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,6 +53,15 @@ bench: ## print debkit's own costs as ratios
 bench-corpus: ## build twenty sources of the archive with raw sbuild and with debkit
 	@sh packaging/setup --test
 	$(PYTHON) -m tests.bench_corpus
+
+bench-accel: ## measure accelerated builds against native and emulated ones (hours)
+	@sh packaging/setup --test
+	$(PYTHON) -m tests.bench_accel
+
+accel-verify: setup ## prove on the corpus that accelerated builds make the same bytes (hours)
+	@failed=; for suite in $(or $(SUITE),$(sort $(shell sed -n 's,^\([a-z]*\)/.*,\1,p' $(CORPUS)))); do \
+	  $(DEBKIT) accel verify --suite $$suite $(ARCH:%=--arch %) $(FLAGS) $$(sed -n "s,^$$suite/,,p" $(CORPUS)) || failed=1; \
+	done; [ -z "$$failed" ]
 
 clean: ## remove what a run leaves in the tree
 	rm -rf build $(VENV) debkit.egg-info

@@ -62,8 +62,8 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     unfit = edit.apply(root, table.edits)
     link(toolbox / native.triplet, f"root/usr/lib/{native.triplet}")
     link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
-    for name, path in table.links.items():
-        link(toolbox / name, f"root/{path}")
+    for name, paths in table.links.items():
+        link(toolbox / name, f"root/{next((path for path in paths if (root / path).exists()), paths[0])}")
     configure_perl(root, reference.root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
     return write_map(toolbox, reference, table, unfit)

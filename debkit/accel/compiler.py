@@ -21,6 +21,7 @@ from debkit import apt
 from debkit.accel import assemble, edit
 from debkit.chroot import cache, namespace, roots, store
 from debkit.chroot.make import explain
+from debkit.chroot.upkeep import COMPILER, COMPILERS
 from debkit.errors import AccelError
 from debkit.run import Command, CommandFailed
 
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
     from debkit.model import Arch, Target
     from debkit.run import Run
 
-SHELF = "compilers"
 MAKE = Path(__file__).with_name("make-compiler")
 # What Debian's gcc is patched, configured and compiled with, since 12.
 PACKAGES = (
     "autoconf2.69", "bison", "debhelper", "dpkg-dev", "file", "flex", "g++", "gawk", "libgmp-dev", "libisl-dev", "libmpc-dev",
-    "libmpfr-dev", "libzstd-dev", "lsb-release", "m4", "make", "patchutils", "quilt", "xz-utils", "zlib1g-dev",
+    "libmpfr-dev", "libzstd-dev", "lsb-release", "m4", "make", "patchutils", "quilt", "time", "xz-utils", "zlib1g-dev",
 )  # fmt: skip
 CONFIGURED = re.compile(rb"\0(\.\./src/configure [^\0]+)\0")
 # What is about more programs than are made here, or about making them in several stages.
@@ -83,8 +83,11 @@ def version_of(pins: tuple[Pin, ...], major: str) -> str:
 
 
 def find(gcc: Gcc) -> cache.Entry | None:
-    """Give what `ensure` has made."""
-    return cache.find(cache.shelf(SHELF), gcc.name)
+    """Give what `ensure` has made, if it has."""
+    found = cache.find(cache.shelf(COMPILERS), gcc.name)
+    if found:
+        cache.touch(found)
+    return found
 
 
 def ensure(run: Run, gcc: Gcc, root: AptRoot, *, config: ChrootConfig, progress: Progress = store.QUIET) -> cache.Entry:
@@ -93,17 +96,16 @@ def ensure(run: Run, gcc: Gcc, root: AptRoot, *, config: ChrootConfig, progress:
     `root` is an apt with nothing installed that knows the foreign packages. Raises AccelError where the source of just this
     version is not to be had, ChrootError where it cannot be built, and what `store.ensure` raises.
     """
-    shelf = cache.shelf(SHELF)
-    found = cache.find(shelf, gcc.name)
+    shelf = cache.shelf(COMPILERS)
+    found = find(gcc)
     if not found:
         with cache.locked(run, shelf, gcc.name, f"which makes {gcc.name}", progress=progress):
-            found = cache.find(shelf, gcc.name) or _make(run, gcc, root, config=config, progress=progress)
-    cache.touch(found)
+            found = find(gcc) or _make(run, gcc, root, config=config, progress=progress)
     return found
 
 
 def _make(run: Run, gcc: Gcc, root: AptRoot, *, config: ChrootConfig, progress: Progress) -> cache.Entry:
-    shelf, created = cache.shelf(SHELF), int(time.time())
+    shelf, created = cache.shelf(COMPILERS), int(time.time())
     generation = cache.generation(gcc.name, created)
     content, temporary = shelf / generation, shelf / f"{generation}.new"
     with cache.making(run, shelf, gcc.name) as log, namespace.scratch(run, "compiler") as work:
@@ -128,7 +130,7 @@ def _make(run: Run, gcc: Gcc, root: AptRoot, *, config: ChrootConfig, progress: 
         record = cache.Record(
             content=content.name,
             created=created,
-            kind="compiler",
+            kind=COMPILER,
             suite=gcc.target.suite,
             arch=gcc.target.arch,
             size=store.size_of(run, content, gcc.name, created),
@@ -187,6 +189,13 @@ def make_argv(gcc: Gcc, dsc: str, line: str) -> tuple[str, ...]:
         f"/mnt/room/{MAKE.name}", dsc, gcc.foreign.triplet, gcc.foreign.name, gcc.major, line, " ".join(directories),
         *kept, *ADDED,
     )  # fmt: skip
+
+
+def told(toolbox: Path, gcc: Gcc, *, own: bool) -> str:
+    """Say which native compiler a toolbox has; nothing where it has none, so that the foreign one is emulated."""
+    if not any((toolbox / "map").glob(f"usr/lib*/gcc/{gcc.foreign.triplet}/{gcc.major}/cc1.*")):
+        return ""
+    return f"{gcc}, built from the suite's source" if own else f"{gcc}, which the suite has as a cross compiler too"
 
 
 def programs(compiler: Path) -> tuple[str, ...]:

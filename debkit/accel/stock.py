@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from debkit.chroot import cache
 from debkit.chroot.upkeep import TOOLBOXES
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
 
     from debkit.accel.assemble import Mapped
 
-NOTE = "differing.json"
+NOTE = "note.json"
+COMPILER = re.compile(r"(gcc|g\+\+|cpp)-\d+[- ]")  # where a line about versions is about its packages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stocked:
     """A toolbox: `count` twins, and the packages that have none because their versions `differ`. `in_use` is it just now.
+
+    `compiler` tells its native compiler, empty where it has none.
 
     Times are in seconds since the epoch, `size` in bytes.
     """
@@ -33,12 +37,17 @@ class Stocked:
     size: int
     count: int
     differing: tuple[str, ...]
+    compiler: str
     in_use: bool
 
 
-def note(toolbox: Path, mapped: Mapped) -> None:
-    """Leave in a new toolbox what `listing` tells of it, and the empty file that a build's trace is bound over."""
-    (toolbox / NOTE).write_text(json.dumps(mapped.differing), encoding="utf-8")
+def note(toolbox: Path, mapped: Mapped, compiler: str) -> None:
+    """Leave in a new toolbox what `listing` tells of it, and the empty file that a build's trace is bound over.
+
+    With a native `compiler` it does not matter that the versions of its packages differ.
+    """
+    differing = [line for line in mapped.differing if not (compiler and COMPILER.match(line))]
+    (toolbox / NOTE).write_text(json.dumps({"compiler": compiler, "differing": differing}), encoding="utf-8")
     (toolbox / "trace").touch()
 
 
@@ -55,6 +64,7 @@ def listing() -> tuple[Stocked, ...]:
             size=entry.record.size,
             count=len(twins(entry.content)),
             differing=differing(entry.content),
+            compiler=compiler(entry.content),
             in_use=cache.in_use(entry.content),
         )
         for entry in cache.entries(cache.shelf(TOOLBOXES))
@@ -63,8 +73,17 @@ def listing() -> tuple[Stocked, ...]:
 
 def differing(toolbox: Path) -> tuple[str, ...]:
     """Give the packages that have no twins because of their versions."""
+    return tuple(_noted(toolbox).get("differing", ()))
+
+
+def compiler(toolbox: Path) -> str:
+    """Tell the toolbox's native compiler; nothing where the foreign one is emulated."""
+    return str(_noted(toolbox).get("compiler", ""))
+
+
+def _noted(toolbox: Path) -> dict[str, Any]:
     note = toolbox / NOTE
-    return tuple(json.loads(note.read_text(encoding="utf-8"))) if note.exists() else ()
+    return dict(json.loads(note.read_text(encoding="utf-8"))) if note.exists() else {}
 
 
 def twins(toolbox: Path) -> frozenset[str]:

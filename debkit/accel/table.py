@@ -64,11 +64,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The whole of it. `links` are names in the toolbox and the paths in its root that they lead to."""
+    """The whole of it. `links` are names in the toolbox and the paths in its root that they may lead to."""
 
     twins: tuple[Twins, ...]
     scripts: tuple[Scripts, ...]
-    links: Mapping[str, str]
+    links: Mapping[str, tuple[str, ...]]
     edits: tuple[Edit, ...]
 
     @property

@@ -7,11 +7,23 @@ request and gives back one JSON answer. Nothing of the machine's own apt counts,
 from __future__ import annotations
 
 from debkit.apt.model import AptRoot, Pin, Solution, Superseded, Untrusted
-from debkit.apt.root import exact, make, prepare, updated
-from debkit.apt.verbs import CORE, download, resolve_build, resolve_install, seen, solve_build, solve_install, source, update
+from debkit.apt.root import MEMBERS, exact, make, prepare, updated
+from debkit.apt.verbs import (
+    CORE,
+    download,
+    known,
+    resolve_build,
+    resolve_install,
+    seen,
+    solve_build,
+    solve_install,
+    source,
+    update,
+)
 
 __all__ = [
     "CORE",
+    "MEMBERS",
     "AptRoot",
     "Pin",
     "Solution",
@@ -19,6 +31,7 @@ __all__ = [
     "Untrusted",
     "download",
     "exact",
+    "known",
     "make",
     "prepare",
     "resolve_build",

@@ -51,7 +51,7 @@ def ask(
 
 
 def command(root: AptRoot, verb: str, what: Mapping[str, object], settings: tuple[tuple[str, str], ...] = ()) -> Command:
-    about = {"path": os.fspath(root.path.absolute()), "arch": root.arch, "foreign": root.foreign}
+    about = {"path": os.fspath(root.path.absolute()), "arch": root.arch, "foreign": root.foreign, "empty": root.empty}
     request = {"verb": verb, "root": about, "settings": settings, **what}
     return Command(
         argv=(sys.executable, *CHILD),

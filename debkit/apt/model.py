@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 class AptRoot:
     """A directory that apt takes for a whole system: etc/apt, keyrings, var/lib/dpkg/status, var/lib/apt/lists.
 
-    `foreign` are the further architectures it may install, for cross builds. Signed-By paths in it are absolute: it cannot be
-    moved.
+    `foreign` are the further architectures it may install, for cross builds. With `empty` nothing is installed in it, whatever
+    its package status says. Signed-By paths in it are absolute: it cannot be moved.
     """
 
     path: Path
     arch: str
     foreign: tuple[str, ...] = ()
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

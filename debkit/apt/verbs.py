@@ -141,6 +141,11 @@ def seen(run: Run, root: AptRoot, package: str) -> tuple[str, ...]:
     return tuple(ask(run, root, "seen", {"package": package}))
 
 
+def known(run: Run, root: AptRoot, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Give those of the named binary packages that the root's lists offer for its architecture."""
+    return tuple(ask(run, root, "known", {"names": names}))
+
+
 def _look_again(run: Run, root: AptRoot, pins: tuple[Pin, ...], problem: NetworkError, progress: Progress | None) -> None:
     """Refresh the lists; raise Superseded if they no longer have what the mirror no longer has."""
     update(run, root, progress=progress)

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit import apt
+from debkit import accel, apt
 from debkit.apt.model import Untrusted
 from debkit.archive import client
 from debkit.archive.index import read_index
 from debkit.archive.serve import served
-from debkit.archive.trial import install_and_run
+from debkit.archive.trial import Root, install_and_run
 from debkit.chroot import roots, store
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
@@ -30,11 +30,20 @@ QUIET = Quiet()
 LISTS = "var/lib/apt/lists"
 
 
-def prove(run: Run, config: Config, published: Published, *, target: Target, progress: Progress = QUIET) -> Sighting:
+def prove(
+    run: Run,
+    config: Config,
+    published: Published,
+    *,
+    target: Target,
+    by: accel.Accelerator | None = None,
+    progress: Progress = QUIET,
+) -> Sighting:
     """See a published version through apt for one target, install it on a clean system, and run its programs there.
 
-    The archive is served over http on the loopback. Writes DIST/SUITE/ARCH/install.log. Raises ArchiveError when apt sees
-    something else than was published, when it does not install, or when no program of a package starts.
+    A foreign system is accelerated `by` something or emulated; the package's own programs are always emulated there. The archive
+    is served over http on the loopback. Writes DIST/SUITE/ARCH/install.log. Raises ArchiveError when apt sees something else than
+    was published, when it does not install, or when no program of a package starts.
     """
     started = time.monotonic()
     expected = expected_packages(config.repo, published, target)
@@ -44,10 +53,13 @@ def prove(run: Run, config: Config, published: Published, *, target: Target, pro
         progress.phase(f"looking at the archive as an {target.arch} client")
         see(run, config, published, target=target, url=site.url, expected=expected)
         spec = store.wanted(ChrootKind.CLEAN, target, config.chroot)
-        chroot = store.ensure(run, spec, config=config.chroot, progress=progress)
-        with roots.opened(run, chroot) as root:
-            lend_lists(store.apt_root(chroot).path, root)
-            add_archive(root, config, client.sources_text(config, target.suite, site.url))
+        with (
+            accel.opened(run, spec, by=by, config=config.chroot, progress=progress) as chroot,
+            roots.opened(run, chroot) as path,
+        ):
+            root = Root(path=path, toolbox=chroot.toolbox)
+            lend_lists(store.apt_root(chroot).path, path)
+            add_archive(path, config, client.sources_text(config, target.suite, site.url))
             wanted = tuple(line for line in expected if not line.package.endswith("-dbgsym"))
             ran = install_and_run(run, root, wanted, target=target, log=log, progress=progress)
             demand_from_here(wanted, frozenset(site.asked), target=target, log=log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debkit.chroot.namespace import inside
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from debkit.archive.index import Line
     from debkit.console import Progress
-    from debkit.model import Target
+    from debkit.model import Target, Toolbox
     from debkit.run import Run
 
 # Nothing is started in a chroot (invoke-rc.d(8)); what is on the loopback is not behind a proxy; a root that is thrown away need
@@ -38,16 +39,24 @@ EXCLUSIVE = re.compile(r"remove is disabled|Unable to correct problems|Unable to
 STARTED = frozenset(range(1, 126))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """An unpacked clean system; with a toolbox its own tools run at native speed, and what is installed on it does not."""
+
+    path: Path
+    toolbox: Toolbox | None = None
+
+
 def install_and_run(
-    run: Run, root: Path, wanted: tuple[Line, ...], *, target: Target, log: Path, progress: Progress
+    run: Run, root: Root, wanted: tuple[Line, ...], *, target: Target, log: Path, progress: Progress
 ) -> tuple[str, ...]:
     """Install these versions in a clean root, and start their programs; one after the other where they exclude each other.
 
     Gives what ran (see `try_programs`). Raises ArchiveError, or NetworkError when the suite's own mirror fails.
     """
-    (root / "usr/sbin/policy-rc.d").write_text(POLICY)
-    (root / "usr/sbin/policy-rc.d").chmod(0o755)
-    (root / "etc/apt/apt.conf.d/90debkit").write_text(APT_CONF)
+    (root.path / "usr/sbin/policy-rc.d").write_text(POLICY)
+    (root.path / "usr/sbin/policy-rc.d").chmod(0o755)
+    (root.path / "etc/apt/apt.conf.d/90debkit").write_text(APT_CONF)
     _apt_get(run, root, "update", target=target, log=log, progress=progress)
     try:
         _install(run, root, wanted, "--no-remove", target=target, log=log, progress=progress)
@@ -64,7 +73,7 @@ def install_and_run(
 
 
 def _install(
-    run: Run, root: Path, wanted: tuple[Line, ...], *options: str, target: Target, log: Path, progress: Progress
+    run: Run, root: Root, wanted: tuple[Line, ...], *options: str, target: Target, log: Path, progress: Progress
 ) -> None:
     progress.phase(f"installing {', '.join(line.package for line in wanted)} on a clean {target}")
     names = (f"{line.package}={line.version}" for line in wanted)
@@ -72,7 +81,7 @@ def _install(
     _demand_installed(run, root, wanted, target=target, log=log)
 
 
-def _apt_get(run: Run, root: Path, *words: str, target: Target, log: Path, progress: Progress) -> None:
+def _apt_get(run: Run, root: Root, *words: str, target: Target, log: Path, progress: Progress) -> None:
     command = _command(root, ("apt-get", "--quiet", "--yes", *words), log=log, timeout=INSTALL_SECONDS)
     try:
         run(command, progress.line)
@@ -87,7 +96,7 @@ def _apt_get(run: Run, root: Path, *words: str, target: Target, log: Path, progr
         ) from failed
 
 
-def _demand_installed(run: Run, root: Path, wanted: tuple[Line, ...], *, target: Target, log: Path) -> None:
+def _demand_installed(run: Run, root: Root, wanted: tuple[Line, ...], *, target: Target, log: Path) -> None:
     """Ask dpkg, since apt-get's exit status does not say it."""
     shown = run(
         _command(root, ("dpkg-query", "--show", "--showformat", r"${Package} ${Version} ${db:Status-Status}\n"), log=None)
@@ -103,7 +112,7 @@ def _demand_installed(run: Run, root: Path, wanted: tuple[Line, ...], *, target:
 
 
 def try_programs(
-    run: Run, root: Path, wanted: tuple[Line, ...], *, target: Target, log: Path, progress: Progress
+    run: Run, root: Root, wanted: tuple[Line, ...], *, target: Target, log: Path, progress: Progress
 ) -> tuple[str, ...]:
     """Start each package's programs with --version and --help until one of them is content.
 
@@ -134,24 +143,25 @@ def try_programs(
     return tuple(ran)
 
 
-def _programs(run: Run, root: Path, package: str) -> tuple[str, ...]:
+def _programs(run: Run, root: Root, package: str) -> tuple[str, ...]:
     """List a package's executable files in the directories of PATH."""
     listed = run(_command(root, ("dpkg-query", "--listfiles", package), log=None, strict=False)).stdout.splitlines()
     found = []
     for path in listed:
         directory, _, name = path.rpartition("/")
         if name and directory in {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/games", "/usr/local/bin"}:
-            file = root / path[1:]
+            file = root.path / path[1:]
             if file.is_symlink() or (file.is_file() and os.stat(file).st_mode & 0o111):  # noqa: PTH116 (a link may lead outside)
                 found.append(path)
     return tuple(found)
 
 
 def _command(
-    root: Path, argv: tuple[str, ...], *, log: Path | None, strict: bool = True, timeout: float | None = None
+    root: Root, argv: tuple[str, ...], *, log: Path | None, strict: bool = True, timeout: float | None = None
 ) -> Command:
+    names = ((RESOLVER, os.fspath(RESOLVER)),) if RESOLVER.exists() else ()
     return Command(
-        argv=inside(root, argv, read_only=((RESOLVER, os.fspath(RESOLVER)),) if RESOLVER.exists() else ()),
+        argv=inside(root.path, argv, read_only=names, toolbox=root.toolbox),
         env=(("DEBIAN_FRONTEND", "noninteractive"), ("HOME", "/root"), ("no_proxy", "127.0.0.1,localhost")),
         log=log,
         ok=frozenset({0}) if strict else frozenset(range(-64, 256)),

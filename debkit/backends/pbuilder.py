@@ -113,10 +113,12 @@ def build(
 
 def argv(job: Job, site: Site) -> tuple[str, ...]:
     """Call pbuilder as root of a user namespace, its chroot furnished."""
-    return as_root(
+    toolbox = job.chroot.toolbox
+    inner = as_root(
         (
             os.fspath(FURNISH),
             os.fspath(site.work / "root"),
+            os.fspath(toolbox.path) if toolbox else "",
             "pbuilder",
             "build",
             "--no-targz",
@@ -126,6 +128,7 @@ def argv(job: Job, site: Site) -> tuple[str, ...]:
             os.fspath(job.source.dsc.absolute()),
         )
     )
+    return as_root(inner, toolbox=toolbox, trace=site.trace) if toolbox else inner
 
 
 def environment(job: Job, site: Site) -> tuple[tuple[str, str], ...]:

@@ -13,18 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from debkit.chroot import roots
+from debkit import accel
+from debkit.chroot import roots, store
 from debkit.config import rooms
 from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
-from debkit.model import BuildState, CheckReport, Outcome
+from debkit.model import BuildState, CheckReport, ChrootKind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from debkit.accel import Accelerator
     from debkit.chroot.roots import ToolRoot
     from debkit.config import ChecksConfig, ChrootConfig
     from debkit.console import Progress
-    from debkit.model import BuildResult
+    from debkit.model import BuildResult, Chroot, Target
     from debkit.run import Run
 
 
@@ -34,7 +36,8 @@ class Bench:
 
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
     built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once. `note_tool`, where
-    there is one, is told "PACKAGE/SUITE" and the version of each tool that is used.
+    there is one, is told "PACKAGE/SUITE" and the version of each tool that is used. Foreign systems are accelerated by the
+    `accelerator`, if there is one.
     """
 
     run: Run
@@ -45,6 +48,12 @@ class Bench:
     siblings: tuple[Path, ...] = ()
     source: Path | None = None
     note_tool: Callable[[str, str], None] | None = None
+    accelerator: Accelerator | None = None
+
+    def clean(self, target: Target) -> contextlib.AbstractContextManager[Chroot]:
+        """Have a clean system of the target, with its toolbox where it is accelerated."""
+        spec = store.wanted(ChrootKind.CLEAN, target, self.chroot)
+        return accel.opened(self.run, spec, by=self.accelerator, config=self.chroot, progress=self.progress)
 
     @contextlib.contextmanager
     def tools(self, suite: str) -> Iterator[ToolRoot]:

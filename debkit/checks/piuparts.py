@@ -18,7 +18,7 @@ from debkit.apt.settings import network_settings
 from debkit.checks import _debs
 from debkit.checks._piuparts_log import PREPARED, Verdict, read_log
 from debkit.chroot import namespace, store
-from debkit.model import ARCHES, CheckReport, ChrootKind, Finding, Outcome, Severity
+from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity
 from debkit.run import Command
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PACKAGES = ("piuparts",)
 INSIDE = "/srv/piuparts"  # one mount for the root and the place it is linked to: no hard link goes from one mount to another
 ROOM = f"{INSIDE}/room"
+TOOLBOX = "/mnt/native"  # in the tool root; `chroot` binds it where the clean system's programs look for it
 PATH = f"{INSIDE}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CHROOT = Path(__file__).with_name("chroot")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -78,9 +79,7 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
             reason="the build made nothing to install: only debug symbols, udebs or packages for other architectures",
         )
     log = bench.fresh_log("piuparts.log")
-    with bench.tools(target.suite) as tools:
-        spec = store.wanted(ChrootKind.CLEAN, target, bench.chroot)
-        clean = store.ensure(bench.run, spec, config=bench.chroot, progress=bench.progress)
+    with bench.tools(target.suite) as tools, bench.clean(target) as clean:
         lab = Lab(bench=bench, tools=tools, clean=clean, log=log, deadline=time.monotonic() + bench.config.timeout)
         verdicts = [attempt(lab, each) for each in _debs.rounds(debs)]
     worst = min(verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
@@ -136,6 +135,8 @@ def once(lab: Lab, debs: tuple[Deb, ...], *options: str) -> tuple[Verdict, bool]
                     binds=((place.work, INSIDE),),
                     read_only=((RESOLVER.resolve(), os.fspath(RESOLVER)),) if RESOLVER.exists() else (),
                     network=True,
+                    toolbox=lab.clean.toolbox,
+                    at=TOOLBOX,
                 ),
                 env=ARCHES[target.arch].qemu_env,
                 timeout=max(lab.deadline - time.monotonic(), 0),
@@ -174,6 +175,8 @@ def stage(bench: Bench, clean: Chroot) -> Iterator[Stage]:
         with store.held(clean):
             namespace.unpack(bench.run, clean.tarball, root)
         lay_devices(root)
+        if clean.toolbox:
+            (root / namespace.NATIVE.lstrip("/")).mkdir(mode=0o755)
         settings = (f'{name} "{value}";' for name, value in network_settings(bench.run) if name.startswith("Acquire::http::"))
         (root / "etc/apt/apt.conf.d/50debkit").write_text("\n".join((*APT_SETTINGS, *settings, "")), encoding="utf-8")
         yield Stage(work=work, root=root, standing=frozenset(store.installed(root)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from typing import TYPE_CHECKING, assert_never
 
-from debkit.chroot.namespace import as_root
+from debkit.chroot.namespace import NATIVE, as_root
 from debkit.errors import ChrootError, HostError
 from debkit.model import ARCHES, ChrootKind
 from debkit.run import Command, CommandFailed
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from debkit.console import Progress
     from debkit.errors import DebkitError
-    from debkit.model import ChrootSpec
+    from debkit.model import ChrootSpec, Toolbox
     from debkit.run import Run
 
 # sbuild 0.85 asks for it in every build. In the base it need not be installed anew each time.
@@ -51,14 +52,18 @@ CAUSES: tuple[tuple[re.Pattern[str], type[DebkitError], str, str], ...] = (
 )
 
 
-def bootstrap(run: Run, spec: ChrootSpec, tarball: Path, *, work: Path, log: Path, progress: Progress) -> None:
+def bootstrap(
+    run: Run, spec: ChrootSpec, tarball: Path, *, work: Path, log: Path, progress: Progress, toolbox: Toolbox | None = None
+) -> None:
     """Make a root and pack it into `tarball`. `work` holds what is unpacked meanwhile; `log` is written anew.
 
+    With a toolbox the root's programs run at native speed while it is made, and nothing of that stays in it.
     Raises NetworkError, DiskError, MissingTool, or ChrootError or HostError with the likely cause.
     """
     log.unlink(missing_ok=True)
+    argv = as_root(bootstrap_argv(spec, tarball, toolbox))
     command = Command(
-        argv=as_root(bootstrap_argv(spec, tarball)),
+        argv=as_root(argv, toolbox=toolbox) if toolbox else argv,
         env=(("TMPDIR", os.fspath(work)), *ARCHES[spec.target.arch].qemu_env),
         cwd=work,
         log=log,
@@ -70,11 +75,17 @@ def bootstrap(run: Run, spec: ChrootSpec, tarball: Path, *, work: Path, log: Pat
         raise explain(failed, f"the {spec.kind} chroot of {spec.target} could not be made") from failed
 
 
-def bootstrap_argv(spec: ChrootSpec, tarball: Path) -> tuple[str, ...]:
+def bootstrap_argv(spec: ChrootSpec, tarball: Path, toolbox: Toolbox | None = None) -> tuple[str, ...]:
     """Call mmdebstrap, as root of our own namespace. With no mirror it takes Debian's own, with updates and security.
 
-    Its unshare mode would make a namespace too, but goes on for minutes after SIGTERM, and after debkit was killed.
+    Its unshare mode would make a namespace too, but goes on for minutes after SIGTERM, and after debkit was killed. The toolbox
+    is bound before the root's first program runs and is gone when the root is packed.
     """
+    seen = f'"$1{NATIVE}"'
+    hooks = (
+        f"--setup-hook=mkdir -m 755 {seen} && mount --bind {shlex.quote(os.fspath(toolbox.path))} {seen}",
+        f"--customize-hook=umount {seen} && rmdir {seen}",
+    ) if toolbox else ()  # fmt: skip
     packages = tuple(dict.fromkeys((*(BUILD_PACKAGES if spec.kind is ChrootKind.BUILD else ()), *spec.packages)))
     return (
         "mmdebstrap",
@@ -84,6 +95,7 @@ def bootstrap_argv(spec: ChrootSpec, tarball: Path) -> tuple[str, ...]:
         f"--components={','.join(spec.components)}",
         *((f"--include={','.join(packages)}",) if packages else ()),
         "--dpkgopt=force-unsafe-io",  # a root that is made anew after any crash needs no fsync for each file
+        *hooks,
         spec.target.suite,
         os.fspath(tarball),
         *((spec.mirror,) if spec.mirror else ()),

@@ -84,15 +84,17 @@ def inside(
     network: bool = True,
     sealed: bool = False,
     toolbox: Toolbox | None = None,
+    at: str = NATIVE,
 ) -> tuple[str, ...]:
     """Wrap `argv` to run with `root` as its root directory; `binds` and `read_only` are (outer path, inner path).
 
     With `sealed` nobody can write to the root: inner paths must then be below the directories that `enter` makes private. A
-    toolbox is bound in a namespace around that of `argv`, whose root can then not make it writable.
+    toolbox is bound in a namespace around that of `argv`, whose root can then not make it writable, and seen `at` a path: another
+    one than its own where the foreign programs are in a root below this one.
     """
     mounts: list[str] = []
     if toolbox:
-        read_only = (*read_only, (toolbox.path, NATIVE))
+        read_only = (*read_only, (toolbox.path, at))
     for option, pairs in (("--bind", binds), ("--ro-bind", read_only)):
         for outer, inner in pairs:
             mounts += [option, os.fspath(outer), inner]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from debkit.config import ChrootConfig
     from debkit.console import Progress
-    from debkit.model import Chroot
+    from debkit.model import Chroot, Toolbox
     from debkit.run import Run
 
 
@@ -42,14 +42,19 @@ class ToolRoot:
         binds: tuple[tuple[Path, str], ...] = (),
         read_only: tuple[tuple[Path, str], ...] = (),
         network: bool = False,
+        toolbox: Toolbox | None = None,
+        at: str = "",
     ) -> tuple[str, ...]:
         """Wrap `argv` to run in it as its root; `binds` and `read_only` are (outer path, inner path).
 
         Inner paths lie under /tmp, /var/tmp, /run, /mnt, /srv or /root: these are empty and private, in memory, and gone
-        afterwards. Everything else is read-only. HOME is /root, and TMPDIR is not set.
+        afterwards. Everything else is read-only. HOME is /root, and TMPDIR is not set. With a toolbox, seen `at` such a path, the
+        programs of foreign roots that `argv` enters are started by its dispatcher.
         """
         names = ((RESOLVER, os.fspath(RESOLVER)),) if network and RESOLVER.exists() else ()
-        return namespace.inside(self.path, argv, binds=binds, read_only=(*read_only, *names), network=network, sealed=True)
+        return namespace.inside(
+            self.path, argv, binds=binds, read_only=(*read_only, *names), network=network, sealed=True, toolbox=toolbox, at=at
+        )
 
 
 @contextlib.contextmanager

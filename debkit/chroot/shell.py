@@ -23,7 +23,7 @@ def shell(run: Run, chroot: Chroot, argv: tuple[str, ...] = ()) -> int:
     with roots.opened(run, chroot) as root:
         return interact(
             Command(
-                argv=namespace.inside(root, argv or ("bash", "-l"), read_only=names),
+                argv=namespace.inside(root, argv or ("bash", "-l"), read_only=names, toolbox=chroot.toolbox),
                 env=(("debian_chroot", str(chroot.spec.target)), *ARCHES[chroot.spec.target.arch].qemu_env),
             )
         )

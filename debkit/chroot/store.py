@@ -7,11 +7,13 @@ trixie-arm64-build-1a2b3c4d.20260102T030405.apt/    apt's view of it, with the l
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +30,14 @@ if TYPE_CHECKING:
     from debkit.apt import AptRoot
     from debkit.config import ChrootConfig
     from debkit.console import Progress
+    from debkit.model import Toolbox
     from debkit.run import Run
 
 # Makes a content whose path begins with `stem`, logging to `log`; gives its path and how many packages are in it.
 Maker = Callable[["Run", ChrootSpec, Path, Path, "Progress"], tuple[Path, int]]
+
+# Gives, and holds meanwhile, what a foreign chroot is made with; it is asked only where one is made. None: it is emulated.
+Toolboxes = Callable[[], "AbstractContextManager[Toolbox | None]"]
 
 QUIET = Quiet()
 
@@ -62,13 +68,15 @@ def ensure(
     refresh: bool = False,
     progress: Progress = QUIET,
     warn: Callable[[str], None] | None = None,
+    toolboxes: Toolboxes = contextlib.nullcontext,
 ) -> Chroot:
     """Give a chroot tarball no older than `config.max_age`, made now where there is none, or where `refresh` asks for it.
 
     Of two runs at once the second waits and takes what the first has made. Where the mirror cannot be reached the old one
     serves on, and `warn` is told (else `progress`). Raises ChrootError, HostError, NetworkError, DiskError, MissingTool.
     """
-    entry = kept(run, "chroots", spec, make_base, config=config, refresh=refresh, progress=progress, warn=warn)
+    maker = partial(make_base, toolboxes=toolboxes)
+    entry = kept(run, "chroots", spec, maker, config=config, refresh=refresh, progress=progress, warn=warn)
     return Chroot(spec=spec, tarball=entry.content, created=entry.record.created)
 
 
@@ -154,14 +162,16 @@ def _renewed(
     return cache.commit(run, shelf, name, record)
 
 
-def make_base(run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress) -> tuple[Path, int]:
+def make_base(
+    run: Run, spec: ChrootSpec, stem: Path, log: Path, progress: Progress, *, toolboxes: Toolboxes = contextlib.nullcontext
+) -> tuple[Path, int]:
     """Make a tarball, and apt's view of it beside it."""
     tarball = stem.with_name(f"{stem.name}.tar.zst")
     temporary = stem.with_name(f"{stem.name}.new.tar.zst")
     aptness = stem.with_name(f"{stem.name}.apt")
-    progress.phase(f"making the {spec.kind} chroot of {spec.target}")
-    with namespace.scratch(run, "chroot") as work:
-        make.bootstrap(run, spec, temporary, work=work, log=log, progress=progress)
+    with toolboxes() as toolbox, namespace.scratch(run, "chroot") as work:
+        progress.phase(f"making the {spec.kind} chroot of {spec.target}")
+        make.bootstrap(run, spec, temporary, work=work, log=log, progress=progress, toolbox=toolbox)
     temporary.rename(tarball)
     progress.phase(f"fetching the package lists of {spec.target}")
     root = apt.prepare(run, tarball, aptness, spec.target.arch)

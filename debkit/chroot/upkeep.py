@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from debkit.chroot import cache, roots, store
@@ -11,16 +13,17 @@ from debkit.model import Chroot, ChrootKind, ChrootSpec, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from debkit.config import ChrootConfig
     from debkit.console import Progress
+    from debkit.model import Toolbox
     from debkit.run import Run
 
-LAYER, TOOLBOX = "layer", "toolbox"
-MAKERS = {"chroots": store.make_base, "tools": roots.make_tools}
-TOOLBOXES = "toolboxes"
-SHELVES = ("chroots", "layers", "tools", TOOLBOXES)
+LAYER, TOOLBOX, COMPILER = "layer", "toolbox", "compiler"
+TOOLBOXES, COMPILERS = "toolboxes", "compilers"
+SHELVES = ("chroots", "layers", "tools", TOOLBOXES, COMPILERS)
 RECENT_SECONDS = 3600  # a run under way may be about to use it
 
 
@@ -28,8 +31,8 @@ RECENT_SECONDS = 3600  # a run under way may be about to use it
 class Cached:
     """One thing in the cache. Times are in seconds since the epoch, `size` in bytes.
 
-    `kind` is one of ChrootKind, "layer", or "toolbox", which the accel room makes; a layer's `base` is the generation of the
-    chroot it stands on, `source` what it was first made for. `fresh` is False where the next use makes it anew.
+    `kind` is one of ChrootKind, "layer", or what the accel room makes, "toolbox" or "compiler"; a layer's `base` is the
+    generation of the chroot it stands on, `source` what it was first made for. `fresh` is False where the next use makes it anew.
     """
 
     name: str
@@ -82,10 +85,10 @@ def listing(config: ChrootConfig) -> tuple[Cached, ...]:
 
 
 def _is_fresh(entry: cache.Entry, bases: set[str], config: ChrootConfig) -> bool:
-    """Whether the next use takes it as it is. A toolbox is named after what it is made of, and never grows old."""
+    """Whether the next use takes it as it is. What is named after all that it is made of never grows old."""
     if entry.record.base:
         return entry.record.base in bases
-    return entry.record.kind == TOOLBOX or not store.is_old(entry, config)
+    return entry.record.kind in {TOOLBOX, COMPILER} or not store.is_old(entry, config)
 
 
 def find(name: str) -> Chroot | None:
@@ -98,6 +101,11 @@ def find(name: str) -> Chroot | None:
     return None
 
 
+def emulated(_target: Target) -> AbstractContextManager[None]:
+    """Have no toolbox."""
+    return contextlib.nullcontext()
+
+
 def renew(
     run: Run,
     name: str,
@@ -105,14 +113,19 @@ def renew(
     config: ChrootConfig,
     progress: Progress,
     warn: Callable[[str], None] | None = None,
+    toolboxes: Callable[[Target], AbstractContextManager[Toolbox | None]] = emulated,
 ) -> bool:
     """Make a base chroot or a tool root anew, of what it was made of before; say whether it now is newer.
 
-    Raises what `store.ensure` does; that the mirror cannot be reached is told to `warn`, and the old one stays.
+    `toolboxes` gives what a foreign chroot is made with. Raises what `store.ensure` does; that the mirror cannot be reached is
+    told to `warn`, and the old one stays.
     """
-    for shelf, maker in MAKERS.items():
+    for shelf in ("chroots", "tools"):
         if entry := cache.find(cache.shelf(shelf), name):
-            kept = store.kept(run, shelf, _spec(entry), maker, config=config, refresh=True, progress=progress, warn=warn)
+            spec = _spec(entry)
+            base = partial(store.make_base, toolboxes=partial(toolboxes, spec.target))
+            maker = base if shelf == "chroots" else roots.make_tools
+            kept = store.kept(run, shelf, spec, maker, config=config, refresh=True, progress=progress, warn=warn)
             return kept.record.created > entry.record.created
     return False
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from debkit.accel.stock import Stocked
     from debkit.cli import Session
     from debkit.model import Emulated
+    from debkit.pipeline.verify import Trial
 
 ARCH = click.option("-a", "--arch", "arches", multiple=True, metavar="ARCH", help="Foreign architecture; may be given again.")
 SUITE = click.option("-d", "--suite", "suites", multiple=True, metavar="SUITE", help="Suite; may be given again.")
@@ -30,27 +31,34 @@ def command() -> None:
 @command.command()
 @SUITE
 @ARCH
+@click.option(
+    "--compiler", is_flag=True, help="Build the suite's gcc for them where no package has it: takes half an hour or more."
+)
 @click.pass_obj
-def build(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...]) -> None:
-    """Make the toolboxes of the given, else of all configured suites and foreign architectures, and print where they are."""
+def build(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...], compiler: bool) -> None:
+    """Make the toolboxes of the given, else of all configured suites and foreign architectures, and print where they are.
+
+    A foreign compiler can only be replaced by one of the same source. Where the suite's cross compiler is another version, that
+    has to be built once (--compiler); until then it is emulated.
+    """
+    from debkit import accel  # noqa: PLC0415
     from debkit.chroot import store  # noqa: PLC0415
     from debkit.model import ChrootKind, Target  # noqa: PLC0415
-    from debkit.pipeline import jobs, verify  # noqa: PLC0415
+    from debkit.pipeline import verify  # noqa: PLC0415
 
     config, run = session.config, session.run
     with run.interruptible():
         suites, arches = _meant(session, suites, arches)
         machine_arch = verify.demand_acceleration(run, arches)
-        shop = jobs.Workshop(
-            run=run, config=config, results=config.dist, machine_arch=machine_arch, refresh=False, note_tool=lambda *_: None
-        )
+        console = session.console
+        by = accel.Accelerator(native=machine_arch, insists=True, tell=console.info, warn=console.warn, build_compiler=compiler)
         for target in (Target(suite, arch) for suite in suites for arch in arches):
             with session.console.jobs((str(target),)) as rows:
                 row, spec = rows[str(target)], store.wanted(ChrootKind.BUILD, target, config.chroot)
-                chroot = store.ensure(run, spec, config=config.chroot, progress=row, warn=session.console.warn)
-                toolbox = jobs.accelerated(chroot, shop, row)
-                row.done("ready")
-            session.console.result(str(toolbox.path))
+                with accel.opened(run, spec, by=by, config=config.chroot, progress=row, warn=console.warn) as chroot:
+                    row.done("ready")
+            if chroot.toolbox:
+                console.result(str(chroot.toolbox.path))
 
 
 @command.command(name="list")
@@ -67,6 +75,8 @@ def list_(session: Session, *, as_json: bool) -> None:
         return
     session.console.table([("NAME", "SUITE", "ARCH", "TWINS", "SIZE", "AGE", "USED", "NOTE"), *map(_row, found)])
     for item in found:
+        if item.compiler:
+            session.console.result(f"{item.name}: native compiler: {item.compiler}")
         for package in item.differing:
             session.console.result(f"{item.name}: no twins of {package}")
 
@@ -158,11 +168,12 @@ def verify(
     config = session.config
     config = replace(config, build=replace(config.build, layers=config.build.layers and not no_layers))
     suites, arches = _meant(session, suites, arches)
-    trials, failure = prove(sources, config, session.console, suites=suites, arches=arches)
-    if as_json:
-        session.console.result(json.dumps(plain(trials), indent=1))
-    if failure:
-        raise failure
+
+    def tell(trials: tuple[Trial, ...]) -> None:
+        if as_json:
+            session.console.result(json.dumps(plain(trials), indent=1))
+
+    prove(sources, config, session.console, suites=suites, arches=arches, tell=tell)
 
 
 def _meant(session: Session, suites: tuple[str, ...], arches: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -5,16 +5,20 @@ Base chroots are made anew by themselves once they are a week old; these command
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from debkit.accel import Accelerator
     from debkit.chroot.upkeep import Cached
     from debkit.cli import Session
     from debkit.model import ChrootSpec
@@ -38,12 +42,15 @@ def command() -> None:
 @click.pass_obj
 def create(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...], kind: str, refresh: bool) -> None:
     """Make the chroots of the given, else of all configured suites and architectures, and print where they are."""
+    from debkit import accel  # noqa: PLC0415
     from debkit.chroot import store  # noqa: PLC0415
 
     with session.run.interruptible():
+        by = _accelerator(session)
         for spec in _specs(session, suites, arches, kind):
             name = store.name_of(spec)
             with session.console.jobs((name,)) as rows:
+                first = partial(accel.lent, session.run, spec.target, by=by, config=session.config.chroot, progress=rows[name])
                 made = store.ensure(
                     session.run,
                     spec,
@@ -51,6 +58,7 @@ def create(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...]
                     refresh=refresh,
                     progress=rows[name],
                     warn=session.console.warn,
+                    toolboxes=first,
                 )
                 rows[name].done("ready")
             session.console.result(str(made.tarball))
@@ -63,17 +71,20 @@ def create(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...]
 @click.pass_obj
 def update(session: Session, *, names: tuple[str, ...], suites: tuple[str, ...], arches: tuple[str, ...]) -> None:
     """Make chroots anew: those named, or of the given suites and architectures, else all; then prune the cache."""
+    from debkit import accel  # noqa: PLC0415
     from debkit.chroot import upkeep  # noqa: PLC0415
     from debkit.errors import NetworkError  # noqa: PLC0415
 
     failed: list[str] = []
     with session.run.interruptible():
+        by, config = _accelerator(session), session.config.chroot
         for item in _chosen(session, names, suites, arches):
-            if item.kind in {upkeep.LAYER, upkeep.TOOLBOX}:
+            if item.kind in {upkeep.LAYER, upkeep.TOOLBOX, upkeep.COMPILER}:
                 continue
             with session.console.jobs((item.name,)) as rows:
-                config = session.config.chroot
-                newer = upkeep.renew(session.run, item.name, config=config, progress=rows[item.name], warn=failed.append)
+                row = rows[item.name]
+                lent = partial(accel.lent, session.run, by=by, config=config, progress=row)
+                newer = upkeep.renew(session.run, item.name, config=config, progress=row, warn=failed.append, toolboxes=lent)
                 rows[item.name].done("renewed" if newer else "kept as it was")
         for name in upkeep.prune(session.run, session.config.chroot):
             session.console.info(f"removed {name}")
@@ -140,10 +151,11 @@ def shell(
     session: Session, *, name: str | None, suites: tuple[str, ...], arches: tuple[str, ...], kind: str, argv: tuple[str, ...]
 ) -> None:
     """Open a root shell in a copy of a chroot, made where it is not there; or run ARGV in it. The copy is thrown away."""
-    from debkit.chroot import store, upkeep  # noqa: PLC0415
+    from debkit import accel  # noqa: PLC0415
+    from debkit.chroot import upkeep  # noqa: PLC0415
     from debkit.chroot.shell import shell as open_shell  # noqa: PLC0415
 
-    with session.run.interruptible():
+    with session.run.interruptible(), contextlib.ExitStack() as stack:
         if argv and not name and argv[0] in {item.name for item in upkeep.listing(session.config.chroot)}:
             raise click.UsageError(f"{argv[0]} is no command but the name of a chroot: --name {argv[0]}")
         if name:
@@ -152,10 +164,22 @@ def shell(
                 raise click.UsageError(f"{name} is no system of its own: a shell needs a chroot or a layer")
         else:
             spec = _specs(session, suites, arches, kind)[0]
-            chroot = store.ensure(session.run, spec, config=session.config.chroot, warn=session.console.warn)
+            by, config = _accelerator(session), session.config.chroot
+            chroot = stack.enter_context(accel.opened(session.run, spec, by=by, config=config, warn=session.console.warn))
         session.console.info(f"root in a copy of {chroot.tarball.name}; what you change is gone when you leave")
         code = open_shell(session.run, chroot, argv)
     sys.exit(code if code >= 0 else 128 - code)
+
+
+def _accelerator(session: Session) -> Accelerator | None:
+    """Have what accelerates foreign chroots, unless the configuration or this machine is against it."""
+    from debkit import accel, host  # noqa: PLC0415
+    from debkit.pipeline.plan import why_nothing_is  # noqa: PLC0415
+
+    machine, console = host.facts(session.run), session.console
+    if why_nothing_is(machine, session.config, accelerate=os.environ.get("DEBKIT_ACCEL", "") != "off"):
+        return None
+    return accel.Accelerator(native=machine.arch, insists=False, tell=console.info, warn=console.warn)
 
 
 def _specs(session: Session, suites: tuple[str, ...], arches: tuple[str, ...], kind: str) -> list[ChrootSpec]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
-from debkit.accel import trace
+from debkit.accel import Accelerator, trace
 from debkit.apt import source as fetch_source
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
 from debkit.errors import DebkitError, Interrupted, LockedError
-from debkit.model import BuildResult, ChrootKind, Outcome, Target
+from debkit.model import BuildResult, ChrootKind, Outcome, Target, Via
 from debkit.paths import state_home
 from debkit.pipeline import jobs
 from debkit.pipeline.plan import SourceFacts, plan, rendered
@@ -62,6 +62,7 @@ class Shift:
     ledger: Ledger
     run: Processes
     machine: Host
+    accelerator: Accelerator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +85,22 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
             made, machine = prepared(request, config, run)
             show_plan(console, made)
             ledger.put("plan", made)
-            shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
+            shift = Shift(
+                plan=made,
+                config=config,
+                console=console,
+                ledger=ledger,
+                run=run,
+                machine=machine,
+                accelerator=accelerator_for(request, machine, console),
+            )
             carry_out(shift, passphrase)
         console.info(f"report: {ledger.path}")
+
+
+def accelerator_for(request: Request, machine: Host, console: Console) -> Accelerator:
+    """Give what accelerates the jobs of a run that are to be; who asked for it with --via gets no less."""
+    return Accelerator(native=machine.arch, insists=request.via is Via.ACCELERATED, tell=console.info, warn=console.warn)
 
 
 @contextlib.contextmanager
@@ -262,6 +276,7 @@ def workshop(shift: Shift) -> jobs.Workshop:
         config=shift.config,
         results=shift.config.dist,
         machine_arch=shift.machine.arch,
+        accelerator=shift.accelerator,
         refresh=shift.plan.request.refresh,
         note_tool=shift.ledger.tool,
     )
@@ -347,9 +362,9 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
         shift.ledger.add("files", *upload.files)
         published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
         shift.ledger.add("published", published)
-        for target in (each.build.target for each in judged):
+        for target, by in ((each.build.target, workshop(shift).by(each.build.via)) for each in judged):
             row.phase(f"installing on a clean {target}")
-            sighting = archive.prove(shift.run, shift.config, published, target=target, progress=row)
+            sighting = archive.prove(shift.run, shift.config, published, target=target, by=by, progress=row)
             shift.ledger.add("sightings", sighting)
         row.done("published and installed from the archive")
     show_published(shift, published)

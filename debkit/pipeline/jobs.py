@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debkit import accel, backends, checks
-from debkit.chroot import cache, layers, store
+from debkit.chroot import layers, store
 from debkit.errors import (
     BuildError,
     CheckError,
@@ -19,19 +17,19 @@ from debkit.errors import (
     DependencyError,
     DiskError,
     EnvironmentFailure,
-    HostError,
     TimeoutFailure,
 )
-from debkit.host.binfmt import read_handler
-from debkit.model import ARCHES, BuildState, ChrootKind, Outcome, Severity, Target, Via
+from debkit.model import BuildState, ChrootKind, Outcome, Severity, Target, Via
 from debkit.paths import scratch_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from debkit.config import Config
     from debkit.console import Progress
-    from debkit.model import BuildResult, CheckReport, Chroot, Source, Toolbox
+    from debkit.model import BuildResult, CheckReport, Chroot, Source
     from debkit.pipeline.plan import Job
     from debkit.run import Run
 
@@ -68,8 +66,13 @@ class Workshop:
     config: Config
     results: Path
     machine_arch: str
+    accelerator: accel.Accelerator
     refresh: bool
     note_tool: Callable[[str, str], None]
+
+    def by(self, via: Via) -> accel.Accelerator | None:
+        """Give what makes programs run that way, where it is more than an emulator."""
+        return self.accelerator if via is Via.ACCELERATED else None
 
     def into(self, target: Target) -> Path:
         return self.results / target.suite / target.arch
@@ -78,34 +81,14 @@ class Workshop:
 def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> BuildResult:
     """Build one job. A build that failed is raised as the error its state stands for."""
     backend = backends.find(shop.config.build.backend)
-    chroot = base_chroot(job, shop, progress)
-    with contextlib.ExitStack() as stack:
-        if job.via is Via.ACCELERATED:
-            toolbox = accelerated(chroot, shop, progress)
-            stack.enter_context(cache.held(toolbox.path))
-            chroot = replace(chroot, toolbox=toolbox)
+    with base_chroot(job, shop, progress) as chroot:
         return _build(job, source, shop, progress, backend=backend, chroot=chroot)
-
-
-def accelerated(chroot: Chroot, shop: Workshop, progress: Progress) -> Toolbox:
-    """Have the toolbox for a base chroot."""
-    arch = ARCHES[chroot.spec.target.arch]
-    handler = read_handler(arch, Path("/"))
-    if not handler:  # the plan has seen one
-        raise HostError(f"{arch} is emulated no more", cause="its handler is gone", hint=f"debkit doctor --fix --arch {arch}")
-    return accel.ensure(
-        shop.run,
-        chroot,
-        native=shop.machine_arch,
-        qemu=Path(handler.interpreter),
-        config=shop.config.chroot,
-        progress=progress,
-    )
 
 
 def _build(
     job: Job, source: Source, shop: Workshop, progress: Progress, *, backend: backends.Backend, chroot: Chroot
 ) -> BuildResult:
+    via = Via.EMULATED if job.via is Via.ACCELERATED and not chroot.toolbox else job.via
     if layered(job, shop.config):
         chroot = layers.layer(
             shop.run,
@@ -122,7 +105,7 @@ def _build(
             shop.run,
             source=source,
             target=job.target,
-            via=job.via,
+            via=via,
             chroot=chroot,
             into=shop.into(job.target),
             config=shop.config.build,
@@ -131,11 +114,11 @@ def _build(
         )
 
 
-def base_chroot(job: Job, shop: Workshop, progress: Progress) -> Chroot:
-    """Give the chroot a job builds in; a cross build's is of this machine's own architecture."""
+def base_chroot(job: Job, shop: Workshop, progress: Progress) -> AbstractContextManager[Chroot]:
+    """Have the chroot a job builds in; a cross build's is of this machine's own architecture."""
     arch = shop.machine_arch if job.via is Via.CROSS else job.target.arch
     spec = store.wanted(ChrootKind.BUILD, Target(job.target.suite, arch), shop.config.chroot)
-    return store.ensure(shop.run, spec, config=shop.config.chroot, refresh=shop.refresh, progress=progress)
+    return accel.opened(shop.run, spec, by=shop.by(job.via), config=shop.config.chroot, refresh=shop.refresh, progress=progress)
 
 
 def layered(job: Job, config: Config) -> bool:
@@ -156,6 +139,7 @@ def check(
         siblings=siblings,
         source=source.dsc if source else None,
         note_tool=shop.note_tool,
+        accelerator=shop.by(result.via),
     )
     return tuple(checks.judge(name, bench, result) for name in shop.config.checks.run)
 

@@ -137,10 +137,17 @@ def why_unaccelerated(request: Request, source: SourceFacts, machine: Host, conf
     """Say why builds for foreign architectures are not accelerated, empty when they are."""
     reasons = (
         (request.via is Via.EMULATED, "--via emulated asks for it"),
-        (not request.accelerate, "DEBKIT_ACCEL is off"),
-        (not config.build.accelerate, "[build] accelerate is false"),
         (source.name in config.build.emulate, "[build] emulate names the source"),
-        (config.build.backend != "sbuild", f"{config.build.backend} builds are not"),
+    )
+    found = next((reason for holds, reason in reasons if holds), "")
+    return found or why_nothing_is(machine, config, accelerate=request.accelerate)
+
+
+def why_nothing_is(machine: Host, config: Config, *, accelerate: bool) -> str:
+    """Say why no foreign chroot is accelerated here, whatever is done in it; empty when they are."""
+    reasons = (
+        (not accelerate, "DEBKIT_ACCEL is off"),
+        (not config.build.accelerate, "[build] accelerate is false"),
         (bool(machine.unaccelerated), machine.unaccelerated),
     )
     return next((reason for holds, reason in reasons if holds), "")

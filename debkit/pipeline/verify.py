@@ -16,13 +16,13 @@ from debkit.console import duration
 from debkit.errors import AccelDifference, BuildError, DebkitError, DependencyError, Interrupted
 from debkit.model import Via
 from debkit.pipeline import jobs
-from debkit.pipeline.execute import Shift, alone, informed, make_source, prepared, workshop
+from debkit.pipeline.execute import Shift, accelerator_for, alone, informed, make_source, prepared, workshop
 from debkit.pipeline.plan import Request, choose_via
 from debkit.report import Ledger
 from debkit.run import Command, Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from debkit.config import Config
@@ -60,11 +60,17 @@ class Trial:
 
 
 def verify(
-    where: tuple[str, ...], config: Config, console: Console, *, suites: tuple[str, ...], arches: tuple[str, ...]
-) -> tuple[tuple[Trial, ...], DebkitError | None]:
-    """Build each source both ways and compare. Gives what was found, and the first error when all have had their turn.
+    where: tuple[str, ...],
+    config: Config,
+    console: Console,
+    *,
+    suites: tuple[str, ...],
+    arches: tuple[str, ...],
+    tell: Callable[[tuple[Trial, ...]], None],
+) -> None:
+    """Build each source both ways and compare; `tell` is given what was found. Opt-outs of the configuration do not count here.
 
-    Opt-outs of the configuration do not count here. Raises HostError where this machine accelerates nothing, and Interrupted.
+    Raises HostError where this machine accelerates nothing and, when all sources have had their turn, the first error.
     """
     ledger = Ledger(config.dist / "verify/report.json")
     run = Processes(ledger.command)
@@ -78,14 +84,22 @@ def verify(
             request = Request(where=source, suites=(suite,), arches=arches, via=Via.ACCELERATED, publish=False)
             try:
                 made, machine = prepared(request, config, run)
-                shift = Shift(plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine)
+                accelerator = accelerator_for(request, machine, console)
+                shift = Shift(
+                    plan=made, config=config, console=console, ledger=ledger, run=run, machine=machine, accelerator=accelerator
+                )
+                ledger.put("plan", made)
                 _verify(shift, suite, trials)
             except Interrupted:
                 raise
             except DebkitError as failure:
-                console.error(failure)
+                console.warn(f"{source} for {suite}: {failure.what}")
                 failures.append(failure)
-    return tuple(trials), next(iter(failures), None) or difference(tuple(trials))
+        tell(tuple(trials))
+        if failures := [*failures, *filter(None, (difference(tuple(trials)),))]:
+            for later in failures[1:]:
+                console.error(later)
+            raise failures[0]
 
 
 def demand_acceleration(run: Run, arches: tuple[str, ...]) -> str:

@@ -1,62 +1,68 @@
-"""An arm64 build on another machine: by both backends, in a layer, its tests run, and what comes out is arm64."""
+"""An arm64 build on another machine: by both backends, accelerated and emulated, in a layer, its tests run; what comes out is
+arm64 and always the same."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from debkit import backends
+from debkit import accel, backends
 from debkit.backends import sbuild
-from debkit.chroot import layers
-from debkit.config import BuildConfig, ChrootConfig, Config
-from debkit.model import ARCHES, BuildState, Target, Via
+from debkit.chroot import layers, store
+from debkit.config import BuildConfig, Config
+from debkit.model import ARCHES, BuildState, ChrootKind, Target, Via
 from debkit.run import Command, Processes
 from debkit.source import open_source
 from tests.jobs import Narration
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from debkit.model import BuildResult, Chroot
+    from debkit.accel import Accelerator
+    from debkit.model import BuildResult
+
+Way: TypeAlias = tuple[str, Via]
 
 pytestmark = pytest.mark.slow  # local-rag takes the same way
 
-BOTH = ("sbuild", "pbuilder")
+WAYS = tuple((backend, via) for backend in ("sbuild", "pbuilder") for via in (Via.ACCELERATED, Via.EMULATED))
 
 
 @pytest.fixture(scope="module")
 def built(
-    tmp_path_factory: pytest.TempPathFactory, run: Processes, build_chroot: Callable[[str, str], Chroot]
-) -> dict[str, BuildResult]:
+    tmp_path_factory: pytest.TempPathFactory, run: Processes, debkit_cache: Path, accelerator: Accelerator | None
+) -> dict[Way, BuildResult]:
     home = tmp_path_factory.mktemp("arm64")
     tree = make_tree(home / "hello", distribution="trixie", kind="both")
     config = Config(project=home)
     source = open_source(run, os.fspath(tree), suite="trixie", first_suite=True, config=config, staging=home / "sources")
-    base = build_chroot("trixie", "arm64")
-    return {
-        backend: backends.find(backend).build(
-            run,
-            source=source,
-            target=Target("trixie", "arm64"),
-            via=Via.EMULATED,
-            chroot=layers.layer(run, base, source, build_all=True, demands=sbuild.demands(), config=ChrootConfig()),
-            into=home / "dist" / backend,
-            config=BuildConfig(),
-            build_all=True,
-            progress=Narration(),
-        )
-        for backend in BOTH
-    }
+    target, results = Target("trixie", "arm64"), {}
+    spec = store.wanted(ChrootKind.BUILD, target, config.chroot)
+    with accel.opened(run, spec, by=accelerator, config=config.chroot) as base:
+        chroot = layers.layer(run, base, source, build_all=True, demands=sbuild.demands(), config=config.chroot)
+        for backend, via in WAYS:
+            results[backend, via] = backends.find(backend).build(
+                run,
+                source=source,
+                target=target,
+                via=via,
+                chroot=chroot if via is Via.ACCELERATED else replace(chroot, toolbox=None),
+                into=home / "dist" / backend / via,
+                config=BuildConfig(),
+                build_all=True,
+                progress=Narration(),
+            )
+    return results
 
 
-@pytest.mark.parametrize("backend", BOTH)
-def test_the_program_is_an_arm64_one(built: dict[str, BuildResult], run: Processes, tmp_path: Path, backend: str) -> None:
-    result = built[backend]
+@pytest.mark.parametrize("way", WAYS)
+def test_the_program_is_an_arm64_one(built: dict[Way, BuildResult], run: Processes, tmp_path: Path, way: Way) -> None:
+    result = built[way]
     assert result.state is BuildState.SUCCEEDED, (result.log, result.error)
     assert {deb.name for deb in result.debs} == {
         "hello-debkit_1.0_arm64.deb",
@@ -70,11 +76,18 @@ def test_the_program_is_an_arm64_one(built: dict[str, BuildResult], run: Process
     assert int.from_bytes(header[18:20], "little") == ARCHES["arm64"].elf_machine
 
 
-@pytest.mark.parametrize("backend", BOTH)
-def test_its_own_tests_ran_under_emulation(built: dict[str, BuildResult], backend: str) -> None:
-    assert "./hello-debkit | grep -qx 'hello from hello-debkit'" in built[backend].log.read_text()
+@pytest.mark.parametrize("way", WAYS)
+def test_its_own_tests_ran(built: dict[Way, BuildResult], way: Way) -> None:
+    assert "./hello-debkit | grep -qx 'hello from hello-debkit'" in built[way].log.read_text()
 
 
-def test_both_make_the_same_packages(built: dict[str, BuildResult]) -> None:
-    first, second = ({deb.name: hashlib.sha256(deb.read_bytes()).hexdigest() for deb in built[b].debs} for b in BOTH)
-    assert first == second
+def test_all_make_the_same_packages(built: dict[Way, BuildResult]) -> None:
+    first, *others = ({deb.name: hashlib.sha256(deb.read_bytes()).hexdigest() for deb in built[way].debs} for way in WAYS)
+    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("backend", ["sbuild", "pbuilder"])
+def test_an_accelerated_one_tells_what_ran(built: dict[Way, BuildResult], accelerator: Accelerator | None, backend: str) -> None:
+    programs = built[backend, Via.ACCELERATED].programs
+    assert bool(programs and programs.native > 100) == bool(accelerator)
+    assert built[backend, Via.EMULATED].programs is None

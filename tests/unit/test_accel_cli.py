@@ -48,7 +48,15 @@ def debkit(machine: Recorder, tmp_path: Path) -> Callable[..., Result]:
     return call
 
 
-def put(run: Recorder, arch: str = "arm64", *, suite: str = "trixie", differing: tuple[str, ...] = (), days: float = 2) -> str:
+def put(
+    run: Recorder,
+    arch: str = "arm64",
+    *,
+    suite: str = "trixie",
+    differing: tuple[str, ...] = (),
+    compiler: str = "",
+    days: float = 2,
+) -> str:
     """Lay a toolbox with three twins in the cache and give its name."""
     where, name = cache.shelf(upkeep.TOOLBOXES), f"{suite}-{arch}-toolbox-0123abcd"
     created = int(time.time() - days * 86400)
@@ -56,7 +64,7 @@ def put(run: Recorder, arch: str = "arm64", *, suite: str = "trixie", differing:
     for path in ("usr/bin/perl.0123456789abcdef", "usr/bin/perl5.40.1.0123456789abcdef", "usr/bin/g++-14.fedcba9876543210"):
         (content / "map" / path).parent.mkdir(parents=True, exist_ok=True)
         (content / "map" / path).touch()
-    stock.note(content, Mapped(count=3, differing=differing))
+    stock.note(content, Mapped(count=3, differing=differing), compiler)
     record = cache.Record(
         content=content.name, created=created, kind="toolbox", suite=suite, arch=arch, size=450_000_000, package_count=137,
         made_with="mmdebstrap",
@@ -71,6 +79,14 @@ def test_the_list_tells_twins_and_the_packages_that_have_none(machine: Recorder,
     assert lines[0].split() == ["NAME", "SUITE", "ARCH", "TWINS", "SIZE", "AGE", "USED", "NOTE"]
     assert lines[1].split() == [name, "trixie", "arm64", "3", "450", "MB", "2", "d", "now"]
     assert lines[2] == f"{name}: no twins of gcc-14 14.2.0-19, not 14.2.0-20"
+
+
+def test_the_list_tells_a_native_compiler_and_not_that_packages_of_it_differ(
+    machine: Recorder, debkit: Callable[..., Result]
+) -> None:
+    name = put(machine, differing=("gcc-12 2, not 1", "dash 4, not 3"), compiler="gcc-12 2, built from the suite's source")
+    told = debkit("list").stdout.splitlines()[2:]
+    assert told == [f"{name}: native compiler: gcc-12 2, built from the suite's source", f"{name}: no twins of dash 4, not 3"]
 
 
 def test_the_list_for_programs_is_json(machine: Recorder, debkit: Callable[..., Result]) -> None:

@@ -73,7 +73,7 @@ def test_the_child_is_debians_python_away_from_the_working_directory(child: Reco
     assert requests(child) == [
         {
             "verb": "seen",
-            "root": {"path": "/cache/root", "arch": "arm64", "foreign": ["amd64"]},
+            "root": {"path": "/cache/root", "arch": "arm64", "foreign": ["amd64"], "empty": False},
             "settings": [],
             "package": "hello",
         }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from debkit.accel import trace
 from debkit.backends import _outcome
 from debkit.backends._elf import elf_machine, misfits
 from debkit.backends._logs import SIGNS, Watch
 from debkit.backends._outcome import Site
 from debkit.errors import DiskError, Interrupted, TimeoutFailure
-from debkit.model import ARCHES, BuildState, Excerpt, Target
+from debkit.model import ARCHES, BuildState, Excerpt, Target, Toolbox, Twin
 from debkit.run import Command
 from tests.jobs import Narration, make_job
 
@@ -70,10 +72,13 @@ def machine(recorder: Recorder) -> Recorder:
     return recorder
 
 
-def carry_out(run: Recorder, site: Site, state: BuildState = BuildState.SUCCEEDED) -> BuildResult:
+def carry_out(
+    run: Recorder, site: Site, state: BuildState = BuildState.SUCCEEDED, *, toolbox: Toolbox | None = None
+) -> BuildResult:
+    job = make_job()
     return _outcome.carry_out(
         run,
-        make_job(),
+        replace(job, chroot=replace(job.chroot, toolbox=toolbox)),
         site,
         Command(argv=("builder",), log=site.log, ok=_outcome.ANY_CODE),
         backend="sbuild",
@@ -177,6 +182,45 @@ def test_a_builder_that_leaves_too_little_has_failed(recorder: Recorder, site: S
     assert result.state is BuildState.ENVIRONMENT
     assert result.error == Excerpt(1, ("the builder left no sample_1.0_amd64.deb",))
     assert [path.name for path in site.into.iterdir()] == [site.log.name]
+
+
+@pytest.fixture
+def toolbox(tmp_path: Path, site: Site) -> Toolbox:
+    """A toolbox in which perl has a twin. The builder runs three programs."""
+    (tmp_path / "toolbox/map/usr/bin").mkdir(parents=True)
+    (tmp_path / "toolbox/map/usr/bin/perl.0123456789abcdef").touch()
+    site.trace.write_text("native /usr/bin/perl\nemulated /usr/bin/perl\nemulated /usr/bin/nproc\n")
+    return Toolbox(path=tmp_path / "toolbox", arch="amd64")
+
+
+def test_an_accelerated_build_tells_how_its_programs_ran(machine: Recorder, site: Site, toolbox: Toolbox) -> None:
+    leave(site.results)
+    (site.into / f"sample_0.9_amd64{trace.SUFFIX}").touch()
+    result = carry_out(machine, site, toolbox=toolbox)
+    assert result.programs
+    assert (result.programs.native, result.programs.count) == (1, 2)
+    assert {one.path: one.twin for one in result.programs.emulated} == {
+        "/usr/bin/perl": Twin.REFUSED,
+        "/usr/bin/nproc": Twin.NONE,
+    }
+    assert trace.load(site.into / f"sample_1.0-1_amd64{trace.SUFFIX}") == result.programs
+    assert site.log.read_text() == "debkit: accelerated: 1 programs ran natively, 2 were emulated for 0.0 s\n"
+    assert [path.name for path in site.into.glob("*.json")] == [f"sample_1.0-1_amd64{trace.SUFFIX}"]
+
+
+def test_what_it_tells_is_not_the_error_of_a_build_that_failed(recorder: Recorder, site: Site, toolbox: Toolbox) -> None:
+    recorder.reply("builder", stdout="the end\n", code=1)
+    result = carry_out(recorder, site, BuildState.FAILED, toolbox=toolbox)
+    assert result.error == Excerpt(1, ("the end",))
+    assert site.log.read_text().splitlines()[1].startswith("debkit: accelerated: ")
+    assert result.programs
+
+
+def test_other_builds_tell_nothing_of_it(machine: Recorder, site: Site) -> None:
+    leave(site.results)
+    assert carry_out(machine, site).programs is None
+    assert site.log.read_text() == ""
+    assert not list(site.into.glob("*.json"))
 
 
 def test_an_elf_of_another_architecture_fails_the_build(machine: Recorder, site: Site) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +14,10 @@ from debkit.backends._logs import Reading
 from debkit.backends._outcome import Site
 from debkit.chroot.namespace import as_root
 from debkit.config import BuildConfig
-from debkit.model import BuildState, Repository, Via
+from debkit.model import BuildState, Repository, Toolbox, Via
 from tests.jobs import make_job
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from debkit.backends._job import Job
 
 
@@ -39,8 +39,17 @@ def test_pbuilder_runs_in_our_namespace_on_a_furnished_root(site: Site) -> None:
     furnish = os.fspath(pbuilder.FURNISH)
     assert os.access(furnish, os.X_OK)
     assert pbuilder.argv(make_job(), site) == as_root(
-        (furnish, f"{work}/root", "pbuilder", "build", "--no-targz", "/src/sample_1.0-1.dsc")
+        (furnish, f"{work}/root", "", "pbuilder", "build", "--no-targz", "/src/sample_1.0-1.dsc")
     )
+
+
+def test_with_a_toolbox_it_is_started_in_two_namespaces(site: Site) -> None:
+    toolbox = Toolbox(path=Path("/cache/box"), arch="arm64")
+    job = make_job("arm64", Via.ACCELERATED)
+    job = replace(job, chroot=replace(job.chroot, toolbox=toolbox))
+    words = (os.fspath(pbuilder.FURNISH), f"{site.work}/root", "/cache/box", "pbuilder")
+    argv = pbuilder.argv(job, site)
+    assert argv[: argv.index("pbuilder") + 1] == as_root(as_root(words), toolbox=toolbox, trace=site.trace)
 
 
 def test_without_the_all_packages_and_with_profiles(site: Site) -> None:

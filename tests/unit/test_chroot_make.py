@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit.chroot import make
+from debkit.chroot.namespace import as_root
 from debkit.console import Quiet
 from debkit.errors import ChrootError, DebkitError, DiskError, HostError, NetworkError
-from debkit.model import ChrootKind, ChrootSpec, Target
+from debkit.model import ChrootKind, ChrootSpec, Target, Toolbox
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.recorder import Recorder
 
 AMD64, ARM64 = Target("trixie", "amd64"), Target("trixie", "arm64")
@@ -65,6 +65,25 @@ def test_a_tool_root_has_apt_and_the_tools(tmp_path: Path) -> None:
     argv = make.bootstrap_argv(ChrootSpec(kind=ChrootKind.TOOLS, target=AMD64, packages=("lintian",)), tmp_path / "x")
     assert "--variant=apt" in argv
     assert "--include=lintian" in argv
+
+
+def test_a_toolbox_is_there_while_the_root_is_made_and_not_when_it_is_packed(tmp_path: Path) -> None:
+    toolbox = Toolbox(path=Path("/cache/a box"), arch="arm64")
+    spec = ChrootSpec(kind=ChrootKind.CLEAN, target=ARM64)
+    plain, argv = (make.bootstrap_argv(spec, tmp_path / "x", box) for box in (None, toolbox))
+    at = next(place for place, word in enumerate(argv) if "hook" in word)
+    assert argv[:at] + argv[at + 2 :] == plain
+    assert argv[at : at + 2] == (
+        '--setup-hook=mkdir -m 755 "$1/.native" && mount --bind \'/cache/a box\' "$1/.native"',
+        '--customize-hook=umount "$1/.native" && rmdir "$1/.native"',
+    )
+
+
+def test_the_toolbox_is_bound_in_a_namespace_around_that_in_which_the_root_is_made(recorder: Recorder, tmp_path: Path) -> None:
+    toolbox = Toolbox(path=Path("/cache/box"), arch="arm64")
+    spec = ChrootSpec(kind=ChrootKind.CLEAN, target=ARM64)
+    make.bootstrap(recorder, spec, tmp_path / "x", work=tmp_path, log=tmp_path / "log", progress=Quiet(), toolbox=toolbox)
+    assert recorder.argvs == [as_root(as_root(make.bootstrap_argv(spec, tmp_path / "x", toolbox)), toolbox=toolbox)]
 
 
 def bootstrap(run: Recorder, tmp_path: Path, target: Target = AMD64) -> None:

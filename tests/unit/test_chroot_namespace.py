@@ -12,6 +12,7 @@ import pytest
 
 from debkit.chroot import namespace
 from debkit.errors import HostError, Interrupted
+from debkit.model import ARCHES, Toolbox
 from debkit.run import CommandFailed
 from tests.recorder import contains
 
@@ -40,6 +41,15 @@ def test_mounts_come_before_the_command(tmp_path: Path) -> None:
     assert argv[argv.index(str(namespace.ENTER)) + 1 :] == (
         str(tmp_path), "--bind", "/a", "/mnt/a", "--ro-bind", "/b", "/mnt/b", "--", "ls", "/",
     )  # fmt: skip
+
+
+def test_a_toolbox_is_bound_in_a_namespace_around_the_command() -> None:
+    toolbox = Toolbox(path=Path("/toolbox"), arch="arm64")
+    argv = namespace.as_root(("ls", "/"), toolbox=toolbox, at=Path("/work/native"), trace=Path("/work/trace"))
+    registered = (str(namespace.REGISTER), "/toolbox", "/work/native", "/work/trace", *namespace.binfmt_entry(ARCHES["arm64"]))
+    assert argv[argv.index(registered[0]) :] == (*registered, "--", "ls", "/")
+    plain = namespace.as_root(("ls", "/"), toolbox=toolbox)
+    assert plain[plain.index(registered[0]) :][1:4] == ("/toolbox", "/toolbox", "")
 
 
 def test_a_scratch_directory_can_be_passed_through_and_goes(home: Path, recorder: Recorder) -> None:

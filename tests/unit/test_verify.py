@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.config import BuildConfig, Config
-from debkit.errors import AccelDifference
+from debkit.console import Console
+from debkit.errors import AccelDifference, BuildError, Interrupted
+from debkit.pipeline import verify
 from debkit.pipeline.verify import DIFFERS, IDENTICAL, MISSING, SURPLUS, Trial, Verdict, compare, difference, foreign
 from tests.packages import make_deb
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from debkit.errors import DebkitError
+    from debkit.pipeline.execute import Shift
     from debkit.run import Processes
 
 
@@ -77,3 +84,56 @@ def test_foreign_architectures_are_those_of_the_configuration_or_the_other_usual
     assert foreign(only, "amd64") == ("arm64",)
     assert foreign(only, "arm64") == ("amd64",)
     assert foreign(Config(project=tmp_path, build=BuildConfig(arches=("arm64",))), "arm64") == ("amd64",)
+
+
+@pytest.fixture
+def proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Trial]]:
+    """`verify` where nothing is built: of each source it is laid down what its packages are, or that it fails."""
+
+    def call(**sources: Verdict | DebkitError) -> list[Trial]:
+        def both_ways(shift: Shift, suite: str, trials: list[Trial]) -> None:
+            assert suite == "trixie"
+            match sources[str(shift.plan)]:
+                case Verdict() as found:
+                    trials.append(trial(found))
+                case failure:
+                    raise failure
+
+        monkeypatch.setattr(verify, "prepared", lambda request, *_: (request.where, None))
+        monkeypatch.setattr(verify, "demand_acceleration", lambda *_: "amd64")
+        monkeypatch.setattr(verify, "accelerator_for", lambda *_: None)
+        monkeypatch.setattr(verify, "_verify", both_ways)
+        told: list[Trial] = []
+        try:
+            verify.verify(
+                tuple(sources), Config(project=tmp_path), Console(), suites=("trixie",), arches=("arm64",), tell=told.extend
+            )
+        finally:
+            report = json.loads((tmp_path / "dist/verify/report.json").read_text())
+            assert report["outcome"] == ("succeeded" if told == SAME else "failed")
+        return told
+
+    return call
+
+
+SAME = [trial(verdict("x.deb", IDENTICAL)), trial(verdict("y.deb", IDENTICAL))]
+FAILED = BuildError("x: package failed", cause="why", hint="next")
+
+
+def test_each_source_has_its_turn(proven: Callable[..., list[Trial]]) -> None:
+    assert proven(x=verdict("x.deb", IDENTICAL), y=verdict("y.deb", IDENTICAL)) == SAME
+
+
+def test_also_after_one_that_fails_whose_error_is_the_end(
+    proven: Callable[..., list[Trial]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BuildError, match="x: package failed"):
+        proven(x=FAILED, y=verdict("y.deb", DIFFERS))
+    err = capsys.readouterr().err
+    assert "x for trixie: x: package failed" in err
+    assert "1 of 1 packages are not the same emulated and accelerated: y.deb" in err
+
+
+def test_an_interrupt_ends_it_at_once(proven: Callable[..., list[Trial]]) -> None:
+    with pytest.raises(Interrupted):
+        proven(x=Interrupted(2), y=AssertionError("never reached"))

@@ -26,6 +26,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     verbs: dict[str, Callable[[dict[str, Any]], Any]] = {
         "update": lists.update,
         "seen": lists.seen,
+        "known": lists.known,
         "offered": lists.offered,
         "solve": solve.solve,
         "download": fetch.download,

@@ -107,6 +107,14 @@ def seen(request: Json) -> list[str]:
     return [version.ver_str for version in versions if any(not file.not_source for file, _ in version.file_list)]
 
 
+def known(request: Json) -> list[str]:
+    """Give those of the named packages that the lists hold."""
+    enter(request)
+    cache = apt_pkg.Cache(None)
+    arch = request["root"]["arch"]
+    return [name for name in request["names"] if (name, arch) in cache and cache[name, arch].has_versions]
+
+
 def offered(request: Json) -> list[bool]:
     """Say whether the lists still hold each of these packages, at the same place."""
     enter(request)

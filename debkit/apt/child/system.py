@@ -19,6 +19,8 @@ DROPPED = (
     "Acquire::http::Proxy-Auto-Detect", "Acquire::http::ProxyAutoDetect",
     "Acquire::https::Proxy-Auto-Detect", "Acquire::https::ProxyAutoDetect",
 )  # fmt: skip
+# Nothing is installed. What libapt makes of that is not kept, or it would take the place of what it makes of the root's status.
+NOTHING = {"Dir::State::status": "/dev/null", "Dir::State::extended_states": "/dev/null", "Dir::Cache::pkgcache": ""}
 TARGETS = {"deb": ("Packages", "binary-$(ARCHITECTURE)", "$(ARCHITECTURE) "), "deb-src": ("Sources", "source", "")}
 
 
@@ -48,7 +50,13 @@ def configure(request: Json, kind: str = "deb") -> None:
     apt_pkg.init_config()
     for name in DROPPED:
         config.clear(name)
-    for name, value in {**_places(root["path"], kind), **_rules(root["arch"]), **_index_target(kind)}.items():
+    settings = {
+        **_places(root["path"], kind),
+        **_rules(root["arch"]),
+        **_index_target(kind),
+        **(NOTHING if root["empty"] else {}),
+    }
+    for name, value in settings.items():
         config.set(name, value)
     for name, value in (*request["settings"], *(("APT::Architectures::", arch) for arch in (root["arch"], *root["foreign"]))):
         config.set(name, value)

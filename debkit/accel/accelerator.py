@@ -1,0 +1,132 @@
+"""The one way in which the rest of debkit comes to a toolbox: with a base chroot, which is itself made with one."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from debkit.accel import stock, toolbox
+from debkit.chroot import cache, store
+from debkit.errors import DebkitError, Interrupted, NetworkError
+from debkit.host import runs_natively
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from debkit.config import ChrootConfig
+    from debkit.console import Progress
+    from debkit.model import Chroot, ChrootSpec, Target, Toolbox
+    from debkit.run import Run
+
+
+BUILD = " (debkit accel build --compiler has it built for this machine, once)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accelerator:
+    """What accelerates the foreign chroots of a run on a machine of the architecture `native`.
+
+    Where a toolbox cannot be made, programs are emulated and `warn` is told why, once a target, unless the user `insists`: then
+    it is an error. `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known. With
+    `build_compiler` the suite's own is built for this machine where no package has it.
+    """
+
+    native: str
+    insists: bool
+    tell: Callable[[str], None]
+    warn: Callable[[str], None]
+    build_compiler: bool = False
+    given_up: set[Target] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+
+
+@contextlib.contextmanager
+def opened(
+    run: Run,
+    spec: ChrootSpec,
+    *,
+    by: Accelerator | None,
+    config: ChrootConfig,
+    refresh: bool = False,
+    progress: Progress = store.QUIET,
+    warn: Callable[[str], None] | None = None,
+) -> Iterator[Chroot]:
+    """Have a base chroot as `store.ensure` gives it, with its toolbox, held, where it is foreign and accelerated `by` something.
+
+    Raises AccelError where the accelerator insists on a toolbox that cannot be made, and what `store.ensure` does.
+    """
+    first = partial(lent, run, spec.target, by=by, config=config, progress=progress)
+    chroot = store.ensure(run, spec, config=config, refresh=refresh, progress=progress, warn=warn, toolboxes=first)
+    found = None
+    if by:
+        ensure = partial(
+            toolbox.ensure,
+            run,
+            chroot,
+            native=by.native,
+            config=config,
+            build_compiler=by.build_compiler,
+            progress=progress,
+        )
+        found = _attempt(by, spec.target, ensure)
+        for line in told(stock.compiler(found.path), stock.differing(found.path)) if found else ():
+            _once(by.tell, by.told, f"{spec.target}: {line}")
+    with _held(found):
+        yield replace(chroot, toolbox=found)
+
+
+@contextlib.contextmanager
+def lent(
+    run: Run, target: Target, *, by: Accelerator | None, config: ChrootConfig, progress: Progress = store.QUIET
+) -> Iterator[Toolbox | None]:
+    """Have a toolbox, held, to make a chroot with, where the target is foreign and accelerated.
+
+    Without the network no chroot can be made either, and an old one may serve on: so NetworkError is raised.
+    """
+    found = None
+    if by:
+        first = partial(toolbox.ensure_first, run, target, native=by.native, config=config, progress=progress)
+        found = _attempt(by, target, first, passed_on=(Interrupted, NetworkError))
+    with _held(found):
+        yield found
+
+
+def _attempt(
+    by: Accelerator,
+    target: Target,
+    make: Callable[[], Toolbox],
+    passed_on: tuple[type[DebkitError], ...] = (Interrupted,),
+) -> Toolbox | None:
+    if target in by.given_up or runs_natively(by.native, target.arch):
+        return None
+    try:
+        return make()
+    except passed_on:
+        raise
+    except DebkitError as problem:
+        if by.insists:
+            raise
+        by.given_up.add(target)
+        by.warn(f"{target} is emulated, not accelerated: {problem.what}: {problem.cause}")
+        return None
+
+
+def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:
+    """Say which compiler runs, since it costs most, and what is emulated because the architectures' versions differ."""
+    compilers = [line for line in differing if stock.COMPILER.match(line)]
+    others = [line for line in differing if line not in compilers]
+    why = f": {'; '.join(dict.fromkeys(compilers))}" if compilers else ""
+    first = f"native compiler: {compiler}" if compiler else f"the compiler is emulated{why}{BUILD}"
+    return (first, f"emulated too: {'; '.join(dict.fromkeys(others))}") if others else (first,)
+
+
+def _once(tell: Callable[[str], None], before: set[str], line: str) -> None:
+    if line not in before:
+        before.add(line)
+        tell(line)
+
+
+def _held(found: Toolbox | None) -> contextlib.AbstractContextManager[None]:
+    return cache.held(found.path) if found else contextlib.nullcontext()

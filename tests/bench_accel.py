@@ -1,0 +1,200 @@
+"""Measure accelerated builds against native and emulated ones: `make bench-accel`.
+
+For each source of the corpus whole sbuild runs, the installing of build dependencies included: native (amd64) and accelerated
+(arm64) in turn, then emulated once, without the package's own tests; then accelerated once with them, since these stay emulated
+and are told apart. CPU seconds are user and system time of a run and of all that it started (getrusage(2)). The packages of the
+three arm64 runs are compared byte by byte. Then the making of a chroot, and piuparts. Takes hours; BENCH_CORPUS names fewer
+(trixie/bzip2 bookworm/hello).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import statistics
+import subprocess  # noqa: TID251  # debkit is measured from outside
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import CHECKOUT, debkit, report
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
+CORPUS = [line for line in (CHECKOUT / "tests/data/accel-corpus").read_text().splitlines() if line and line[0] != "#"]
+NATIVE, FOREIGN = "amd64", "arm64"
+WIDTHS = ("<28", ">15", ">15", ">17", ">8", ">8", ">7", "<9")
+NO_TESTS = {"DEB_BUILD_OPTIONS": "nocheck"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run took, in seconds: of all processors together, and by the clock."""
+
+    cpu: float
+    wall: float
+
+    def __str__(self) -> str:
+        return f"{self.cpu:.1f} ({self.wall:.1f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One source's figures."""
+
+    native: Cost
+    accelerated: Cost
+    emulated: Cost
+    tested: Cost
+    differing: tuple[str, ...]
+
+    @property
+    def ratio(self) -> float:
+        return self.accelerated.cpu / self.native.cpu
+
+    @property
+    def gain(self) -> float:
+        return self.emulated.cpu / self.accelerated.cpu
+
+    @property
+    def tests(self) -> float:
+        return self.tested.cpu - self.accelerated.cpu
+
+
+def measured(project: Path, *argv: str, env: dict[str, str] | None = None) -> Cost:
+    """Run debkit to the end. Raises CalledProcessError with the end of what it printed."""
+    command = [sys.executable, "-m", "debkit", "-C", os.fspath(project), *argv]
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        environment = {**os.environ, "PYTHONPATH": os.fspath(CHECKOUT), **(env or {})}
+        child = subprocess.Popen(command, cwd=project, env=environment, stdout=output, stderr=output)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            output.seek(0)
+            raise subprocess.CalledProcessError(child.returncode, command, output.read()[-3000:])
+    return Cost(usage.ru_utime + usage.ru_stime, time.monotonic() - started)
+
+
+def make_project(parent: Path, suite: str, checks: str = "") -> Path:
+    """Make a project in which every build is a whole one: no layer has its dependencies."""
+    project = Path(tempfile.mkdtemp(prefix=f"{suite}.", dir=parent))
+    (project / "config").mkdir()
+    (project / "config" / "debkit.toml").write_text(
+        f'[build]\nsuites = ["{suite}"]\nlayers = false\n[checks]\nrun = [{checks}]\n'
+    )
+    return project
+
+
+def packages(project: Path) -> dict[str, str]:
+    """Give the sums of the packages that the last build made."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (project / "dist").rglob("*.*deb")}
+
+
+def cheaper(costs: list[Cost]) -> Cost:
+    """Give the run that was disturbed least."""
+    return min(costs, key=lambda cost: cost.cpu)
+
+
+def measure(work: Path, suite: str, source: str) -> Line:
+    """Build one source in all ways."""
+    ways = {way: make_project(work, suite) for way in ("native", "accelerated", "emulated", "tested")}
+    location = os.fspath(CHECKOUT / source) if "/" in source else source
+
+    def build(way: str, *options: str, env: dict[str, str] | None = None) -> Cost:
+        return measured(ways[way], "build", location, "--no-publish", *options, env=env)
+
+    native, accelerated = [], []
+    for _ in range(ROUNDS):
+        native.append(build("native", "--arch", NATIVE, env=NO_TESTS))
+        accelerated.append(build("accelerated", "--arch", FOREIGN, "--via", "accelerated", env=NO_TESTS))
+    emulated = build("emulated", "--arch", FOREIGN, "--via", "emulated", env=NO_TESTS)
+    tested = build("tested", "--arch", FOREIGN, "--via", "accelerated")
+    sums = [packages(ways[way]) for way in ("accelerated", "emulated", "tested")]
+    names = sorted(set().union(*sums))
+    differing = tuple(name for name in names if len({each.get(name) for each in sums}) > 1)
+    return Line(cheaper(native), cheaper(accelerated), emulated, tested, differing)
+
+
+def compare_chroots(work: Path, suite: str) -> None:
+    """Time the making of the chroots, in turn."""
+    project = make_project(work, suite)
+    costs: dict[str, list[Cost]] = {NATIVE: [], FOREIGN: []}
+    for _ in range(ROUNDS):
+        for arch, found in costs.items():
+            found.append(measured(project, "chroot", "update", "--suite", suite, "--arch", arch))
+    tell_pair(f"chroot of {suite}", costs)
+
+
+def compare_piuparts(work: Path, suite: str, source: str) -> None:
+    """Time piuparts on the packages of both architectures, in turn."""
+    seconds: dict[str, list[float]] = {NATIVE: [], FOREIGN: []}
+    project = make_project(work, suite, '"piuparts"')
+    for _ in range(ROUNDS):
+        for arch, found in seconds.items():
+            debkit(project, "build", source, "--no-publish", "--arch", arch, env=NO_TESTS)
+            found.append(float(str(report(project)["checks"][0]["seconds"])))
+    ours, theirs = (min(seconds[arch]) for arch in (NATIVE, FOREIGN))
+    print(
+        f"piuparts on {source}, {suite}: {ours:.1f} s, {FOREIGN} {theirs:.1f} s, ratio {theirs / ours:.2f} (goal ≤ 1.50)",
+        flush=True,
+    )
+
+
+def tell_pair(what: str, costs: dict[str, list[Cost]]) -> None:
+    ours, theirs = (cheaper(costs[arch]) for arch in (NATIVE, FOREIGN))
+    print(
+        f"{what}: {ours}, {FOREIGN} {theirs}, ratio {theirs.cpu / ours.cpu:.2f} ({theirs.wall / ours.wall:.2f}) (goal ≤ 1.50)",
+        flush=True,
+    )
+
+
+def prepare(work: Path, suite: str) -> None:
+    """Make what the runs find made: the chroots, and the toolbox."""
+    project = make_project(work, suite)
+    for arch in (NATIVE, FOREIGN):
+        debkit(project, "chroot", "create", "--suite", suite, "--arch", arch)
+    debkit(project, "accel", "build", "--suite", suite, "--arch", FOREIGN)
+
+
+def show(*cells: object) -> None:
+    print(*(f"{cell!s:{width}}" for cell, width in zip(cells, WIDTHS, strict=True)), flush=True)
+
+
+def summary(lines: list[Line]) -> None:
+    """Print what all sources come to."""
+    ratios, gains = [line.ratio for line in lines], [line.gain for line in lines]
+    print(f"accelerated ÷ native: median {statistics.median(ratios):.2f} (goal ≤ 1.25), worst {max(ratios):.2f} (goal ≤ 1.5)")
+    print(f"emulated ÷ accelerated: median {statistics.median(gains):.1f} (goal ≥ 6)")
+    print(f"identical packages: {sum(not line.differing for line in lines)} of {len(lines)}", flush=True)
+
+
+def main() -> None:
+    """Print a line a source, and what they come to."""
+    lines = []
+    corpus = [name.partition("/")[::2] for name in os.environ.get("BENCH_CORPUS", " ".join(CORPUS)).split()]
+    with tempfile.TemporaryDirectory(prefix="bench-accel.", dir="/var/tmp") as directory:
+        work = Path(directory)
+        for suite in dict(corpus):
+            prepare(work, suite)
+        print("CPU seconds (wall seconds) of whole sbuild runs without the package's own tests; the CPU seconds of these")
+        show("source", "native", "accelerated", "emulated", "acc/nat", "emu/acc", "tests", "bytes")
+        for suite, source in corpus:
+            name = f"{suite}/{source}"
+            try:
+                line = measure(work, suite, source)
+            except subprocess.CalledProcessError as failure:
+                print(f"{name} fails:\n{failure.output}", flush=True)
+                continue
+            lines.append(line)
+            show(name, line.native, line.accelerated, line.emulated, f"{line.ratio:.2f}", f"{line.gain:.1f}", f"{line.tests:.1f}",
+                 f"differ: {' '.join(line.differing)}" if line.differing else "identical")  # fmt: skip
+        if lines:
+            summary(lines)
+        compare_chroots(work, "trixie")
+        compare_piuparts(work, "trixie", "bzip2")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""When a chroot comes with a toolbox, and what happens where there can be none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from debkit import accel
+from debkit.accel import assemble, stock, toolbox
+from debkit.accel.accelerator import BUILD, Accelerator, told
+from debkit.apt import AptRoot, Pin
+from debkit.chroot import cache, roots, store
+from debkit.config import ChrootConfig
+from debkit.console import Quiet
+from debkit.errors import AccelError, Interrupted, NetworkError
+from debkit.model import Chroot, ChrootKind, ChrootSpec, Target, Toolbox
+from tests.recorder import Recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+CONFIG = ChrootConfig()
+TARGET = Target("bookworm", "arm64")
+GCC = Pin(
+    name="gcc-12", version="12.2.0-14", arch="arm64", filename="pool/g", size=1, sha256="ab" * 32, uri="http://example.org/g"
+)
+
+
+@dataclass
+class Shop:
+    """Chroots and toolboxes that are made by nobody: `asked` is for which, `making` whether the chroot is made anew."""
+
+    path: Path
+    problem: Exception | None = None
+    making: bool = False
+    asked: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    made_with: Toolbox | None = None
+
+    def first(self, _run: object, target: Target, **_: object) -> Toolbox:
+        return self._give(f"first {target}")
+
+    def ensure(self, _run: object, base: Chroot, **_: object) -> Toolbox:
+        return self._give(f"for {base.spec.target}")
+
+    def _give(self, what: str) -> Toolbox:
+        self.asked.append(what)
+        if self.problem:
+            raise self.problem
+        return Toolbox(path=self.path, arch="arm64")
+
+    def chroot(self, _run: object, spec: ChrootSpec, *, toolboxes: store.Toolboxes, **_: object) -> Chroot:
+        if self.making:
+            with toolboxes() as box:
+                self.made_with = box
+        return Chroot(spec=spec, tarball=self.path / "base.tar.zst", created=0.0)
+
+    def accelerator(self, *, insists: bool = False) -> Accelerator:
+        return Accelerator(
+            native="amd64",
+            insists=insists,
+            tell=lambda line: self.told.append(f"told {line}"),
+            warn=lambda line: self.told.append(f"warned {line}"),
+        )
+
+    def open(self, by: Accelerator | None, target: Target = TARGET) -> contextlib.AbstractContextManager[Chroot]:
+        spec = ChrootSpec(kind=ChrootKind.CLEAN, target=target)
+        return accel.opened(Recorder(), spec, by=by, config=CONFIG)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    made = Shop(tmp_path)
+    monkeypatch.setattr(toolbox, "ensure_first", made.first)
+    monkeypatch.setattr(toolbox, "ensure", made.ensure)
+    monkeypatch.setattr(store, "ensure", made.chroot)
+    return made
+
+
+def test_a_chroot_that_is_there_comes_with_its_own_toolbox_which_nobody_may_remove_meanwhile(shop: Shop) -> None:
+    with shop.open(shop.accelerator()) as chroot:
+        assert chroot.toolbox == Toolbox(path=shop.path, arch="arm64")
+        with cache.alone(shop.path) as unused:
+            assert not unused
+    with cache.alone(shop.path) as unused:
+        assert unused
+    assert shop.asked == ["for bookworm/arm64"]
+
+
+def test_one_that_is_not_is_made_with_the_toolbox_at_hand(shop: Shop) -> None:
+    shop.making = True
+    with shop.open(shop.accelerator()):
+        pass
+    assert shop.asked == ["first bookworm/arm64", "for bookworm/arm64"]
+    assert shop.made_with == Toolbox(path=shop.path, arch="arm64")
+
+
+@pytest.mark.parametrize(("accelerated", "target"), [(False, TARGET), (True, Target("bookworm", "amd64"))])
+def test_nothing_is_asked_for_where_nothing_is_emulated_or_all_is(shop: Shop, target: Target, *, accelerated: bool) -> None:
+    shop.making = True
+    with shop.open(shop.accelerator() if accelerated else None, target) as chroot:
+        assert chroot.toolbox is None
+    assert not shop.asked
+    assert shop.made_with is None
+
+
+@pytest.mark.parametrize(
+    ("making", "error", "asked"), [(True, AccelError, "first"), (False, AccelError, "for"), (False, NetworkError, "for")]
+)
+def test_where_there_can_be_none_the_chroot_is_emulated_and_that_is_told_once(
+    shop: Shop, error: type[AccelError | NetworkError], asked: str, *, making: bool
+) -> None:
+    shop.making, shop.problem = making, error("no such text", cause="gcc has changed", hint="report it")
+    by = shop.accelerator()
+    for _ in range(2):
+        with shop.open(by) as chroot:
+            assert chroot.toolbox is None
+    assert shop.asked == [f"{asked} bookworm/arm64"]
+    assert shop.told == ["warned bookworm/arm64 is emulated, not accelerated: no such text: gcc has changed"]
+
+
+def test_without_the_network_no_chroot_is_made_so_that_an_old_one_may_serve_on_with_its_toolbox(shop: Shop) -> None:
+    shop.making, shop.problem = True, NetworkError("the mirror cannot be reached", cause="no route", hint="again")
+    by = shop.accelerator()
+    with pytest.raises(NetworkError), shop.open(by):
+        pass
+    assert not shop.told
+    assert not by.given_up
+
+
+@pytest.mark.parametrize(("insists", "problem"), [(True, AccelError("what", cause="why", hint="next")), (False, Interrupted(2))])
+def test_who_insists_gets_the_error_and_who_stops_is_stopped(shop: Shop, problem: Exception, *, insists: bool) -> None:
+    shop.problem = problem
+    with pytest.raises(type(problem)), shop.open(shop.accelerator(insists=insists)):
+        pass
+    assert not shop.told
+
+
+def test_what_differs_is_told_once(shop: Shop) -> None:
+    differing = ("gcc-12-aarch64-linux-gnu 2, not 1", "dash 4, not 3", "g++-12 2, not 1", "gcc-12-aarch64-linux-gnu 2, not 1")
+    stock.note(shop.path, assemble.Mapped(count=1, differing=differing), "")
+    by = shop.accelerator()
+    for _ in range(2):
+        with shop.open(by):
+            pass
+    assert shop.told == [
+        f"told bookworm/arm64: the compiler is emulated: gcc-12-aarch64-linux-gnu 2, not 1; g++-12 2, not 1{BUILD}",
+        "told bookworm/arm64: emulated too: dash 4, not 3",
+    ]
+
+
+def test_with_a_native_compiler_the_versions_of_its_packages_do_not_matter(shop: Shop) -> None:
+    differing = ("gcc-12 2, not 1", "dash 4, not 3", "gcc-doc 2, not 1")
+    stock.note(shop.path, assemble.Mapped(count=1, differing=differing), "gcc-12 2, built here")
+    assert told(stock.compiler(shop.path), stock.differing(shop.path)) == (
+        "native compiler: gcc-12 2, built here",
+        "emulated too: dash 4, not 3; gcc-doc 2, not 1",
+    )
+
+
+@pytest.mark.parametrize("size", [toolbox.LIMIT, toolbox.LIMIT + 1])
+def test_a_toolbox_has_a_limit(size: int) -> None:
+    with pytest.raises(AccelError, match="600 MB is the limit") if size > toolbox.LIMIT else contextlib.nullcontext():
+        toolbox.demand_size(size, TARGET)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    emulator = tmp_path / "qemu"
+    emulator.write_bytes(b"emulator")
+    monkeypatch.setattr(toolbox, "qemu_of", lambda _arch: emulator)
+    return cache.shelf("toolboxes")
+
+
+def no_network(*_: object, **__: object) -> NoReturn:
+    raise NetworkError("the mirror cannot be reached", cause="no route", hint="again")
+
+
+def stored(shelf: Path, name: str, created: int) -> Path:
+    record = cache.Record(
+        content=cache.generation(name, created), created=created, kind="toolbox", suite=TARGET.suite, arch=TARGET.arch, size=0,
+        package_count=0, made_with="mmdebstrap",
+    )  # fmt: skip
+    (shelf / record.content).mkdir()
+    return cache.commit(Recorder(), shelf, name, record).content
+
+
+def test_a_chroot_is_made_with_the_newest_toolbox_of_the_same_table_mirror_and_emulator(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stem = toolbox._stem(TARGET, "amd64", CONFIG)
+    now = int(time.time())
+    newest = stored(shelf, f"{stem}-22222222", now - 60)
+    stored(shelf, f"{stem}-33333333", now - 120)
+    stored(shelf, f"{toolbox._stem(TARGET, 'amd64', ChrootConfig(mirror='http://mirror.example.org'))}-44444444", now)
+    assert toolbox.ensure_first(Recorder(), TARGET, native="amd64", config=CONFIG).path == newest
+    monkeypatch.setattr(roots, "tools", no_network)
+    old = replace(CONFIG, max_age=30.0)
+    with pytest.raises(NetworkError):
+        toolbox.ensure_first(Recorder(), TARGET, native="amd64", config=old)
+    (tmp_path / "qemu").write_bytes(b"another emulator")
+    with pytest.raises(NetworkError):
+        toolbox.ensure_first(Recorder(), TARGET, native="amd64", config=CONFIG)
+
+
+def test_what_was_resolved_is_not_resolved_again_until_the_lists_are_newer(
+    tmp_path: Path, shelf: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shelf.is_relative_to(tmp_path)
+    lists = tmp_path / "apt/var/lib/apt/lists/updated"
+    lists.parent.mkdir(parents=True)
+    lists.touch()
+    asked: list[AptRoot] = []
+
+    def resolved(_run: object, root: AptRoot, _names: tuple[str, ...]) -> tuple[Pin, ...]:
+        asked.append(root)
+        return (GCC,)
+
+    monkeypatch.setattr(toolbox, "compiler_version", lambda *_: "12")
+    monkeypatch.setattr(toolbox, "foreign_packages", resolved)
+    root = AptRoot(tmp_path / "apt", "arm64")
+    for times, newer in ((1, False), (1, False), (2, True)):
+        if newer:
+            os.utime(lists, (2, 2))
+        recipe = toolbox._resolved(recorder, TARGET, root, native="amd64", progress=Quiet())
+        assert (recipe.pins, recipe.gcc.version) == ((GCC,), "12.2.0-14")
+        assert asked == [replace(root, empty=True)] * times
