@@ -10,17 +10,20 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from debkit import accel
+from debkit.accel import toolbox
 from debkit.backends import sbuild
 from debkit.chroot import namespace, roots, store
 from debkit.config import BuildConfig, ChrootConfig, Config
 from debkit.console import Quiet
-from debkit.host.binfmt import read_handler
 from debkit.model import ARCHES, Chroot, ChrootKind, ChrootSpec, Target, Toolbox, Via
 from debkit.run import Command, Processes
 from debkit.source import open_source
 from tests.accel_dispatch import ANY_CODE
+
+if TYPE_CHECKING:
+    from debkit.console import Progress
 
 ARM64 = ARCHES["arm64"]
 TARGET = Target("trixie", ARM64.name)
@@ -36,13 +39,9 @@ class Printed:
         """Print none of what the tools print."""
 
 
-def toolbox_for(run: Processes, base: Chroot, progress: Printed | None = None) -> Toolbox:
-    handler = read_handler(ARM64, Path("/"))
-    assert handler
+def toolbox_for(run: Processes, base: Chroot, progress: Progress = store.QUIET) -> Toolbox:
     native = run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip()
-    return accel.ensure(
-        run, base, native=native, qemu=Path(handler.interpreter), config=ChrootConfig(), progress=progress or store.QUIET
-    )
+    return toolbox.ensure(run, base, native=native, config=ChrootConfig(), progress=progress)
 
 
 def build(run: Processes, home: Path, chroot: Chroot, packages: tuple[Path, ...]) -> None:
@@ -78,8 +77,8 @@ def main(what: str, *words: str) -> None:
         case "toolbox", []:
             base = store.ensure(run, spec, config=ChrootConfig())
             print(os.fspath(toolbox_for(run, base, Printed()).path))  # noqa: T201
-        case (("build" | "install"), [home, tarball, toolbox, *packages]):
-            chroot = Chroot(spec=spec, tarball=tarball, created=0.0, toolbox=Toolbox(path=toolbox, arch=ARM64.name))
+        case (("build" | "install"), [home, tarball, box, *packages]):
+            chroot = Chroot(spec=spec, tarball=tarball, created=0.0, toolbox=Toolbox(path=box, arch=ARM64.name))
             (build if what == "build" else install)(run, home, chroot, tuple(packages))
         case _:
             sys.exit(__doc__)
