@@ -10,6 +10,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -182,12 +183,14 @@ class Emulated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
-    """How the programs of an accelerated build ran: how many as native twins, and which were emulated, the costliest first.
+    """How the programs of an accelerated build ran: `native` as their twins, in `twins` how often each, the commonest first;
+    and which were emulated, the costliest first.
 
     `seconds` is all the CPU time of `count` emulated ones.
     """
 
     native: int
+    twins: Mapping[str, int]
     count: int
     seconds: float
     emulated: tuple[Emulated, ...]

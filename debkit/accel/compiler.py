@@ -36,7 +36,7 @@ MAKE = Path(__file__).with_name("make-compiler")
 # What Debian's gcc is patched, configured and compiled with, since 12.
 PACKAGES = (
     "autoconf2.69", "bison", "debhelper", "dpkg-dev", "file", "flex", "g++", "gawk", "libgmp-dev", "libisl-dev", "libmpc-dev",
-    "libmpfr-dev", "libzstd-dev", "lsb-release", "m4", "make", "patchutils", "quilt", "xz-utils", "zlib1g-dev",
+    "libmpfr-dev", "libzstd-dev", "lsb-release", "m4", "make", "patchutils", "quilt", "time", "xz-utils", "zlib1g-dev",
 )  # fmt: skip
 CONFIGURED = re.compile(rb"\0(\.\./src/configure [^\0]+)\0")
 # What is about more programs than are made here, or about making them in several stages.

@@ -31,6 +31,8 @@ from debkit.paths import put
 from debkit.run import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from debkit.apt import AptRoot
     from debkit.config import ChrootConfig
     from debkit.console import Progress
@@ -39,11 +41,13 @@ if TYPE_CHECKING:
 
 LIMIT = 600 * 10**6  # bytes
 NOTE = "toolbox.json"  # in an apt root
-# What a toolbox is not looked into for, besides what a cross compiler has for its own headers and libraries.
+# What a toolbox is not looked into for (glob(7)). A cross compiler takes headers and libraries of the chroot, not its own.
 UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
     "var/cache", "var/lib/apt",
+    "usr/{gnu}/include", "usr/{gnu}/lib", "usr/lib/gcc-cross/{gnu}/*/include", "usr/lib/gcc-cross/{gnu}/*/*.[ao]",
 )  # fmt: skip
+UNUSED_BESIDE_OWN = ("usr/lib/gcc-cross", "usr/libexec/gcc-cross")  # where the compiler was built for the toolbox
 # What the table names versions of: the package to read each off, and as much of it as paths have.
 VERSIONS = (("gcc", "gcc", r"\d+"), ("python", "python3", r"\d+\.\d+"))
 DISPATCHER_PACKAGES = ("gcc", "libc6-dev")
@@ -229,8 +233,7 @@ def _make(
         (temporary / "root").mkdir(mode=0o755)
         namespace.unpack(run, tarball, temporary / "root")
         tarball.unlink()
-        for path in (*UNUSED, f"usr/{ARCHES[target.arch].triplet}"):
-            namespace.remove_tree(run, temporary / "root" / path)
+        drop(run, temporary / "root", (pattern.format(gnu=ARCHES[target.arch].triplet) for pattern in UNUSED))
         progress.phase(f"fetching the packages of {target} that have twins")
         with cache.held(cache.shelf("debs")):
             debs = apt.download(run, recipe.root, recipe.pins, cache.shelf("debs"), progress=progress)
@@ -239,6 +242,7 @@ def _make(
         if own:
             with cache.held(own.content):
                 compiler.put(own.content, temporary, reference, native)
+            drop(run, temporary / "root", UNUSED_BESIDE_OWN)
         stock.note(temporary, mapped, compiler.told(temporary, recipe.gcc, own=bool(own)))
         shutil.copyfile(qemu_of(target.arch), temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
@@ -261,6 +265,12 @@ def _make(
             packages=spec.packages,
         )
         return cache.commit(run, shelf, name, record)
+
+
+def drop(run: Run, root: Path, patterns: Iterable[str]) -> None:
+    """Remove from a native root what is of no use in a toolbox."""
+    paths = [os.fspath(path) for pattern in patterns for path in sorted(root.glob(pattern))]
+    run(Command(argv=namespace.as_root(("rm", "--recursive", "--force", "--", *paths)), name="rm", minor=True))
 
 
 def demand_size(size: int, target: Target) -> None:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -27,7 +28,7 @@ from debkit.model import Emulated, Programs, Twin
 from debkit.run import descendants, peek
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 EMULATOR = f"{NATIVE}/qemu"
 EMULATED = f"{EMULATOR}\0-0\0".encode()  # how the dispatcher calls it: … ARGV0 PATH ARGUMENTS
@@ -35,7 +36,7 @@ PAUSE = 0.1  # seconds between two looks, more where they cost more than this sh
 SHARE = 0.01
 INSTALLED = ("/usr/", "/bin/", "/sbin/", "/lib")
 SUFFIX = ".trace.json"
-COSTLIEST = 10
+COSTLIEST = 10  # of either kind, where not all are told
 NAMED = 3  # of them in a sentence
 # Of what a build may write. A million programs take forty megabytes.
 LARGEST, LONGEST, MOST = 256 * 10**6, 4200, 20_000
@@ -153,6 +154,7 @@ def tally(native: Counter[str], emulated: Counter[str], seconds: Mapping[str, fl
     ]
     return Programs(
         native=native.total(),
+        twins=dict(native.most_common()),
         count=emulated.total(),
         seconds=round(sum(seconds.values()), 3),
         emulated=tuple(sorted(programs, key=lambda one: (-one.seconds, -one.count, one.path))),
@@ -168,16 +170,22 @@ def twin_of(path: str, known: frozenset[str]) -> Twin:
 
 def sentence(programs: Programs) -> str:
     """Tell it in one line."""
-    named = ", ".join(f"{Path(one.path).name} {one.seconds:.1f} s" for one in programs.emulated[:NAMED] if one.seconds)
+    twins = [f"{Path(path).name} {count}" for path, count in programs.twins.items()]
+    emulated = [f"{Path(one.path).name} {one.seconds:.1f} s" for one in programs.emulated if one.seconds]
     return (
-        f"accelerated: {programs.native} programs ran natively, {programs.count} were emulated for {programs.seconds:.1f} s"
-        + (f" ({named}{', …' if len(programs.emulated) > NAMED else ''})" if named else "")
+        f"accelerated: {programs.native} programs ran natively{_in_brackets(twins)}, "
+        f"{programs.count} were emulated for {programs.seconds:.1f} s{_in_brackets(emulated)}"
     )
 
 
+def _in_brackets(names: Sequence[str]) -> str:
+    some = [*names[:NAMED], *(("…",) if len(names) > NAMED else ())]
+    return f" ({', '.join(some)})" if some else ""
+
+
 def costliest(programs: Programs) -> Programs:
-    """Leave out all emulated programs but the costliest."""
-    return replace(programs, emulated=programs.emulated[:COSTLIEST])
+    """Leave out all programs but the commonest twins and the costliest emulated ones."""
+    return replace(programs, twins=dict(islice(programs.twins.items(), COSTLIEST)), emulated=programs.emulated[:COSTLIEST])
 
 
 def save(programs: Programs, file: Path) -> None:

@@ -78,7 +78,7 @@ def project(tmp_path: Path, runtime: Path, scratch: Path, monkeypatch: pytest.Mo
 def lay_out_cache(home: Path, shared: Path, own: tuple[str, ...], *, keep: str = "") -> None:
     """Make a cache some shelves of which are its own; the others, and what matches `keep`, are those of the shared cache."""
     home.mkdir(parents=True)
-    for name in {"chroots", "layers", "tools", "debs"} - {*own}:
+    for name in {"chroots", "layers", "tools", "toolboxes", "debs"} - {*own}:
         (shared / name).mkdir(parents=True, exist_ok=True)
         (home / name).symlink_to(shared / name)
     if "chroots" in own and keep:

@@ -143,7 +143,7 @@ def test_the_trace_shows_the_ten_costliest(tmp_path: Path, debkit: Callable[...,
     emulated = tuple(Emulated(path=f"/usr/bin/tool{n}", count=n, seconds=20.0 - n, twin=Twin.NONE) for n in range(12))
     file = tmp_path / f"dist/trixie/arm64/x{trace.SUFFIX}"
     file.parent.mkdir(parents=True)
-    trace.save(Programs(native=100, count=66, seconds=174.0, emulated=emulated), file)
+    trace.save(Programs(native=100, twins={}, count=66, seconds=174.0, emulated=emulated), file)
     result = debkit("trace")
     shown, headings, first, *_, last = result.output.splitlines()
     assert shown == os.fspath(file)

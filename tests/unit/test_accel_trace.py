@@ -215,12 +215,15 @@ def test_a_trace_takes_bounded_time_and_memory(tmp_path: Path, monkeypatch: pyte
 def tallied() -> Programs:
     emulated = {"/usr/bin/perl": 5, "/usr/bin/python3.13": 2, "/build/reproducible-path/x/t": 1, "/usr/bin/nproc": 4}
     seconds = {"/usr/bin/python3.13": 20.06, "/build/reproducible-path/x/t": 12.0, "/usr/bin/perl": 1.5, "/usr/bin/gone": 0.5}
-    return trace.tally(Counter({"/usr/bin/sed": 12000}), Counter(emulated), seconds, frozenset({"/usr/bin/perl"}))
+    return trace.tally(
+        Counter({"/usr/bin/ls": 1, "/usr/bin/sed": 11999}), Counter(emulated), seconds, frozenset({"/usr/bin/perl"})
+    )
 
 
 def test_counts_and_seconds_are_put_together_the_costliest_first() -> None:
     programs = tallied()
     assert (programs.native, programs.count, programs.seconds) == (12000, 12, 34.06)
+    assert list(programs.twins.items()) == [("/usr/bin/sed", 11999), ("/usr/bin/ls", 1)]
     assert [(one.path, one.count, one.seconds, one.twin) for one in programs.emulated] == [
         ("/usr/bin/python3.13", 2, 20.06, Twin.NONE),
         ("/build/reproducible-path/x/t", 1, 12.0, Twin.OWN),
@@ -232,9 +235,10 @@ def test_counts_and_seconds_are_put_together_the_costliest_first() -> None:
 
 def test_it_is_told_in_one_line() -> None:
     assert trace.sentence(tallied()) == (
-        "accelerated: 12000 programs ran natively, 12 were emulated for 34.1 s (python3.13 20.1 s, t 12.0 s, perl 1.5 s, …)"
+        "accelerated: 12000 programs ran natively (sed 11999, ls 1), "
+        "12 were emulated for 34.1 s (python3.13 20.1 s, t 12.0 s, perl 1.5 s, …)"
     )
-    assert trace.sentence(Programs(native=3, count=0, seconds=0.0, emulated=())) == (
+    assert trace.sentence(Programs(native=3, twins={}, count=0, seconds=0.0, emulated=())) == (
         "accelerated: 3 programs ran natively, 0 were emulated for 0.0 s"
     )
 
@@ -244,7 +248,9 @@ def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     trace.save(tallied(), file)
     assert trace.load(file) == tallied()
     assert trace.latest(tmp_path) == file
-    assert len(trace.costliest(Programs(native=0, count=0, seconds=0, emulated=tallied().emulated * 3)).emulated) == 10
+    twins = {str(number): 1 for number in range(11)}
+    most = trace.costliest(Programs(native=11, twins=twins, count=0, seconds=0, emulated=tallied().emulated * 3))
+    assert (len(most.twins), len(most.emulated)) == (10, 10)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"emulated": [{}]}', '{"emulated": [], "native": 1}'])

@@ -204,7 +204,7 @@ def test_an_accelerated_build_tells_how_its_programs_ran(machine: Recorder, site
         "/usr/bin/nproc": Twin.NONE,
     }
     assert trace.load(site.into / f"sample_1.0-1_amd64{trace.SUFFIX}") == result.programs
-    assert site.log.read_text() == "debkit: accelerated: 1 programs ran natively, 2 were emulated for 0.0 s\n"
+    assert site.log.read_text() == "debkit: accelerated: 1 programs ran natively (perl 1), 2 were emulated for 0.0 s\n"
     assert [path.name for path in site.into.glob("*.json")] == [f"sample_1.0-1_amd64{trace.SUFFIX}"]
 
 
