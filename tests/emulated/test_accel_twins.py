@@ -6,6 +6,7 @@ What they print, how they exit and what they leave must be the same; and every p
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
 import tarfile
@@ -142,12 +143,24 @@ def test_every_twin_does_as_the_program_does(tools: Toolbox | None, root: Path, 
     native = outcome(run, root, tools.path, tmp_path / "native")
     emulated = outcome(run, root, off, tmp_path / "emulated")
     assert not [line for line in emulated.trace if line.startswith("native ")]
-    for name, expected in emulated.printed.items():
-        assert native.printed[name] == expected
+    assert unlike(native.printed, emulated.printed) == []
     assert differing(native.left, emulated.left) == []
     paths = (file.relative_to(tools.path / "map") for file in (tools.path / "map").rglob("*") if file.is_file())
     mapped = {f"native /{path.with_suffix('')}" for path in paths}
     assert sorted(mapped - native.trace) == [], "twins that no command has run"
+
+
+def unlike(native: Mapping[str, tuple[str, ...]], emulated: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Tell of each command that printed another thing, how that differs."""
+    assert native.keys() == emulated.keys()
+    return [
+        "\n".join(
+            difflib.unified_diff(there.splitlines(), here.splitlines(), f"{name} emulated", "accelerated", lineterm="", n=0)
+        )
+        for name in emulated
+        for there, here in zip(emulated[name], native[name], strict=True)
+        if there != here
+    ]
 
 
 def differing(native: Mapping[str, tuple[object, ...]], emulated: Mapping[str, tuple[object, ...]]) -> list[str]:
