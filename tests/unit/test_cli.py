@@ -62,6 +62,16 @@ def test_a_traceback_shows_only_with_debug(monkeypatch: pytest.MonkeyPatch, caps
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_an_error_is_told_where_the_module_that_shows_them_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "debkit.console", None)
+    assert ends(monkeypatch, ModuleNotFoundError("No module named 'rich'", name="rich")) == 18
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"error: the Python module rich is not installed for {sys.executable}"
+    assert said[-1] == "  next: make setup"
+
+
 def test_exit_codes_are_unique_and_start_at_three() -> None:
     codes = [e.exit_code for e in ALL_ERRORS.values() if e is not DebkitError]
     assert len(set(codes)) == len(codes)
