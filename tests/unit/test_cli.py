@@ -6,7 +6,7 @@ import re
 import subprocess  # noqa: TID251  # what is measured is a fresh process
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 import pytest
@@ -65,7 +65,7 @@ def test_a_traceback_shows_only_with_debug(monkeypatch: pytest.MonkeyPatch, caps
 def test_an_error_is_told_where_the_module_that_shows_them_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "debkit.console", None)
+    monkeypatch.setitem(cast("dict[str, object]", sys.modules), "debkit.console", None)
     assert ends(monkeypatch, ModuleNotFoundError("No module named 'rich'", name="rich")) == 18
     said = capsys.readouterr().err.splitlines()
     assert said[0] == f"error: the Python module rich is not installed for {sys.executable}"
