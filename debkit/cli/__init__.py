@@ -108,11 +108,14 @@ def main() -> NoReturn:
 
 
 def _show(failure: DebkitError, *, debug: bool) -> NoReturn:
-    from debkit.console import Console  # noqa: PLC0415
-
     if debug:
         traceback.print_exc()
-    Console().error(failure)
+    try:
+        from debkit.console import Console  # noqa: PLC0415
+    except ModuleNotFoundError:  # what is missing is what we show errors with
+        sys.stderr.write(f"error: {failure.what}\n  likely cause: {failure.cause}\n  next: {failure.hint}\n")
+    else:
+        Console().error(failure)
     sys.exit(failure.exit_code)
 
 

@@ -112,8 +112,12 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
 
 @pytest.fixture(scope="module")
 def making(tmp_path_factory: pytest.TempPathFactory) -> float:
-    """How long this machine makes the chroot, in seconds, without the lists: a kill comes in that time."""
-    maker = Elsewhere(tmp_path_factory.mktemp("timed")).start()
+    """How long this machine makes the chroot, in seconds, without the lists, the quicker of two: a kill comes in that time."""
+    return min(time_maker(tmp_path_factory.mktemp("timed")) for _ in range(2))
+
+
+def time_maker(home: Path) -> float:
+    maker = Elsewhere(home).start()
     read_until(maker, "making the clean chroot")
     started = time.monotonic()
     read_until(maker, "fetching the package lists")

@@ -6,7 +6,7 @@ import re
 import subprocess  # noqa: TID251  # what is measured is a fresh process
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 import pytest
@@ -60,6 +60,16 @@ def test_a_traceback_shows_only_with_debug(monkeypatch: pytest.MonkeyPatch, caps
     assert "Traceback" not in capsys.readouterr().err
     ends(monkeypatch, ZeroDivisionError("oh"), "--debug")
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_error_is_told_where_the_module_that_shows_them_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(cast("dict[str, object]", sys.modules), "debkit.console", None)
+    assert ends(monkeypatch, ModuleNotFoundError("No module named 'rich'", name="rich")) == 18
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"error: the Python module rich is not installed for {sys.executable}"
+    assert said[-1] == "  next: make setup"
 
 
 def test_exit_codes_are_unique_and_start_at_three() -> None:
