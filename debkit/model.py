@@ -29,6 +29,11 @@ class Arch:
     qemu: str
     qemu_env: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def machine(self) -> str:
+        """What uname(2) tells a program of it under qemu (linux-user/uname.c)."""
+        return {"arm": "armv7l", "i386": "i686"}.get(self.qemu, self.qemu)
+
     def __str__(self) -> str:
         return self.name
 

@@ -60,12 +60,12 @@ class Box:
         entry.write_text(f"{rule}\n{twin or f'/.native/{name}'}\n")
         return entry
 
-    def enter(self, *argv: str, trace: Path | None = None) -> Completed:
+    def enter(self, *argv: str, trace: Path | None = None, seconds: float = 120) -> Completed:
         """Run a command in the root; it may fail."""
         where = (os.fspath(self.path), os.fspath(self.root), os.fspath(trace or ""))
         entry = namespace.binfmt_entry(ARCHES[self.arch])
         command = namespace.as_root(("sh", "-c", ENTER, "sh", *where, *entry, *argv))
-        return self.run(Command(argv=command, ok=ANY_CODE, timeout=120, env=ARCHES[self.arch].qemu_env))
+        return self.run(Command(argv=command, ok=ANY_CODE, timeout=seconds, env=ARCHES[self.arch].qemu_env))
 
     def sh(self, script: str, trace: Path | None = None) -> str:
         """Run a script by the root's own, emulated sh, and give what it printed."""

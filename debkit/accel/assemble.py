@@ -3,7 +3,8 @@
 root/                     the native tree, its programs edited so that they find their loader and libraries here
 TRIPLET, LOADER           links into it, at the paths that the edited programs name
 map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each
-scripts/perl/PATH         there when perl may run that installed script natively
+scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively
+answers.so, machine, preload   what twins are told of their machine (answers.c), and how they come to load it
 dispatch, qemu            what the kernel starts foreign programs with, and what emulates those that have no twin
 
 A build-id makes the map exact: a newer program, a diverted one, or one of a build tree, is in it under no name.
@@ -21,8 +22,10 @@ from typing import TYPE_CHECKING
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from debkit.accel import edit
+from debkit.accel import dispatcher, edit
+from debkit.accel.table import Edit
 from debkit.chroot.store import installed
+from debkit.errors import AccelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -58,15 +61,38 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     """Edit the root in the toolbox, and map the programs of the reference to it."""
     root = toolbox / "root"
     interpreter = read_interpreter(root / "usr/bin/dash")
-    edit.relocate(root, edit.relocations(native, interpreter))
+    edit.relocate(root, edit.relocations(native, interpreter, table.directories))
     unfit = edit.apply(root, table.edits)
-    link(toolbox / native.triplet, f"root/usr/lib/{native.triplet}")
+    for directory in (native.triplet, *table.directories):
+        link(toolbox / directory, f"root/usr/lib/{directory}")
     link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
     for name, paths in table.links.items():
         link(toolbox / name, f"root/{next((path for path in paths if (root / path).exists()), paths[0])}")
+    preload(toolbox, f"usr/lib/{native.triplet}/{Path(interpreter).name}", foreign)
+    find_preloaded(root, native)
     configure_perl(root, reference.root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
     return write_map(toolbox, reference, table, unfit)
+
+
+def preload(toolbox: Path, loader: str, foreign: Arch) -> None:
+    """Have the toolbox's loader preload what answers for the foreign machine (answers.c), unseen in a program's environment."""
+    (toolbox / "preload").write_text(f"{edit.NATIVE}/{dispatcher.ANSWERS}\n", encoding="utf-8")
+    (toolbox / "machine").write_text(foreign.machine, encoding="utf-8")
+    text = Edit(files=(loader,), old="/etc/ld.so.preload", new=f"{edit.NATIVE}/preload", count=1, reason="ld.so(8)")
+    if edit.apply(toolbox / "root", (text,)):
+        raise AccelError(
+            "native programs cannot be told what machine they are on",
+            cause=f"the suite's {Path(loader).name} does not name {text.old} once",
+            hint="DEBKIT_ACCEL=off make deb; and report it",
+        )
+
+
+def find_preloaded(root: Path, native: Arch) -> None:
+    """Have the native loader find fakeroot's libraries by their name alone, without the directory that fakeroot(1) names."""
+    libraries = root / "usr/lib" / native.triplet
+    for file in sorted((libraries / "libfakeroot").glob("*.so")):
+        link(libraries / file.name, f"libfakeroot/{file.name}")
 
 
 def mark_scripts(toolbox: Path, reference: Reference, table: Table) -> int:
@@ -87,8 +113,8 @@ def mark_scripts(toolbox: Path, reference: Reference, table: Table) -> int:
 def interpreted(file: Path, interpreter: str) -> bool:
     """Whether a file is a script of that interpreter, by its first line."""
     with file.open("rb") as stream:
-        words = stream.readline(256).decode(errors="replace").split()
-    return bool(words) and words[0] in {f"#!/usr/bin/{interpreter}", f"#!/bin/{interpreter}"}
+        start, words = stream.read(2), stream.readline(256).decode(errors="replace").split()
+    return start == b"#!" and bool(words) and words[0] in {f"/usr/bin/{interpreter}", f"/bin/{interpreter}"}
 
 
 def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) -> None:
@@ -102,14 +128,14 @@ def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) 
 
 
 def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozenset[str] = frozenset()) -> Mapped:
-    """Write the map, anew. The twins `unfit` are left out."""
+    """Write the map, anew. The twins and packages `unfit` are left out."""
     root = toolbox / "root"
     shutil.rmtree(toolbox / "map", ignore_errors=True)
     here = installed(root)
     count, differing = 0, []
     for twins in table.twins:
         ours, theirs = here.get(twins.native), reference.versions.get(twins.package)
-        if not ours or not theirs:
+        if not ours or not theirs or twins.package in unfit:
             continue
         if REBUILT.sub("", ours) != REBUILT.sub("", theirs):
             differing.append(f"{twins.package} {theirs}, not {ours}")

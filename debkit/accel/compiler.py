@@ -215,5 +215,5 @@ def put(compiler: Path, toolbox: Path, reference: Path, native: Arch) -> None:
         if path.endswith(f"/{PLUGIN}"):
             assemble.link(toolbox / PLUGIN, f"compiler{path}")
         elif program.exists() and (number := assemble.build_id(program)):
-            rule = "compiler" if path.startswith("/usr/bin/") else "always"
+            rule = "compiler" if path.startswith("/usr/bin/") else "proper"
             assemble.enter(toolbox, path, number, rule, f"{edit.NATIVE}/compiler{path}")

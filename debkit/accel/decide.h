@@ -14,6 +14,8 @@ struct request {
     const char **environment;
     /* Whether the file that an interpreter is to run is one of those marked for it. */
     bool (*is_marked)(const char *interpreter, const char *file);
+    /* Whether the current directory is the root. */
+    bool (*is_at_root)(void);
 };
 
 struct verdict {
@@ -131,17 +133,17 @@ static inline bool asks_no_make(const char *flags)
     return true;
 }
 
-/* not-version: bash, make, as. They tell what they were built for when they are asked, and not else. */
+/* not-version: bash, make, as, rsync. They tell what they were built for when they are asked, and not else. */
 static inline bool not_version(const struct request *request, struct verdict *verdict)
 {
     static const char *const words[] = {"--debug", "--print-data-base", "--dump-config", "--target-help", NULL};
-    bool shell = ends(verdict->twin.chars, "sh"), own = true;
+    bool shell = ends(verdict->twin.chars, "sh"), make = ends(verdict->twin.chars, "/make"), own = true;
     if (!harmless(request, "MAKEFLAGS", asks_no_make) || !harmless(request, "GNUMAKEFLAGS", asks_no_make))
         return false;
     for (const char **arg = request->args + 1; *arg; arg++) {
         if (asks_for_version(*arg))
             return false;
-        if (own && ((**arg == '-' && has_one_of(*arg + 1, OF_MAKE)) || begins_with_one_of(*arg, words)))
+        if (own && ((make && **arg == '-' && has_one_of(*arg + 1, OF_MAKE)) || begins_with_one_of(*arg, words)))
             return false;
         if (own && abbreviates(*arg, "--print-data-base"))
             return false;
@@ -149,6 +151,82 @@ static inline bool not_version(const struct request *request, struct verdict *ve
             own = false;
     }
     return true;
+}
+
+/* Whether a printf(3) format converts a floating-point number. */
+static inline bool formats_float(const char *format)
+{
+    for (; *format; format++) {
+        if (*format != '%')
+            continue;
+        while (*++format && has_letter("-+ #0'I*.123456789", *format))
+            ;
+        if (!*format)
+            return false;
+        if (has_letter("aAeEfFgG", *format))
+            return true;
+    }
+    return false;
+}
+
+/* Whether seq(1) reckons with long doubles for this word: a number that is no small integer, or a format. */
+static inline bool is_float(const char *word)
+{
+    enum { DIGITS = 15 };
+    const char *digits = word + (*word == '-' || *word == '+');
+    size_t size = 0;
+    while (digits[size] >= '0' && digits[size] <= '9')
+        size++;
+    if (!size)
+        return begins(word, "-f") || begins(word, "--f") || (*digits && has_letter(".iInN", *digits)); /* inf, nan */
+    return digits[size] || size > DIGITS;
+}
+
+/* no-floats: printf, seq, sort, od. They reckon with long doubles, whose size depends on the machine, where they are asked to. */
+static inline bool no_floats(const struct request *request, struct verdict *verdict)
+{
+    const char *name = base_name(verdict->twin.chars);
+    for (const char **arg = request->args + 1; *arg; arg++) {
+        if (equal(name, "printf") && formats_float(*arg))
+            return false;
+        if (equal(name, "seq") && is_float(*arg))
+            return false;
+        if (equal(name, "sort") && contains(*arg, "g") && (**arg == '-' || (**arg >= '0' && **arg <= '9'))) /* -g, -k 1,2g */
+            return false;
+        if (equal(name, "od") && contains(*arg, "L")) /* -t fL */
+            return false;
+    }
+    return true;
+}
+
+/* Whether a driver of C++ or Fortran links: it does but with one of these. A native one then has an option more for the compiler
+ * proper, of offloading to other machines, which no cross compiler is built for; and debugging information tells of it. */
+static inline bool links_other_than_c(const struct request *request, const struct verdict *verdict)
+{
+    static const char *const others[] = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", NULL};
+    if (contains(base_name(verdict->twin.chars), "gcc") || contains(base_name(verdict->twin.chars), "cpp"))
+        return false;
+    for (const char **arg = request->args + 1; *arg; arg++)
+        for (const char *const *other = others; *other; other++)
+            if (equal(*arg, *other))
+                return false;
+    return true;
+}
+
+/* Whether code may be offloaded to other machines: see above. */
+static inline bool offloads(const char *arg)
+{
+    return equal(arg, "-fopenmp") || begins(arg, "-fopenacc") || begins(arg, "-foffload") || begins(arg, "-ftree-parallelize-loops");
+}
+
+/* Whether the linker is to tell what it read: a cross driver names the start files by another of their paths. */
+static inline bool tells_of_files(const char *arg)
+{
+    if (equal(arg, "-Xlinker"))
+        return true;
+    if (!begins(arg, "-Wl,"))
+        return false;
+    return contains(arg, "-Map") || contains(arg, "-depend") || contains(arg, "-trace") || contains(arg, "-verb") || contains(arg, ",-t");
 }
 
 /* compiler: the drivers gcc, g++, cpp … Emulated where they tell of themselves, look at the processor, or load foreign code. */
@@ -159,11 +237,55 @@ static inline bool compiler(const struct request *request, struct verdict *verdi
         "-###", "-V", "-v", "-Q", "-qversion", "-print", "-dump", "-wrapper", "-fplugin", "-iplugindir", "--", NULL,
     };
     static const char *const native[] = {"-dumpbase", "-dumpdir", "--param", "--sysroot", NULL};
-    (void)verdict;
+    if (links_other_than_c(request, verdict))
+        return false;
     for (const char **arg = request->args + 1; *arg; arg++) {
-        if (begins_with_one_of(*arg, emulated) && !begins_with_one_of(*arg, native))
+        if (offloads(*arg) || tells_of_files(*arg) || (begins_with_one_of(*arg, emulated) && !begins_with_one_of(*arg, native)))
             return false;
         if (begins(*arg, "-m") && contains(*arg, "=native")) /* -march, -mcpu, -mtune, and with features: =native+crc */
+            return false;
+    }
+    return true;
+}
+
+/* The linker is /usr/bin/ld where no directory before it can have another. */
+static inline bool finds_usual_linker(const char *directories)
+{
+    for (; *directories; directories++) {
+        if (begins(directories, "/usr/bin:") || equal(directories, "/usr/bin"))
+            return true;
+        if (!begins(directories, "/usr/"))
+            return false;
+        while (directories[1] && *directories != ':')
+            directories++;
+    }
+    return false;
+}
+
+static inline bool of_gcc(const char *directories)
+{
+    for (; *directories; directories++) {
+        if (!begins(directories, "/usr/lib/gcc/") && !begins(directories, "/usr/libexec/gcc/"))
+            return false;
+        while (directories[1] && *directories != ':')
+            directories++;
+    }
+    return true;
+}
+
+/* proper: what the drivers start, cc1, collect2 and their like. They too tell of themselves when they are asked, and load plugins;
+ * and a cross collect2 knows other linkers by other names. */
+static inline bool proper(const struct request *request, struct verdict *verdict)
+{
+    static const char *const emulated[] = {"--help", "-fplugin", "-fuse-ld=", "-version", "-Q", NULL};
+    const char *name = base_name(verdict->twin.chars);
+    bool links = equal(name, "collect2"), starts_others = links || equal(name, "lto-wrapper"); /* which are looked up again */
+    if (links && !(harmless(request, "PATH", finds_usual_linker) && harmless(request, "COMPILER_PATH", of_gcc)))
+        return false;
+    for (const char **arg = request->args + 1; *arg; arg++) {
+        if (asks_for_version(*arg) || begins_with_one_of(*arg, emulated) || (**arg == '@' && !starts_others))
+            return false;
+        if (offloads(*arg) && !starts_others)
             return false;
     }
     return true;
@@ -244,8 +366,16 @@ static const char *const OF_PYTHON[] = {
 };
 static const struct interpreter INTERPRETERS[] = {
     {"perl", "wWTtX", OF_PERL},
-    {"python", "IsEBu", OF_PYTHON},
+    {"python3", "IsSEBuO", OF_PYTHON},
 };
+
+/* What py3compile(1) has Python do. Modules are looked for in the current directory first: the root, which has none. */
+static inline bool compiles_python(const struct request *request, const struct interpreter *interpreter, const char **arg)
+{
+    if (!equal(interpreter->name, "python3") || !equal(arg[0], "-m") || !arg[1] || !equal(arg[1], "py_compile"))
+        return false;
+    return arg[2] && equal(arg[2], "-") && !arg[3] && request->is_at_root();
+}
 
 /* script: perl, python. Native for an installed script that is known to be the same everywhere, and for no other: a script of
  * the build tree, or one on the command line (-e, -c), may ask what it likes. */
@@ -261,13 +391,15 @@ static inline bool script(const struct request *request, struct verdict *verdict
         const char **arg = request->args + 1;
         for (; *arg && **arg == '-'; arg++) {
             const char *flag = *arg + 1;
+            if (compiles_python(request, interpreter, arg))
+                return true;
             if (!*flag) /* the script comes from standard input */
                 return false;
             for (; *flag; flag++)
                 if (!has_letter(interpreter->flags, *flag))
                     return false;
         }
-        return *arg && request->is_marked(twin, *arg);
+        return *arg && request->is_marked(interpreter->name, *arg);
     }
     return false;
 }
@@ -279,7 +411,8 @@ struct rule {
 };
 
 static const struct rule RULES[] = {
-    {"always", always}, {"not-version", not_version}, {"compiler", compiler}, {"linker", linker}, {"script", script},
+    {"always", always}, {"not-version", not_version}, {"compiler", compiler}, {"proper", proper},           {"linker", linker},
+    {"script", script}, {"no-floats", no_floats},
 };
 
 /* Splits the entry of the map. False: it is no such entry. */

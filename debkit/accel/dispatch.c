@@ -5,7 +5,7 @@
  * qemu. The twin has the same arguments and environment; nothing of the choice is to be seen in it. See docs/acceleration.md.
  *
  *     /.native/map/PATH.BUILD-ID   a rule of decide.h and the twin's path, for the foreign program at PATH with that build-id
- *     /.native/scripts/NAME/PATH   there when the twin of that name may run the script at PATH
+ *     /.native/scripts/NAME/PATH   there when the twin of that name, perl or python3, may run the script at PATH
  *     /.native/off                 there when nothing is to be accelerated; as DEBKIT_ACCEL=off does for one process and its own
  *     /.native/trace               gets a line for each program: native or emulated, and its path
  *     /.native/qemu                the emulator
@@ -122,6 +122,17 @@ static bool is_marked(const char *interpreter, const char *script)
     return path.complete && path.chars[0] == '/' && mark.complete && is_regular_file(mark.chars);
 }
 
+static bool is_at_root(void)
+{
+    struct text path;
+    long directory = open_file(".", O_PATH);
+    if (directory < 0)
+        return false;
+    name_of(directory, &path);
+    close_file(directory);
+    return equal(path.chars, "/");
+}
+
 /* Writes a line in one piece, so that those of programs that run at once do not mix. It must not wait (O_NONBLOCK: for a reader
  * of the FIFO, or one that is slow), nor be ended by the signal that the reader is gone or the file as large as it may be. */
 static void trace(const char *how, const char *path)
@@ -194,7 +205,7 @@ static bool find_twin(const struct start *start, const struct text *path, struct
     append(&name, build_id);
     if (!name.complete || !read_whole(name.chars, &entry))
         return false;
-    struct request request = {entry.chars, start->args, start->environment, is_marked};
+    struct request request = {entry.chars, start->args, start->environment, is_marked, is_at_root};
     return runs_natively(&request, verdict);
 }
 

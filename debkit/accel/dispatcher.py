@@ -1,4 +1,4 @@
-"""The dispatcher (`dispatch.c`) as a file: what it is made of, and how it comes to hold an emulator."""
+"""The dispatcher (`dispatch.c`) and `answers.c` as files: what they are made of, and how the first comes to hold an emulator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 HOME = Path(__file__).parent
 INSTALLED = Path("/usr/lib/python3/dist-packages")  # where the Debian package has debkit
-PACKAGED = Path("/usr/libexec/debkit/dispatch")  # what debkit-accel has
+PACKAGED = Path("/usr/libexec/debkit")  # where debkit-accel has them
+DISPATCHER, ANSWERS = "dispatch", "answers.so"
+# By what is made: the source and the file of options for gcc.
+MADE_OF = {DISPATCHER: ("dispatch.c", "gcc-options"), ANSWERS: ("answers.c", "answers-options")}
 # elf(5), for 64 bit and little endian, which both machines are that it runs on.
 SEGMENT = struct.Struct("<IIQQQQQQ")
 PT_LOAD, PT_NOTE, PF_R = 1, 4, 4
@@ -17,23 +20,24 @@ PAGE = 0x10000  # the largest of either machine
 
 
 def sources() -> str:
-    """Hash what the dispatcher is made of, as debkit-accel's debian/rules does (SHA-256, hex). The program has it as a text."""
-    files = sorted((*HOME.glob("*.[ch]"), HOME / "gcc-options"))
+    """Hash what both are made of, as debkit-accel's debian/rules does (SHA-256, hex). They have it as a text."""
+    files = sorted((*HOME.glob("*.[ch]"), *HOME.glob("*-options")))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def packaged() -> bytes:
-    """Give the compiled dispatcher of debkit-accel, for an installed debkit that has the same sources; else nothing."""
-    if not HOME.is_relative_to(INSTALLED) or not PACKAGED.exists():
+def packaged(name: str) -> bytes:
+    """Give the compiled one of debkit-accel, for an installed debkit that has the same sources; else nothing."""
+    file = PACKAGED / name
+    if not HOME.is_relative_to(INSTALLED) or not file.exists():
         return b""
-    program = PACKAGED.read_bytes()
+    program = file.read_bytes()
     return program if sources().encode() in program else b""
 
 
-def argv(directory: str, result: str, *options: str) -> tuple[str, ...]:
-    """Build the command that compiles it, by paths as they are where gcc and linux-libc-dev are installed."""
-    known_by = f'-DSOURCES="{sources()}"'
-    return ("gcc", f"@{directory}/gcc-options", known_by, *options, "-o", result, f"{directory}/dispatch.c")
+def argv(directory: str, result: str, *options: str, name: str = DISPATCHER) -> tuple[str, ...]:
+    """Build the command that compiles one, by paths as they are where gcc and linux-libc-dev are installed."""
+    source, file = MADE_OF[name]
+    return ("gcc", f"@{directory}/{file}", f'-DSOURCES="{sources()}"', *options, "-o", result, f"{directory}/{source}")
 
 
 def with_qemu(dispatcher: bytes, qemu: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from debkit.errors import AccelError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 NATIVE = "/.native"
 MAGIC = b"\x7fELF"
+GCONV_CACHE = "gconv-modules.cache"  # iconvconfig(8): names the directory of the C library's own libraries
+ALIGNMENT, LONG_TEXT = 8, 32
 
 
 def loader(interpreter: str) -> str:
@@ -23,10 +26,14 @@ def loader(interpreter: str) -> str:
     return f"{NATIVE}/{interpreter.rpartition('/')[2]}"[: len(interpreter)].ljust(len(interpreter), "_")
 
 
-def relocations(native: Arch, interpreter: str) -> tuple[tuple[bytes, bytes], ...]:
-    """Give what is replaced in every native program and library: pairs of texts of equal length, wherever they stand."""
+def relocations(native: Arch, interpreter: str, directories: Iterable[str] = ()) -> tuple[tuple[bytes, bytes], ...]:
+    """Give what is replaced in every native program and library: pairs of texts of equal length, wherever they stand.
+
+    `directories` are those below /usr/lib that hold the libraries of one package.
+    """
+    names = (native.triplet, *directories)
     libraries = f"/usr/lib/{native.triplet}"
-    pairs = ((libraries, f"{NATIVE}/{native.triplet}"), (interpreter, loader(interpreter)))
+    pairs = (*((f"/usr/lib/{name}", f"{NATIVE}/{name}") for name in names), (interpreter, loader(interpreter)))
     if any(len(old) != len(new) for old, new in pairs):
         raise AccelError(
             f"programs of {native} cannot be moved to {NATIVE}",
@@ -37,7 +44,7 @@ def relocations(native: Arch, interpreter: str) -> tuple[tuple[bytes, bytes], ..
 
 
 def relocate(root: Path, pairs: Iterable[tuple[bytes, bytes]]) -> int:
-    """Replace them in every ELF file of the root; say in how many."""
+    """Replace them in every ELF file of the root, and where iconv(3) looks for its own; say in how many."""
     changed = 0
     for directory, _, names in os.walk(root / "usr"):
         for name in names:
@@ -45,7 +52,7 @@ def relocate(root: Path, pairs: Iterable[tuple[bytes, bytes]]) -> int:
             if path.is_symlink() or not path.is_file():
                 continue
             with path.open("rb") as file:
-                if file.read(4) != MAGIC:
+                if file.read(4) != MAGIC and name != GCONV_CACHE:
                     continue
             before = after = path.read_bytes()
             for old, new in pairs:
@@ -57,28 +64,46 @@ def relocate(root: Path, pairs: Iterable[tuple[bytes, bytes]]) -> int:
 
 
 def apply(root: Path, edits: Iterable[Edit]) -> frozenset[str]:
-    """Make the table's edits; give the paths, as seen from the root, of programs whose new text has no room.
+    """Make the table's edits; give the paths of programs, and the packages of libraries, that are not as the table expects them.
 
-    Raises AccelError where a text is not found as often as it should be.
+    They are to have no twin.
     """
-    unfit = set()
+    unfit: set[str] = set()
     for edit in edits:
-        old, new = edit.old.encode() + b"\0", edit.new.encode() + b"\0"
-        for file in edit.files:
-            path = root / file
-            if not path.exists():
-                continue
-            if len(new) > len(old):
-                unfit.add(f"/{file}")
-                continue
-            data = path.read_bytes()
-            starts = b"\0" + old
-            found = data.count(starts)
-            if found != edit.count:
-                raise AccelError(
-                    f"{file} has the text {edit.old} {found} times and not {edit.count}",
-                    cause="the suite's package is another one than the table of twins was made for",
-                    hint="DEBKIT_ACCEL=off make deb; and report it",
-                )
-            path.write_bytes(data.replace(starts, b"\0" + new.ljust(len(old), b"\0")))
+        for pattern in edit.files:
+            for path in sorted(root.glob(pattern)):
+                if path.is_symlink():
+                    continue
+                data = replaced(path.read_bytes(), edit)
+                if data is None:
+                    unfit.add(edit.package or f"/{path.relative_to(root)}")
+                else:
+                    path.write_bytes(data)
     return frozenset(unfit)
+
+
+def replaced(data: bytes, edit: Edit) -> bytes | None:
+    """Give a file's content with the text replaced; None where it is not there as often as it should be, or has no room."""
+    old, new = edit.old.encode(), edit.new.encode()
+    if edit.within:
+        return data.replace(old, new) if data.count(old) == edit.count and len(old) == len(new) else None
+    old, new = old + b"\0", new + b"\0"
+    places = [match.start() + 1 for match in re.finditer(re.escape(b"\0" + old), data)]
+    if len(places) != edit.count:
+        return None
+    changed = bytearray(data)
+    for place in places:
+        space = room(data, place, len(old))
+        if len(new) > space:
+            return None
+        changed[place : place + max(len(old), len(new))] = new.ljust(len(old), b"\0")
+    return bytes(changed)
+
+
+def room(data: bytes, place: int, size: int) -> int:
+    """Give the bytes that a text of `size` bytes may have: gcc has longer ones start at a multiple of eight (DATA_ALIGNMENT)."""
+    end = place + size
+    if size <= LONG_TEXT or place % ALIGNMENT:
+        return size
+    padding = data[end : end + -end % ALIGNMENT]
+    return size if padding.strip(b"\0") else size + len(padding)

@@ -1,38 +1,43 @@
-/* The machine that the dispatcher runs on: where it starts, and how it calls the kernel. */
+/* The machine that the dispatcher runs on: where it starts (but a LIBRARY does not), and how it calls the kernel. */
 
 #ifndef DEBKIT_MACHINE_H
 #define DEBKIT_MACHINE_H
 
 #if defined __x86_64__
 
+#ifndef LIBRARY
 __asm__(".globl _start\n"
         "_start:\n"
         "    xor %ebp, %ebp\n"
         "    mov %rsp, %rdi\n"
         "    call dispatch\n");
+#endif
 
-static inline long call5(long number, long a, long b, long c, long d, long e)
+static inline long call6(long number, long a, long b, long c, long d, long e, long f)
 {
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
     long result;
     __asm__ volatile("syscall"
                      : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory");
     return result;
 }
 
 #elif defined __aarch64__
 
+#ifndef LIBRARY
 __asm__(".globl _start\n"
         "_start:\n"
         "    mov x29, #0\n"
         "    mov x30, #0\n"
         "    mov x0, sp\n"
         "    b dispatch\n");
+#endif
 
-static inline long call5(long number, long a, long b, long c, long d, long e)
+static inline long call6(long number, long a, long b, long c, long d, long e, long f)
 {
     register long x8 __asm__("x8") = number;
     register long x0 __asm__("x0") = a;
@@ -40,7 +45,8 @@ static inline long call5(long number, long a, long b, long c, long d, long e)
     register long x2 __asm__("x2") = c;
     register long x3 __asm__("x3") = d;
     register long x4 __asm__("x4") = e;
-    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+    register long x5 __asm__("x5") = f;
+    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
     return x0;
 }
 
@@ -49,6 +55,11 @@ static inline long call5(long number, long a, long b, long c, long d, long e)
 #endif
 
 /* A negative result is the negative error number. */
+static inline long call5(long number, long a, long b, long c, long d, long e)
+{
+    return call6(number, a, b, c, d, e, 0);
+}
+
 static inline long call(long number, long a, long b, long c, long d)
 {
     return call5(number, a, b, c, d, 0);

@@ -53,22 +53,31 @@ class Scripts(Choice):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A NUL-terminated text that is another one in the toolbox, found `count` times in each of `files`."""
+    """A NUL-terminated text that is another one in the toolbox, found `count` times in each of `files`.
+
+    With `within` it is a piece of one, and `new` as long. Where it cannot be made they have no twin, or no
+    program of `package` has one. `files` may be patterns (glob(7)).
+    """
 
     files: tuple[str, ...]
     old: str
     new: str
     count: int
     reason: str
+    within: bool = False
+    package: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The whole of it. `links` are names in the toolbox and the paths in its root that they may lead to."""
+    """The whole of it. `links` are names in the toolbox and the paths in its root that they may lead to, `directories` those of
+    libraries below /usr/lib.
+    """
 
     twins: tuple[Twins, ...]
     scripts: tuple[Scripts, ...]
     links: Mapping[str, tuple[str, ...]]
+    directories: tuple[str, ...]
     edits: tuple[Edit, ...]
 
     @property
@@ -77,9 +86,10 @@ class Table:
         return tuple(dict.fromkeys(entry.package for entry in (*self.twins, *self.scripts)))
 
 
-def load(native: Arch, foreign: Arch, gcc: str) -> Table:
-    """Read the table for a pair of architectures; `gcc` is the major version of the suite's compiler."""
-    names = {"native": native.name, "foreign": foreign.name, "gnu": foreign.triplet, "gcc": gcc}
+def load(native: Arch, foreign: Arch, *, gcc: str, python: str) -> Table:
+    """Read the table for a pair of architectures; `gcc` and `python` are versions of the suite's own: 14, 3.13."""
+    names = {"native": native.name, "foreign": foreign.name, "gnu": foreign.triplet, "own_gnu": native.triplet}
+    names |= {"gcc": gcc, "python": python}
 
     def filled(value: Any) -> Any:
         match value:
@@ -100,6 +110,7 @@ def load(native: Arch, foreign: Arch, gcc: str) -> Table:
         ),
         scripts=tuple(Scripts(**chosen(entry), interpreter=entry["interpreter"]) for entry in data["scripts"]),
         links=data["links"],
+        directories=data["directories"],
         edits=tuple(Edit(**entry) for entry in data["edits"]),
     )
 

@@ -48,6 +48,8 @@ UNUSED = (
     "usr/{gnu}/include", "usr/{gnu}/lib", "usr/lib/gcc-cross/{gnu}/*/include", "usr/lib/gcc-cross/{gnu}/*/*.[ao]",
 )  # fmt: skip
 UNUSED_BESIDE_OWN = ("usr/lib/gcc-cross", "usr/libexec/gcc-cross")  # where the compiler was built for the toolbox
+# What the table names versions of: the package to read each off, and as much of it as paths have.
+VERSIONS = (("gcc", "gcc", r"\d+"), ("python", "python3", r"\d+\.\d+"))
 DISPATCHER_PACKAGES = ("gcc", "libc6-dev")
 SEPARATOR = "//"  # as no path in a package
 # Unpack the packages $2… in $1 one after the other, and list the files of each.
@@ -138,13 +140,14 @@ def _resolved(run: Run, target: Target, root: AptRoot, *, native: str, progress:
         noted = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
         if noted.get("decided_by") != decided_by:
             progress.phase("resolving the toolbox")
-            major = compiler_version(run, root)
-            pins = foreign_packages(run, root, table.load(ours, theirs, major).packages)
-            noted = {"decided_by": decided_by, "gcc": major, "packages": [asdict(pin) for pin in pins]}
+            versions = {name: version(run, root, package, pattern) for name, package, pattern in VERSIONS}
+            pins = foreign_packages(run, root, table.load(ours, theirs, **versions).packages)
+            noted = {"decided_by": decided_by, "versions": versions, "packages": [asdict(pin) for pin in pins]}
             put(note, json.dumps(noted).encode())
-    major, pins = noted["gcc"], tuple(Pin(**pin) for pin in noted["packages"])
+    versions, pins = noted["versions"], tuple(Pin(**pin) for pin in noted["packages"])
+    twins, major = table.load(ours, theirs, **versions), versions["gcc"]
     gcc = compiler.Gcc(target=target, foreign=theirs, native=ours, major=major, version=compiler.version_of(pins, major))
-    return Recipe(target=target, native=ours, root=root, twins=table.load(ours, theirs, major), pins=pins, gcc=gcc)
+    return Recipe(target=target, native=ours, root=root, twins=twins, pins=pins, gcc=gcc)
 
 
 def _ensure(run: Run, recipe: Recipe, *, config: ChrootConfig, progress: Progress) -> Toolbox:
@@ -165,13 +168,13 @@ def _good(shelf: Path, name: str, config: ChrootConfig) -> cache.Entry | None:
     return entry if entry and not (store.is_old(entry, config) and stock.differing(entry.content)) else None
 
 
-def compiler_version(run: Run, root: AptRoot) -> str:
-    """Read the major version of the suite's own gcc off the package that names it."""
-    for version in apt.seen(run, root, "gcc"):
-        if major := re.match(r"(?:\d+:)?(\d+)", version):
-            return major[1]
+def version(run: Run, root: AptRoot, package: str, pattern: str) -> str:
+    """Read the version of the suite's own compiler or interpreter, as much as its path has, off the package that names it."""
+    for seen in apt.seen(run, root, package):
+        if found := re.match(rf"(?:\d+:)?({pattern})", seen):
+            return found[1]
     raise AccelError(
-        "the suite has no gcc", cause="chroot.components leaves main out", hint="look at [chroot] in config/debkit.toml"
+        f"the suite has no {package}", cause="chroot.components leaves main out", hint="look at [chroot] in config/debkit.toml"
     )
 
 
@@ -200,7 +203,7 @@ def key_of(pins: tuple[Pin, ...], own: cache.Entry | None) -> str:
 def _stem(target: Target, native: str, config: ChrootConfig) -> str:
     """Name all that a toolbox is made of, but for the packages."""
     room = sorted(path for path in dispatcher.HOME.iterdir() if path.is_file())
-    contents = (*(path.read_bytes() for path in (*room, qemu_of(target.arch))), dispatcher.packaged())
+    contents = (*(path.read_bytes() for path in (*room, qemu_of(target.arch))), *map(dispatcher.packaged, dispatcher.MADE_OF))
     sums = [hashlib.sha256(content).hexdigest() for content in contents]
     return f"{target.suite}-{target.arch}-toolbox-{_digest([native, config.mirror, config.components, sums])}"
 
@@ -296,20 +299,23 @@ def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]
 
 
 def put_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig, progress: Progress) -> None:
-    """Put the dispatcher in, and the toolbox's qemu into it: debkit-accel's, or else compiled now, in a clean root."""
-    made, program = toolbox / "dispatch", dispatcher.packaged()
-    if not program:
+    """Put in the dispatcher, with the toolbox's qemu in it, and the answers: debkit-accel's, or compiled now, in a clean root."""
+    made = {name: dispatcher.packaged(name) for name in dispatcher.MADE_OF}
+    if not all(made.values()):
         progress.phase("compiling the dispatcher")
         with roots.tools(run, suite, DISPATCHER_PACKAGES, config=config, progress=progress) as clean:
-            argv = clean.argv(
-                dispatcher.argv("/mnt/src", "/mnt/out/dispatch"),
-                binds=((toolbox, "/mnt/out"),),
-                read_only=((dispatcher.HOME, "/mnt/src"),),
-            )
-            run(Command(argv=argv, name="gcc"))
-        program = made.read_bytes()
-    made.write_bytes(dispatcher.with_qemu(program, (toolbox / "qemu").read_bytes()))
-    made.chmod(0o755)
+            for name in made:
+                argv = clean.argv(
+                    dispatcher.argv("/mnt/src", f"/mnt/out/{name}", name=name),
+                    binds=((toolbox, "/mnt/out"),),
+                    read_only=((dispatcher.HOME, "/mnt/src"),),
+                )
+                run(Command(argv=argv, name="gcc"))
+                made[name] = (toolbox / name).read_bytes()
+    made[dispatcher.DISPATCHER] = dispatcher.with_qemu(made[dispatcher.DISPATCHER], (toolbox / "qemu").read_bytes())
+    for name, program in made.items():
+        (toolbox / name).write_bytes(program)
+        (toolbox / name).chmod(0o755)
 
 
 def seal(run: Run, toolbox: Path) -> None:

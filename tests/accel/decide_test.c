@@ -17,6 +17,10 @@
 #define LD "linker\n" TWIN "aarch64-linux-gnu-ld.bfd\n"
 #define PERL "script\n" TWIN "perl\n"
 #define PYTHON "script\n" TWIN "python3.13\n"
+#define GXX "compiler\n" TWIN "aarch64-linux-gnu-g++-14\n"
+#define PROPER "proper\n" TWIN "cc1\n"
+#define COLLECT2 "proper\n" TWIN "collect2\n"
+#define FLOATS(tool) "no-floats\n" TWIN tool "\n"
 #define PLUGIN "/usr/libexec/gcc/aarch64-linux-gnu/14/liblto_plugin.so"
 
 enum answer { EMULATED, NATIVE };
@@ -93,6 +97,51 @@ static const struct example {
     {NATIVE, BASH, ARGS("/bin/bash", "./install-sh", "-c", "-d", "-p", "dir"), NULL, NULL},
     {EMULATED, "not-version\n" TWIN "as\n", ARGS("as", "--dump-config"), NULL, NULL},
     {EMULATED, "not-version\n" TWIN "as\n", ARGS("as", "-V", "-o", "x.o"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-d"), NULL, NULL}, /* letters of make alone */
+    {NATIVE, "not-version\n" TWIN "rsync\n", ARGS("rsync", "-dp", "a/", "b/"), NULL, NULL},
+    {EMULATED, "not-version\n" TWIN "rsync\n", ARGS("rsync", "--version"), NULL, NULL},
+    /* no-floats */
+    {NATIVE, FLOATS("printf"), ARGS("printf", "%s %d%% %5.3s e\\n", "x", "1"), NULL, NULL},
+    {NATIVE, FLOATS("printf"), ARGS("printf", "%"), NULL, NULL},
+    {EMULATED, FLOATS("printf"), ARGS("printf", "%.20g", "0.1"), NULL, NULL},
+    {EMULATED, FLOATS("printf"), ARGS("printf", "%s %-+ #012.3A", "x", "1"), NULL, NULL},
+    {NATIVE, FLOATS("seq"), ARGS("seq", "-w", "-s", ",", "-3", "+7", "100"), NULL, NULL},
+    {EMULATED, FLOATS("seq"), ARGS("seq", "0", ".1", "1"), NULL, NULL},
+    {EMULATED, FLOATS("seq"), ARGS("seq", "0", "0.1", "1"), NULL, NULL},
+    {EMULATED, FLOATS("seq"), ARGS("seq", "-f", "%g", "3"), NULL, NULL},
+    {EMULATED, FLOATS("seq"), ARGS("seq", "--format=%g", "3"), NULL, NULL},
+    {EMULATED, FLOATS("seq"), ARGS("seq", "1e3"), NULL, NULL},
+    {EMULATED, FLOATS("seq"), ARGS("seq", "3", "inf"), NULL, NULL},
+    {EMULATED, FLOATS("seq"), ARGS("seq", "18446744073709551616", "-1", "18446744073709551610"), NULL, NULL},
+    {NATIVE, FLOATS("sort"), ARGS("sort", "-u", "-k", "1,2n", "-t", "g", "gone"), NULL, NULL},
+    {EMULATED, FLOATS("sort"), ARGS("sort", "-rg"), NULL, NULL},
+    {EMULATED, FLOATS("sort"), ARGS("sort", "--gen"), NULL, NULL},
+    {EMULATED, FLOATS("sort"), ARGS("sort", "-k1,2g"), NULL, NULL},
+    {EMULATED, FLOATS("sort"), ARGS("sort", "-k", "1,2g"), NULL, NULL},
+    {NATIVE, FLOATS("od"), ARGS("od", "-An", "-tfD", "x"), NULL, NULL},
+    {EMULATED, FLOATS("od"), ARGS("od", "-t", "fL", "x"), NULL, NULL},
+    /* proper */
+    {NATIVE, PROPER, ARGS("cc1", "-quiet", "x.c", "-quiet", "-dumpbase", "x.c", "-mlittle-endian", "-o", "x.s"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "-quiet", "-v", "x.c"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "-version"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "--help=target"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "-fplugin=./x.so", "x.c"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("collect2", "-fuse-ld=lld", "x.o"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "@args"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "-fopenmp", "x.c"), NULL, NULL},
+    {NATIVE, PROPER, ARGS("cc1", "-fopenmp-simd", "x.c"), NULL, NULL},
+    {NATIVE, "proper\n" TWIN "lto-wrapper\n", ARGS("lto-wrapper", "@args"), NULL, NULL},
+    {NATIVE, COLLECT2, ARGS("collect2", "-fopenmp", "x.o"), NULL, NULL},
+    {NATIVE, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/usr/local/bin:/usr/sbin:/usr/bin:/build"), NULL},
+    {NATIVE, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/usr/bin"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/build:/usr/bin"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/usr/sbin::/usr/bin"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/bin:/usr/bin"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH=/usr/binaries:/usr/local"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("PATH="), NULL},
+    {NATIVE, COLLECT2, ARGS("collect2", "x.o"), ENV("COMPILER_PATH=/usr/libexec/gcc/aarch64-linux-gnu/14/:/usr/lib/gcc/x/"), NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "x.o"), ENV("COMPILER_PATH=/build/:/usr/lib/gcc/x/"), NULL},
+    {NATIVE, PROPER, ARGS("cc1", "x.c"), ENV("PATH=/build"), NULL},
     /* compiler */
     {NATIVE, GCC, ARGS("gcc", "-O2", "-march=armv8-a", "-c", "x.c", "-o", "x.o"), NULL, NULL},
     {NATIVE, GCC, ARGS("gcc", "-dumpbase", "x.c", "-dumpdir", "a-", "-dumpbase-ext", ".c"), NULL, NULL},
@@ -100,6 +149,19 @@ static const struct example {
     {NATIVE, GCC, ARGS("gcc", "-Wl,--version-script=x.map", "-fPIC", "-DNAME=native"), NULL, NULL},
     {NATIVE, GCC, ARGS("gcc", "-specs=/usr/share/dpkg/no-pie-link.specs", "x.c"), NULL, NULL},
     {NATIVE, GCC, ARGS("-v", "x.c"), NULL, NULL}, /* its name */
+    {NATIVE, GCC, ARGS("gcc", "-o", "x", "x.c"), NULL, NULL},
+    {NATIVE, GXX, ARGS("g++", "-O2", "-c", "x.cc"), NULL, NULL},
+    {NATIVE, GXX, ARGS("g++", "-E", "x.cc"), NULL, NULL},
+    {NATIVE, "compiler\n" TWIN "aarch64-linux-gnu-cpp-14\n", ARGS("cpp", "x.c"), NULL, NULL},
+    {EMULATED, GXX, ARGS("g++", "-g", "-o", "x", "x.cc"), NULL, NULL},
+    {EMULATED, GXX, ARGS("g++", "-o", "x", "x.o"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-fopenmp", "-c", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,-Map=x.map"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,--dependency-file=x.d"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,-z,now,-t"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Xlinker", "-Map"), NULL, NULL},
+    {NATIVE, GCC, ARGS("gcc", "x.o", "-Wl,-z,relro,--as-needed,-soname,libx.so.1"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-foffload=disable", "-c", "x.c"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-print-multiarch"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "--print-file-name=libgcc.a"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-dumpmachine"), NULL, NULL},
@@ -149,6 +211,8 @@ static const struct example {
     {NATIVE, PERL, ARGS("perl", "/usr/bin/dh"), ENV("PYTHONPATH=/build"), NULL},
     {NATIVE, PYTHON, ARGS("python3", "-Es", "-B", "-I", "-u", "/usr/bin/py3compile"), ENV("PYTHONDONTWRITEBYTECODE=1"), NULL},
     {NATIVE, PYTHON, ARGS("python3", "/usr/bin/py3compile"), ENV("PERL5LIB=/build"), NULL},
+    {NATIVE, PYTHON, ARGS("python3", "-O", "/usr/bin/py3compile"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("/usr/bin/python3.13", "-m", "py_compile", "-"), NULL, NULL}, /* not in the root */
     {EMULATED, PERL, ARGS("perl"), NULL, NULL},
     {EMULATED, PERL, ARGS("perl", "-w"), NULL, NULL},
     {EMULATED, PERL, ARGS("perl", "-"), NULL, NULL},
@@ -176,7 +240,14 @@ static const struct example {
 static bool is_marked(const char *interpreter, const char *script)
 {
     return (!strcmp(interpreter, "perl") && !strcmp(script, "/usr/bin/dh")) ||
-           (!strcmp(interpreter, "python3.13") && !strcmp(script, "/usr/bin/py3compile"));
+           (!strcmp(interpreter, "python3") && !strcmp(script, "/usr/bin/py3compile"));
+}
+
+static bool at_root;
+
+static bool is_at_root(void)
+{
+    return at_root;
 }
 
 static int failures;
@@ -219,6 +290,7 @@ static void try_example(const struct example *example)
         .args = copy(example->args),
         .environment = copy(example->environment ? example->environment : nothing),
         .is_marked = is_marked,
+        .is_at_root = is_at_root,
     };
     struct verdict verdict;
     bool native = runs_natively(&request, &verdict);
@@ -245,11 +317,31 @@ static void try_long_paths(void)
         memset(map + strlen(map), 'x', size - 1);
         strcpy(map + strlen("always\n") + size, "\n");
         struct example example = {size < PATH_SIZE ? NATIVE : EMULATED, map, ARGS("x"), NULL, NULL};
-        struct request request = {map, example.args, example.args + 1, is_marked};
+        struct request request = {map, example.args, example.args + 1, is_marked, is_at_root};
         struct verdict verdict;
         if (runs_natively(&request, &verdict) != (example.expected == NATIVE))
             fail(&example, "a long path");
     }
+}
+
+/* Python looks for modules in the current directory: only the root is known to have none. */
+static void try_compiling_python(void)
+{
+    const struct example examples[] = {
+        {NATIVE, PYTHON, ARGS("/usr/bin/python3.13", "-m", "py_compile", "-"), NULL, NULL},
+        {NATIVE, PYTHON, ARGS("/usr/bin/python3.13", "-O", "-m", "py_compile", "-"), NULL, NULL},
+        {EMULATED, PYTHON, ARGS("/usr/bin/python3.13", "-m", "py_compile"), NULL, NULL},
+        {EMULATED, PYTHON, ARGS("/usr/bin/python3.13", "-m", "py_compile", "-", "x"), NULL, NULL},
+        {EMULATED, PYTHON, ARGS("/usr/bin/python3.13", "-m", "py_compile", "x.py"), NULL, NULL},
+        {EMULATED, PYTHON, ARGS("/usr/bin/python3.13", "-m", "site"), NULL, NULL},
+        {EMULATED, PYTHON, ARGS("/usr/bin/python3.13", "-m"), NULL, NULL},
+        {EMULATED, PYTHON, ARGS("/usr/bin/python3.13", "-m", "py_compile", "-"), ENV("PYTHONPATH=/build"), NULL},
+        {EMULATED, PERL, ARGS("perl", "-m", "py_compile", "-"), NULL, NULL},
+    };
+    at_root = true;
+    for (size_t at = 0; at < sizeof examples / sizeof *examples; at++)
+        try_example(&examples[at]);
+    at_root = false;
 }
 
 int main(void)
@@ -257,6 +349,7 @@ int main(void)
     size_t count = sizeof EXAMPLES / sizeof *EXAMPLES;
     for (size_t at = 0; at < count; at++)
         try_example(&EXAMPLES[at]);
+    try_compiling_python();
     try_long_paths();
     printf("%zu examples, %d failed\n", count, failures);
     return failures != 0;

@@ -223,7 +223,7 @@ def test_what_was_resolved_is_not_resolved_again_until_the_lists_are_newer(
         asked.append(root)
         return (GCC,)
 
-    monkeypatch.setattr(toolbox, "compiler_version", lambda *_: "12")
+    monkeypatch.setattr(toolbox, "version", lambda *_: "12")
     monkeypatch.setattr(toolbox, "foreign_packages", resolved)
     root = AptRoot(tmp_path / "apt", "arm64")
     for times, newer in ((1, False), (1, False), (2, True)):

@@ -91,7 +91,7 @@ def test_a_toolbox_gets_it_with_an_entry_for_each_program_that_the_foreign_root_
     entries = {file.relative_to(toolbox).with_suffix("").as_posix(): file.read_text() for file in toolbox.glob("map/**/*.*")}
     assert entries == {
         f"map/{driver}": f"compiler\n/.native/compiler/{driver}\n",
-        f"map/{proper}": f"always\n/.native/compiler/{proper}\n",
+        f"map/{proper}": f"proper\n/.native/compiler/{proper}\n",
     }
     assert b"/.native/ld-linux-x86-64.so" in (toolbox / "compiler" / proper).read_bytes()
     assert b"/.native/" not in (made / proper).read_bytes()

@@ -21,7 +21,7 @@ QEMU = b"\x7fELF and so on"
 
 def test_every_rule_of_the_table_is_one_of_the_dispatchers() -> None:
     rules = set(re.findall(r'\{"([a-z-]+)", [a-z_]+\}', (dispatcher.HOME / "decide.h").read_text()))
-    assert {"always", "not-version", "compiler", "linker", "script"} == rules
+    assert {"always", "not-version", "no-floats", "compiler", "proper", "linker", "script"} == rules
     twins = tomllib.loads((dispatcher.HOME / "twins.toml").read_text())["twins"]
     assert {entry["rule"] for entry in twins} <= rules
 
@@ -50,29 +50,32 @@ def test_the_address_of_qemu_is_said_twice_alike() -> None:
     assert f"OWN_QEMU = {dispatcher.OWN_QEMU:#x}" in (dispatcher.HOME / "dispatch.c").read_text()
 
 
-def test_an_installed_debkit_takes_the_packaged_dispatcher_of_its_own_sources(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", sorted(dispatcher.MADE_OF))
+def test_an_installed_debkit_takes_the_packaged_ones_of_its_own_sources(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packaged = tmp_path / "dispatch"
-    monkeypatch.setattr(dispatcher, "PACKAGED", packaged)
+    monkeypatch.setattr(dispatcher, "PACKAGED", tmp_path)
     monkeypatch.setattr(dispatcher, "INSTALLED", dispatcher.HOME.parents[1])
-    assert not dispatcher.packaged()
-    packaged.write_bytes(b"\x7fELF " + dispatcher.sources().encode() + b"\0")
-    assert dispatcher.packaged() == packaged.read_bytes()
-    packaged.write_bytes(b"\x7fELF " + b"0" * 64 + b"\0")
-    assert not dispatcher.packaged(), "another version's"
+    assert not dispatcher.packaged(name)
+    (tmp_path / name).write_bytes(b"\x7fELF " + dispatcher.sources().encode() + b"\0")
+    assert dispatcher.packaged(name) == (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(b"\x7fELF " + b"0" * 64 + b"\0")
+    assert not dispatcher.packaged(name), "another version's"
 
 
-def test_a_checkout_compiles_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    packaged = tmp_path / "dispatch"
-    packaged.write_text(dispatcher.sources())
-    monkeypatch.setattr(dispatcher, "PACKAGED", packaged)
-    assert not dispatcher.packaged()
+@pytest.mark.parametrize("name", sorted(dispatcher.MADE_OF))
+def test_a_checkout_compiles_its_own(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).write_text(dispatcher.sources())
+    monkeypatch.setattr(dispatcher, "PACKAGED", tmp_path)
+    assert not dispatcher.packaged(name)
 
 
-def test_a_dispatcher_is_compiled_with_the_hash_of_its_sources() -> None:
-    assert f'-DSOURCES="{dispatcher.sources()}"' in dispatcher.argv("/src", "/out")
-    assert re.search(r"^__attribute__.*\bsources\[\] = SOURCES;$", (dispatcher.HOME / "dispatch.c").read_text(), re.MULTILINE)
+@pytest.mark.parametrize("name", sorted(dispatcher.MADE_OF))
+def test_both_are_compiled_with_the_hash_of_their_sources(name: str) -> None:
+    assert f'-DSOURCES="{dispatcher.sources()}"' in dispatcher.argv("/src", "/out", name=name)
+    source, options = dispatcher.MADE_OF[name]
+    assert (dispatcher.HOME / options).exists()
+    assert re.search(r"^__attribute__.*\bsources\[\] = SOURCES;$", (dispatcher.HOME / source).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("arch", sorted(ARCHES))

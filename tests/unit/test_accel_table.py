@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AMD64, ARM64 = ARCHES["amd64"], ARCHES["arm64"]
-RULES = {"always", "not-version", "compiler", "linker", "script"}
+RULES = {"always", "not-version", "no-floats", "compiler", "proper", "linker", "script"}
 
 
 @pytest.mark.parametrize(("native", "foreign"), [("amd64", "arm64"), ("arm64", "amd64"), ("amd64", "armhf"), ("amd64", "s390x")])
 def test_the_table_can_be_read_for_any_pair(native: str, foreign: str) -> None:
-    read = table.load(ARCHES[native], ARCHES[foreign], "14")
+    read = table.load(ARCHES[native], ARCHES[foreign], gcc="14", python="3.13")
     assert {entry.rule for entry in read.twins} <= RULES
     assert all(entry.reason for entry in (*read.twins, *read.scripts))
     assert all(entry.reason for entry in read.edits)
@@ -25,7 +26,7 @@ def test_the_table_can_be_read_for_any_pair(native: str, foreign: str) -> None:
 
 
 def test_a_twin_may_be_at_another_path() -> None:
-    (proper,) = (entry for entry in table.load(AMD64, ARM64, "14").twins if "cc1plus" in entry.only)
+    (proper,) = (entry for entry in table.load(AMD64, ARM64, gcc="14", python="3.13").twins if "cc1plus" in entry.only)
     assert proper.takes("cc1plus")
     assert not proper.takes("g++-mapper-server")
     assert proper.twin("/usr/libexec/gcc/aarch64-linux-gnu/14/cc1plus") == "/usr/libexec/gcc-cross/aarch64-linux-gnu/14/cc1plus"
@@ -40,26 +41,70 @@ def test_what_replaces_the_loaders_name_is_as_long(interpreter: str) -> None:
 
 def test_texts_are_edited_whole_and_as_often_as_they_should_be(tmp_path: Path) -> None:
     (tmp_path / "tool").write_bytes(b"\x7fELF\0/usr/lib/gcc-cross/\0/usr/lib/gcc-cross/x\0")
-    one = table.Edit(files=("tool", "not-there"), old="/usr/lib/gcc-cross/", new="/usr/lib/gcc/", count=1, reason="")
-    edit.apply(tmp_path, (one,))
+    (tmp_path / "link").symlink_to("tool")
+    one = table.Edit(files=("*", "not-there"), old="/usr/lib/gcc-cross/", new="/usr/lib/gcc/", count=1, reason="")
+    assert not edit.apply(tmp_path, (one,))
     assert (tmp_path / "tool").read_bytes() == b"\x7fELF\0/usr/lib/gcc/\0\0\0\0\0\0\0/usr/lib/gcc-cross/x\0"
-    with pytest.raises(AccelError, match="0 times and not 1"):
-        edit.apply(tmp_path, (one,))
+    assert edit.apply(tmp_path, (one,)) == {"/tool"}
+    assert edit.apply(tmp_path, (replace(one, package="gcc"),)) == {"gcc"}
+
+
+def test_a_piece_of_a_text_is_edited_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "dpkg").write_bytes(b"\x7fELF\x001.22 (amd64)\0")
+    piece = table.Edit(files=("dpkg",), old=" (amd64)", new=" (arm64)", within=True, count=1, reason="")
+    assert not edit.apply(tmp_path, (piece,))
+    assert (tmp_path / "dpkg").read_bytes() == b"\x7fELF\x001.22 (arm64)\0"
+    assert edit.apply(tmp_path, (replace(piece, old=" (arm64)", new=" (ppc64el)"),)) == {"/dpkg"}
 
 
 def test_a_text_that_has_no_room_leaves_the_program_without_a_twin(tmp_path: Path) -> None:
-    (tmp_path / "dpkg").write_bytes(b"\x7fELF\0amd64\0")
+    (tmp_path / "dpkg").write_bytes(b"\x7fELF\0amd64\0\0\0")
     longer = table.Edit(files=("dpkg",), old="amd64", new="ppc64el", count=1, reason="")
     assert edit.apply(tmp_path, (longer,)) == {"/dpkg"}
-    assert (tmp_path / "dpkg").read_bytes() == b"\x7fELF\0amd64\0"
+    assert (tmp_path / "dpkg").read_bytes() == b"\x7fELF\0amd64\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("place", "size", "behind", "fits"),
+    [(8, 35, b"\0\0\0\0", True), (8, 35, b"\0\0x\0", False), (9, 35, b"\0\0\0\0", False), (8, 30, b"\0\0\0\0", False)],
+)
+def test_a_long_text_has_the_room_that_its_alignment_leaves(place: int, size: int, behind: bytes, *, fits: bool) -> None:
+    before, old, new = bytes(place), "o" * size, "n" * (size + 2)
+    one = table.Edit(files=(), old=old, new=new, count=1, reason="")
+    changed = edit.replaced(before + old.encode() + b"\0" + behind + b"after", one)
+    assert changed == (before + new.encode() + b"\0" + behind[2:] + b"after" if fits else None)
+
+
+def test_every_twin_is_told_of_the_foreign_machine(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "ld.so").write_bytes(b"\x7fELF\0/etc/ld.so.preload\0")
+    assemble.preload(tmp_path, "ld.so", ARM64)
+    assert (root / "ld.so").read_bytes() == b"\x7fELF\0/.native/preload" + bytes(3)
+    assert (tmp_path / "preload").read_text() == "/.native/answers.so\n"
+    assert (tmp_path / "machine").read_text() == "aarch64"
+    with pytest.raises(AccelError, match="told"):
+        assemble.preload(tmp_path, "ld.so", ARM64)
+
+
+def test_libraries_to_preload_are_found_by_name(tmp_path: Path) -> None:
+    libraries = tmp_path / "usr/lib/x86_64-linux-gnu"
+    (libraries / "libfakeroot").mkdir(parents=True)
+    (libraries / "libfakeroot/libfakeroot-sysv.so").touch()
+    assemble.find_preloaded(tmp_path, AMD64)
+    assert (libraries / "libfakeroot-sysv.so").exists()
 
 
 def test_only_programs_are_relocated(tmp_path: Path) -> None:
     (tmp_path / "usr/bin").mkdir(parents=True)
-    (tmp_path / "usr/bin/tool").write_bytes(b"\x7fELF /usr/lib/x86_64-linux-gnu/perl /lib64/ld-linux-x86-64.so.2")
+    (tmp_path / "usr/bin/tool").write_bytes(b"\x7fELF /usr/lib/man-db /usr/lib/x86_64-linux-gnu/perl /lib64/ld-linux-x86-64.so.2")
     (tmp_path / "usr/bin/script").write_bytes(b"#!/bin/sh\nls /usr/lib/x86_64-linux-gnu\n")
-    assert edit.relocate(tmp_path, edit.relocations(AMD64, "/lib64/ld-linux-x86-64.so.2")) == 1
-    assert (tmp_path / "usr/bin/tool").read_bytes() == b"\x7fELF /.native/x86_64-linux-gnu/perl /.native/ld-linux-x86-64.so"
+    (tmp_path / "usr/bin/gconv-modules.cache").write_bytes(b"\0/usr/lib/x86_64-linux-gnu/gconv/\0")
+    assert edit.relocate(tmp_path, edit.relocations(AMD64, "/lib64/ld-linux-x86-64.so.2", ("man-db",))) == 2
+    assert (
+        tmp_path / "usr/bin/tool"
+    ).read_bytes() == b"\x7fELF /.native/man-db /.native/x86_64-linux-gnu/perl /.native/ld-linux-x86-64.so"
+    assert (tmp_path / "usr/bin/gconv-modules.cache").read_bytes() == b"\0/.native/x86_64-linux-gnu/gconv/\0"
     assert b"/usr/lib/x86_64-linux-gnu" in (tmp_path / "usr/bin/script").read_bytes()
 
 
@@ -71,7 +116,7 @@ def test_scripts_of_the_interpreter_are_marked(tmp_path: Path) -> None:
     paths = tuple(f"/usr/bin/{name}" for name in ("dh_install", "dh_sh", "gone"))
     files = {"debhelper": paths, "dpkg-dev": ("/usr/bin/dpkg-architecture",)}
     root = assemble.Reference(root=reference, versions={}, files=files)
-    assert assemble.mark_scripts(toolbox, root, table.load(AMD64, ARM64, "14")) == 1
+    assert assemble.mark_scripts(toolbox, root, table.load(AMD64, ARM64, gcc="14", python="3.13")) == 1
     assert [path.relative_to(toolbox).as_posix() for path in toolbox.rglob("*") if path.is_file()] == [
         "scripts/perl/usr/bin/dh_install"
     ]
