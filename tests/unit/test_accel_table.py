@@ -111,10 +111,10 @@ def test_only_programs_are_relocated(tmp_path: Path) -> None:
 def test_scripts_of_the_interpreter_are_marked(tmp_path: Path) -> None:
     reference, toolbox = tmp_path / "reference", tmp_path / "toolbox"
     (reference / "usr/bin").mkdir(parents=True)
-    for name, first in (("dh_install", "#!/usr/bin/perl -w"), ("dh_sh", "#!/bin/sh"), ("dpkg-architecture", "#!/usr/bin/perl")):
+    for name, first in (("dh_install", "#!/usr/bin/perl -w"), ("dh_sh", "#!/bin/sh"), ("cpan", "#!/usr/bin/perl")):
         (reference / "usr/bin" / name).write_text(f"{first}\n")
     paths = tuple(f"/usr/bin/{name}" for name in ("dh_install", "dh_sh", "gone"))
-    files = {"debhelper": paths, "dpkg-dev": ("/usr/bin/dpkg-architecture",)}
+    files = {"debhelper": paths, "perl": ("/usr/bin/cpan",)}
     root = assemble.Reference(root=reference, versions={}, files=files)
     assert assemble.mark_scripts(toolbox, root, table.load(AMD64, ARM64, gcc="14", python="3.13")) == 1
     assert [path.relative_to(toolbox).as_posix() for path in toolbox.rglob("*") if path.is_file()] == [
