@@ -86,10 +86,10 @@ class Table:
         return tuple(dict.fromkeys(entry.package for entry in (*self.twins, *self.scripts)))
 
 
-def load(native: Arch, foreign: Arch, *, gcc: str, python: str) -> Table:
-    """Read the table for a pair of architectures; `gcc` and `python` are versions of the suite's own: 14, 3.13."""
+def load(native: Arch, foreign: Arch, *, gcc: str, go: str, python: str) -> Table:
+    """Read the table for a pair of architectures; `gcc`, `go` and `python` are versions of the suite's: 14, 1.24, 3.13."""
     names = {"native": native.name, "foreign": foreign.name, "gnu": foreign.triplet, "own_gnu": native.triplet}
-    names |= {"gcc": gcc, "python": python}
+    names |= {"gcc": gcc, "go": go, "python": python}
 
     def filled(value: Any) -> Any:
         match value:

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AMD64, ARM64 = ARCHES["amd64"], ARCHES["arm64"]
-RULES = {"always", "not-version", "no-floats", "compiler", "proper", "linker", "script"}
+RULES = {"always", "not-version", "no-floats", "goarch", "compiler", "proper", "linker", "script"}
 
 
 @pytest.mark.parametrize(("native", "foreign"), [("amd64", "arm64"), ("arm64", "amd64"), ("amd64", "armhf"), ("amd64", "s390x")])
 def test_the_table_can_be_read_for_any_pair(native: str, foreign: str) -> None:
-    read = table.load(ARCHES[native], ARCHES[foreign], gcc="14", python="3.13")
+    read = table.load(ARCHES[native], ARCHES[foreign], gcc="14", go="1.24", python="3.13")
     assert {entry.rule for entry in read.twins} <= RULES
     assert all(entry.reason for entry in (*read.twins, *read.scripts))
     assert all(entry.reason for entry in read.edits)
@@ -26,7 +26,7 @@ def test_the_table_can_be_read_for_any_pair(native: str, foreign: str) -> None:
 
 
 def test_a_twin_may_be_at_another_path() -> None:
-    (proper,) = (entry for entry in table.load(AMD64, ARM64, gcc="14", python="3.13").twins if "cc1plus" in entry.only)
+    (proper,) = (entry for entry in table.load(AMD64, ARM64, gcc="14", go="1.24", python="3.13").twins if "cc1plus" in entry.only)
     assert proper.takes("cc1plus")
     assert not proper.takes("g++-mapper-server")
     assert proper.twin("/usr/libexec/gcc/aarch64-linux-gnu/14/cc1plus") == "/usr/libexec/gcc-cross/aarch64-linux-gnu/14/cc1plus"
@@ -116,7 +116,7 @@ def test_scripts_of_the_interpreter_are_marked(tmp_path: Path) -> None:
     paths = tuple(f"/usr/bin/{name}" for name in ("dh_install", "dh_sh", "gone"))
     files = {"debhelper": paths, "dpkg-dev": ("/usr/bin/dpkg-architecture",)}
     root = assemble.Reference(root=reference, versions={}, files=files)
-    assert assemble.mark_scripts(toolbox, root, table.load(AMD64, ARM64, gcc="14", python="3.13")) == 1
+    assert assemble.mark_scripts(toolbox, root, table.load(AMD64, ARM64, gcc="14", go="1.24", python="3.13")) == 1
     assert [path.relative_to(toolbox).as_posix() for path in toolbox.rglob("*") if path.is_file()] == [
         "scripts/perl/usr/bin/dh_install"
     ]
