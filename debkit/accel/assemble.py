@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from debkit.model import Arch
 
 ID_DIGITS = 16
+GO_BUILD_ID = "NT_GNU_GOLD_VERSION"  # as pyelftools calls every note of its type, 4
 MERGED = ("bin", "sbin", "lib")  # links to usr/… since Debian 12
 PERL_CONFIGURATION = frozenset({"Config.pm", "Config_heavy.pl", "Config_git.pl", "Errno.pm"})
 # A rebuild of a binary without a change of its source, and a cross compiler's build of the native one's source.
@@ -184,13 +185,15 @@ def read_interpreter(program: Path) -> str:
 
 
 def build_id(path: Path) -> str:
-    """Read a program's GNU build-id (elf(5), NT_GNU_BUILD_ID) in hex; empty where it has none."""
+    """Read a program's GNU build-id (elf(5), NT_GNU_BUILD_ID), or the one that Go gives it, in hex; empty where it has none."""
     try:
         with path.open("rb") as file:
             for section in ELFFile(file).iter_segments("PT_NOTE"):
                 for note in section.iter_notes():
                     if note["n_type"] == "NT_GNU_BUILD_ID":
                         return str(note["n_desc"])
+                    if note["n_name"] == "Go" and note["n_type"] == GO_BUILD_ID:
+                        return bytes(note["n_descdata"]).hex()
     except ELFError:
         pass
     return ""

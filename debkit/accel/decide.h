@@ -39,6 +39,11 @@ static inline bool any_is_set(const struct request *request, const char *const *
     return false;
 }
 
+static inline bool is_given(const char *value)
+{
+    return *value;
+}
+
 /* Whether a variable is harmless, if it is set: every entry of it, since programs differ in which of two they take. */
 static inline bool harmless(const struct request *request, const char *name, bool (*judge)(const char *value))
 {
@@ -151,6 +156,14 @@ static inline bool not_version(const struct request *request, struct verdict *ve
             own = false;
     }
     return true;
+}
+
+/* goarch: Go's compiler, assembler and linker. They are for any machine, that which GOARCH names; go(1) sets it for them. */
+static inline bool goarch(const struct request *request, struct verdict *verdict)
+{
+    static const char *const names[] = {"GOARCH", NULL};
+    (void)verdict;
+    return any_is_set(request, names) && harmless(request, names[0], is_given);
 }
 
 /* Whether a printf(3) format converts a floating-point number. */
@@ -412,7 +425,7 @@ struct rule {
 
 static const struct rule RULES[] = {
     {"always", always}, {"not-version", not_version}, {"compiler", compiler}, {"proper", proper},           {"linker", linker},
-    {"script", script}, {"no-floats", no_floats},
+    {"script", script}, {"no-floats", no_floats}, {"goarch", goarch},
 };
 
 /* Splits the entry of the map. False: it is no such entry. */

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from typing import TYPE_CHECKING
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
 
 from debkit.errors import AccelError
 
@@ -19,6 +23,8 @@ NATIVE = "/.native"
 MAGIC = b"\x7fELF"
 GCONV_CACHE = "gconv-modules.cache"  # iconvconfig(8): names the directory of the C library's own libraries
 ALIGNMENT, LONG_TEXT = 8, 32
+PAGE = 4096  # the smallest
+ADDEND, FILE_SIZE, MEMORY_SIZE, WORD = 16, 32, 40, 8  # r_addend, p_filesz and p_memsz of 64 bit, little endian (elf(5))
 
 
 def loader(interpreter: str) -> str:
@@ -93,10 +99,10 @@ def replaced(data: bytes, edit: Edit) -> bytes | None:
         return None
     changed = bytearray(data)
     for place in places:
-        space = room(data, place, len(old))
-        if len(new) > space:
+        if len(new) <= room(data, place, len(old)):
+            changed[place : place + max(len(old), len(new))] = new.ljust(len(old), b"\0")
+        elif not move(changed, place, new):
             return None
-        changed[place : place + max(len(old), len(new))] = new.ljust(len(old), b"\0")
     return bytes(changed)
 
 
@@ -107,3 +113,40 @@ def room(data: bytes, place: int, size: int) -> int:
         return size
     padding = data[end : end + -end % ALIGNMENT]
     return size if padding.strip(b"\0") else size + len(padding)
+
+
+def move(program: bytearray, place: int, text: bytes) -> bool:
+    """Put a new text for that at `place` behind the last of its segment, and have the pointers in data lead there instead.
+
+    The kernel maps whole pages, so a segment may grow to the end of its last. False: it cannot, or no pointer leads to the text:
+    the program's code does, and code is not edited.
+    """
+    try:
+        elf = ELFFile(io.BytesIO(program))
+        number, segment = next(
+            (number, found)
+            for number, found in enumerate(elf.iter_segments())
+            if found["p_type"] == "PT_LOAD" and found["p_offset"] <= place < found["p_offset"] + found["p_filesz"]
+        )
+        others = [other["p_offset"] for other in elf.iter_segments("PT_LOAD") if other["p_offset"] > place]
+        relocations = [
+            section["sh_offset"] + index * section["sh_entsize"] + ADDEND
+            for section in elf.iter_sections("SHT_RELA")
+            for index, relocation in enumerate(section.iter_relocations())
+            if relocation["r_addend"] == segment["p_vaddr"] + place - segment["p_offset"] and not relocation["r_info_sym"]
+        ]
+    except (ELFError, StopIteration):
+        return False
+    size, header = segment["p_filesz"], elf["e_phoff"] + number * elf["e_phentsize"]
+    end = segment["p_offset"] + size
+    fits = segment["p_memsz"] == size and len(text) <= min(
+        (-(segment["p_vaddr"] + size) % PAGE, *(start - end for start in others))
+    )
+    if not relocations or not fits or program[end : end + len(text)] != bytes(len(text)) or elf.elfclass != WORD * 8:
+        return False
+    program[end : end + len(text)] = text
+    for offset in relocations:
+        program[offset : offset + WORD] = (segment["p_vaddr"] + size).to_bytes(WORD, "little")
+    for offset in (header + FILE_SIZE, header + MEMORY_SIZE):
+        program[offset : offset + WORD] = (size + len(text)).to_bytes(WORD, "little")
+    return True

@@ -62,7 +62,7 @@ struct layout {
 };
 static const struct layout NARROW = {52, 28, 42, 44, 32, 4, 16, 28, 4}, WIDE = {64, 32, 54, 56, 56, 8, 32, 48, 8};
 
-enum { PT_NOTE_SEGMENT = 4, GNU_BUILD_ID = 3, NOTE_HEADER = 12 };
+enum { PT_NOTE_SEGMENT = 4, GNU_BUILD_ID = 3, GO_BUILD_ID = 4, NOTE_HEADER = 12 };
 
 static inline uint64_t rounded(uint64_t size, uint64_t alignment)
 {
@@ -83,8 +83,10 @@ static inline bool find_note(struct elf *elf, uint64_t offset, uint64_t left, ui
         uint64_t start = rounded(NOTE_HEADER + name, step), whole = rounded(start + content, step);
         if (start + content > left)
             return false;
-        bool gnu = name == sizeof "GNU" && note[12] == 'G' && note[13] == 'N' && note[14] == 'U' && !note[15];
-        if (gnu && type == GNU_BUILD_ID && content >= BUILD_ID_BYTES) {
+        /* What Go has linked has a GNU build-id too, but not in a segment. */
+        bool gnu = name == sizeof "GNU" && note[12] == 'G' && note[13] == 'N' && note[14] == 'U' && !note[15] && type == GNU_BUILD_ID;
+        bool go = name == sizeof "Go\0" && note[12] == 'G' && note[13] == 'o' && !note[14] && !note[15] && type == GO_BUILD_ID;
+        if ((gnu || go) && content >= BUILD_ID_BYTES) {
             const uint8_t *id = look(elf, offset + start, BUILD_ID_BYTES);
             for (size_t at = 0; id && at < BUILD_ID_BYTES; at++) {
                 hex[2 * at] = "0123456789abcdef"[id[at] >> 4];

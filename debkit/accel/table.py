@@ -86,10 +86,11 @@ class Table:
         return tuple(dict.fromkeys(entry.package for entry in (*self.twins, *self.scripts)))
 
 
-def load(native: Arch, foreign: Arch, *, gcc: str, python: str) -> Table:
-    """Read the table for a pair of architectures; `gcc` and `python` are versions of the suite's own: 14, 3.13."""
+def load(native: Arch, foreign: Arch, *, gcc: str, go: str, python: str) -> Table:
+    """Read the table for a pair of architectures; `gcc`, `go` and `python` are versions of the suite's: 14, 1.24, 3.13."""
     names = {"native": native.name, "foreign": foreign.name, "gnu": foreign.triplet, "own_gnu": native.triplet}
-    names |= {"gcc": gcc, "python": python}
+    names |= {"host": canonical(foreign), "own_host": canonical(native)}
+    names |= {"gcc": gcc, "go": go, "python": python}
 
     def filled(value: Any) -> Any:
         match value:
@@ -123,3 +124,10 @@ def chosen(entry: Mapping[str, Any]) -> dict[str, Any]:
         "only": frozenset(entry.get("only", ())),
         "except_": frozenset(entry.get("except", ())),
     }
+
+
+def canonical(arch: Arch) -> str:
+    """Give the name of an architecture as config.sub makes it of its triplet, with a vendor."""
+    cpu, system = arch.triplet.split("-", 1)
+    vendor = "pc" if cpu in {"x86_64", "i386"} else "unknown"
+    return f"{'i686' if cpu == 'i386' else cpu}-{vendor}-{system}"

@@ -46,10 +46,11 @@ UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
     "var/cache", "var/lib/apt",
     "usr/{gnu}/include", "usr/{gnu}/lib", "usr/lib/gcc-cross/{gnu}/*/include", "usr/lib/gcc-cross/{gnu}/*/*.[ao]",
+    "usr/lib/go-*/bin", "usr/lib/go-*/pkg/include", "usr/lib/go-*/pkg/tool/*/[!acl]*", "usr/share/go-*",
 )  # fmt: skip
 UNUSED_BESIDE_OWN = ("usr/lib/gcc-cross", "usr/libexec/gcc-cross")  # where the compiler was built for the toolbox
 # What the table names versions of: the package to read each off, and as much of it as paths have.
-VERSIONS = (("gcc", "gcc", r"\d+"), ("python", "python3", r"\d+\.\d+"))
+VERSIONS = (("gcc", "gcc", r"\d+"), ("go", "golang-go", r"\d+\.\d+"), ("python", "python3", r"\d+\.\d+"))
 DISPATCHER_PACKAGES = ("gcc", "libc6-dev")
 SEPARATOR = "//"  # as no path in a package
 # Unpack the packages $2… in $1 one after the other, and list the files of each.

@@ -19,6 +19,7 @@
 #define PYTHON "script\n" TWIN "python3.13\n"
 #define GXX "compiler\n" TWIN "aarch64-linux-gnu-g++-14\n"
 #define PROPER "proper\n" TWIN "cc1\n"
+#define GO "goarch\n" TWIN "compile\n"
 #define COLLECT2 "proper\n" TWIN "collect2\n"
 #define FLOATS(tool) "no-floats\n" TWIN tool "\n"
 #define PLUGIN "/usr/libexec/gcc/aarch64-linux-gnu/14/liblto_plugin.so"
@@ -120,6 +121,11 @@ static const struct example {
     {EMULATED, FLOATS("sort"), ARGS("sort", "-k", "1,2g"), NULL, NULL},
     {NATIVE, FLOATS("od"), ARGS("od", "-An", "-tfD", "x"), NULL, NULL},
     {EMULATED, FLOATS("od"), ARGS("od", "-t", "fL", "x"), NULL, NULL},
+    /* goarch */
+    {NATIVE, GO, ARGS("compile", "-o", "x.a", "-trimpath", "x", "x.go"), ENV("GOARCH=arm64"), NULL},
+    {EMULATED, GO, ARGS("compile", "-V=full"), NULL, NULL},
+    {EMULATED, GO, ARGS("compile", "x.go"), ENV("GOARCH="), NULL}, /* that of its own machine */
+    {EMULATED, GO, ARGS("compile", "x.go"), ENV("GOARCH=arm64", "GOARCH="), NULL},
     /* proper */
     {NATIVE, PROPER, ARGS("cc1", "-quiet", "x.c", "-quiet", "-dumpbase", "x.c", "-mlittle-endian", "-o", "x.s"), NULL, NULL},
     {EMULATED, PROPER, ARGS("cc1", "-quiet", "-v", "x.c"), NULL, NULL},

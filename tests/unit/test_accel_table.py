@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from debkit.accel import assemble, edit, table
 from debkit.errors import AccelError
@@ -13,12 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AMD64, ARM64 = ARCHES["amd64"], ARCHES["arm64"]
-RULES = {"always", "not-version", "no-floats", "compiler", "proper", "linker", "script"}
+RULES = {"always", "not-version", "no-floats", "goarch", "compiler", "proper", "linker", "script"}
 
 
 @pytest.mark.parametrize(("native", "foreign"), [("amd64", "arm64"), ("arm64", "amd64"), ("amd64", "armhf"), ("amd64", "s390x")])
 def test_the_table_can_be_read_for_any_pair(native: str, foreign: str) -> None:
-    read = table.load(ARCHES[native], ARCHES[foreign], gcc="14", python="3.13")
+    read = table.load(ARCHES[native], ARCHES[foreign], gcc="14", go="1.24", python="3.13")
     assert {entry.rule for entry in read.twins} <= RULES
     assert all(entry.reason for entry in (*read.twins, *read.scripts))
     assert all(entry.reason for entry in read.edits)
@@ -26,7 +29,7 @@ def test_the_table_can_be_read_for_any_pair(native: str, foreign: str) -> None:
 
 
 def test_a_twin_may_be_at_another_path() -> None:
-    (proper,) = (entry for entry in table.load(AMD64, ARM64, gcc="14", python="3.13").twins if "cc1plus" in entry.only)
+    (proper,) = (entry for entry in table.load(AMD64, ARM64, gcc="14", go="1.24", python="3.13").twins if "cc1plus" in entry.only)
     assert proper.takes("cc1plus")
     assert not proper.takes("g++-mapper-server")
     assert proper.twin("/usr/libexec/gcc/aarch64-linux-gnu/14/cc1plus") == "/usr/libexec/gcc-cross/aarch64-linux-gnu/14/cc1plus"
@@ -75,6 +78,60 @@ def test_a_long_text_has_the_room_that_its_alignment_leaves(place: int, size: in
     assert changed == (before + new.encode() + b"\0" + behind[2:] + b"after" if fits else None)
 
 
+def pointing(*pointers: int, behind: bytes = bytes(64)) -> bytes:
+    """Make an ELF program of one segment, at 0x1000, that ends with a text at 0x1100; relative relocations have these addends."""
+    text, names = b"\0x86_64-pc-linux-gnu\0", b"\0"
+    entries = b"".join(struct.pack("<QQQ", 0x2000 + 8 * number, 8, addend) for number, addend in enumerate(pointers))
+    start = 0xFF + len(text)
+    sections = start + len(behind) + len(entries) + len(names)
+    header = b"\x7fELF\2\1\1".ljust(16, b"\0")
+    header += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, sections, 0, 64, 56, 1, 64, 3, 2)
+    header += struct.pack("<IIQQQQQQ", 1, 4, 0, 0x1000, 0x1000, start, start, 0x1000)
+    described = (
+        bytes(64),
+        struct.pack("<IIQQQQIIQQ", 0, 4, 2, 0, start + len(behind), len(entries), 0, 0, 8, 24),
+        struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, sections - len(names), len(names), 0, 0, 1, 0),
+    )
+    return header.ljust(0xFF, b"\0") + text + behind + entries + names + b"".join(described)
+
+
+HOST = table.Edit(files=(), old="x86_64-pc-linux-gnu", new="aarch64-unknown-linux-gnu", count=1, reason="")
+
+
+def test_a_longer_text_goes_where_the_pointers_to_it_can_lead() -> None:
+    before = pointing(0x1100, 0x1110, 0x1100)
+    after = edit.replaced(before, HOST)
+    assert after
+    end = 0xFF + len("\0x86_64-pc-linux-gnu\0")
+    grown = end + len("aarch64-unknown-linux-gnu\0")
+    assert after[end:grown] == b"aarch64-unknown-linux-gnu\0"
+    assert after[0x100 : end - 1] == b"x86_64-pc-linux-gnu"
+    segment, relocations = next(ELFFile(io.BytesIO(after)).iter_segments()), ELFFile(io.BytesIO(after)).get_section(1)
+    assert (segment["p_filesz"], segment["p_memsz"]) == (grown, grown)
+    assert [entry["r_addend"] for entry in relocations.iter_relocations()] == [0x1000 + end, 0x1110, 0x1000 + end]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pointing(0x1110),
+        pointing(0x1100, behind=b"\1" * 64),
+        pointing(0x1100).replace(b"\x7fELF", b"ELF!"),
+        b"\0x86_64-pc-linux-gnu\0",
+    ],
+    ids=["only code leads there", "no room", "no program", "nothing else"],
+)
+def test_a_longer_text_that_can_be_nowhere_is_not_made(program: bytes) -> None:
+    assert edit.replaced(program, HOST) is None
+
+
+@pytest.mark.parametrize(
+    ("arch", "name"), [("amd64", "x86_64-pc-linux-gnu"), ("arm64", "aarch64-unknown-linux-gnu"), ("i386", "i686-pc-linux-gnu")]
+)
+def test_canonical_names(arch: str, name: str) -> None:
+    assert table.canonical(ARCHES[arch]) == name
+
+
 def test_every_twin_is_told_of_the_foreign_machine(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
@@ -116,7 +173,7 @@ def test_scripts_of_the_interpreter_are_marked(tmp_path: Path) -> None:
     paths = tuple(f"/usr/bin/{name}" for name in ("dh_install", "dh_sh", "gone"))
     files = {"debhelper": paths, "perl": ("/usr/bin/cpan",)}
     root = assemble.Reference(root=reference, versions={}, files=files)
-    assert assemble.mark_scripts(toolbox, root, table.load(AMD64, ARM64, gcc="14", python="3.13")) == 1
+    assert assemble.mark_scripts(toolbox, root, table.load(AMD64, ARM64, gcc="14", go="1.24", python="3.13")) == 1
     assert [path.relative_to(toolbox).as_posix() for path in toolbox.rglob("*") if path.is_file()] == [
         "scripts/perl/usr/bin/dh_install"
     ]
