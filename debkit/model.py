@@ -34,6 +34,10 @@ class Arch:
         """What uname(2) tells a program of it under qemu (linux-user/uname.c)."""
         return {"arm": "armv7l", "i386": "i686"}.get(self.qemu, self.qemu)
 
+    def is_like(self, other: Arch) -> bool:
+        """Whether the two have words of one size and byte order, so that tools that print either are alike too."""
+        return (self.elf_bits, self.elf_little) == (other.elf_bits, other.elf_little)
+
     def __str__(self) -> str:
         return self.name
 
@@ -118,11 +122,19 @@ class Source:
 
 
 class ChrootKind(StrEnum):
-    """What a cached root is for: building, clean installs, or running native Debian tools."""
+    """What a cached root is for: building, clean installs, or running native Debian tools.
+
+    One that is emulated is for building too, and no native program has had a part in it: acceleration is proven by it.
+    """
 
     BUILD = "build"
+    EMULATED = "emulated"
     CLEAN = "clean"
     TOOLS = "tools"
+
+    @property
+    def builds(self) -> bool:
+        return self in {ChrootKind.BUILD, ChrootKind.EMULATED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from debkit.accel import stock, toolbox
 from debkit.chroot import cache, store
 from debkit.errors import DebkitError, Interrupted, NetworkError
 from debkit.host import runs_natively
+from debkit.model import ARCHES, ChrootKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,8 @@ class Accelerator:
     """What accelerates the foreign chroots of a run on a machine of the architecture `native`.
 
     Where a toolbox cannot be made, programs are emulated and `warn` is told why, once a target, unless the user `insists`: then
-    it is an error. `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known. With
+    it is an error. Only who insists has one for an architecture that is not like the machine's own.
+    `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known. With
     `build_compiler` the suite's own is built for this machine where no package has it.
     """
 
@@ -57,6 +59,7 @@ def opened(
 
     Raises AccelError where the accelerator insists on a toolbox that cannot be made, and what `store.ensure` does.
     """
+    by = None if spec.kind is ChrootKind.EMULATED else by
     first = partial(lent, run, spec.target, by=by, config=config, progress=progress)
     chroot = store.ensure(run, spec, config=config, refresh=refresh, progress=progress, warn=warn, toolboxes=first)
     found = None
@@ -100,6 +103,8 @@ def _attempt(
     passed_on: tuple[type[DebkitError], ...] = (Interrupted,),
 ) -> Toolbox | None:
     if target in by.given_up or runs_natively(by.native, target.arch):
+        return None
+    if not by.insists and not ARCHES[by.native].is_like(ARCHES[target.arch]):
         return None
     try:
         return make()

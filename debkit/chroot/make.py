@@ -86,7 +86,7 @@ def bootstrap_argv(spec: ChrootSpec, tarball: Path, toolbox: Toolbox | None = No
         f"--setup-hook=mkdir -m 755 {seen} && mount --bind {shlex.quote(os.fspath(toolbox.path))} {seen}",
         f"--customize-hook=umount {seen} && rmdir {seen}",
     ) if toolbox else ()  # fmt: skip
-    packages = tuple(dict.fromkeys((*(BUILD_PACKAGES if spec.kind is ChrootKind.BUILD else ()), *spec.packages)))
+    packages = tuple(dict.fromkeys((*(BUILD_PACKAGES if spec.kind.builds else ()), *spec.packages)))
     return (
         "mmdebstrap",
         "--mode=root",
@@ -121,7 +121,7 @@ def explain(failed: CommandFailed, what: str) -> DebkitError:
 
 def _variant(kind: ChrootKind) -> str:
     match kind:
-        case ChrootKind.BUILD:
+        case ChrootKind.BUILD | ChrootKind.EMULATED:
             return "buildd"
         case ChrootKind.CLEAN:
             return "minbase"

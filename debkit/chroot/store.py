@@ -49,7 +49,7 @@ def wanted(kind: ChrootKind, target: Target, config: ChrootConfig) -> ChrootSpec
         target=target,
         mirror=config.mirror,
         components=config.components,
-        packages=config.packages if kind is ChrootKind.BUILD else (),
+        packages=config.packages if kind.builds else (),
     )
 
 

@@ -123,7 +123,8 @@ def renew(
     for shelf in ("chroots", "tools"):
         if entry := cache.find(cache.shelf(shelf), name):
             spec = _spec(entry)
-            base = partial(store.make_base, toolboxes=partial(toolboxes, spec.target))
+            lent = emulated if spec.kind is ChrootKind.EMULATED else toolboxes
+            base = partial(store.make_base, toolboxes=partial(lent, spec.target))
             maker = base if shelf == "chroots" else roots.make_tools
             kept = store.kept(run, shelf, spec, maker, config=config, refresh=True, progress=progress, warn=warn)
             return kept.record.created > entry.record.created

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 import debkit
-from debkit.errors import DebkitError, Interrupted, MissingTool, defect, disk_error
+from debkit.errors import ConfigError, DebkitError, Interrupted, MissingTool, defect, disk_error
 
 if TYPE_CHECKING:
     from debkit.config import Config
@@ -41,6 +42,16 @@ class Session:
         from debkit.config import load  # noqa: PLC0415
 
         return load(self.project, self.config_file)
+
+    @cached_property
+    def accelerate(self) -> bool:
+        """Whether the environment lets programs of other architectures have native twins. Raises ConfigError."""
+        value = os.environ.get("DEBKIT_ACCEL", "")
+        if value not in {"", "on", "off"}:
+            raise ConfigError(
+                f"DEBKIT_ACCEL is {value!r}", cause="it may be on or off", hint="DEBKIT_ACCEL=off, or: unset DEBKIT_ACCEL"
+            )
+        return value != "off"
 
     @cached_property
     def run(self) -> Processes:

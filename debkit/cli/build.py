@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +69,7 @@ def command(
             release=release,
             accept_incomplete=accept_incomplete_checks,
             refresh=refresh,
-            accelerate=os.environ.get("DEBKIT_ACCEL", "") != "off",
+            accelerate=session.accelerate,
         ),
         config,
         session.console,

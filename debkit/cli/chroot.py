@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-import os
 import sys
 import time
 from dataclasses import asdict
@@ -177,7 +176,7 @@ def _accelerator(session: Session) -> Accelerator | None:
     from debkit.pipeline.plan import why_nothing_is  # noqa: PLC0415
 
     machine, console = host.facts(session.run), session.console
-    if why_nothing_is(machine, session.config, accelerate=os.environ.get("DEBKIT_ACCEL", "") != "off"):
+    if why_nothing_is(machine, session.config, accelerate=session.accelerate):
         return None
     return accel.Accelerator(native=machine.arch, insists=False, tell=console.info, warn=console.warn)
 

@@ -60,7 +60,7 @@ FAILURES: dict[BuildState, tuple[type[DebkitError], str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What every job of a run shares. `results` is where packages are put, by suite and architecture."""
+    """What every job of a run shares. `results` is where packages are put, by suite and architecture; builds are in `kind`."""
 
     run: Run
     config: Config
@@ -69,6 +69,7 @@ class Workshop:
     accelerator: accel.Accelerator
     refresh: bool
     note_tool: Callable[[str, str], None]
+    kind: ChrootKind = ChrootKind.BUILD
 
     def by(self, via: Via) -> accel.Accelerator | None:
         """Give what makes programs run that way, where it is more than an emulator."""
@@ -117,7 +118,7 @@ def _build(
 def base_chroot(job: Job, shop: Workshop, progress: Progress) -> AbstractContextManager[Chroot]:
     """Have the chroot a job builds in; a cross build's is of this machine's own architecture."""
     arch = shop.machine_arch if job.via is Via.CROSS else job.target.arch
-    spec = store.wanted(ChrootKind.BUILD, Target(job.target.suite, arch), shop.config.chroot)
+    spec = store.wanted(shop.kind, Target(job.target.suite, arch), shop.config.chroot)
     return accel.opened(shop.run, spec, by=shop.by(job.via), config=shop.config.chroot, refresh=shop.refresh, progress=progress)
 
 

@@ -178,6 +178,10 @@ def choose_via(arch: str, machine: Host, forced: Via | None, unaccelerated: str)
     if here:
         raise HostError(f"{arch} is not {forced} here", cause="it runs natively", hint=f"leave --via {forced} out")
     demand_programs(arch, machine)
+    if not unaccelerated and forced is not Via.ACCELERATED and not ARCHES[machine.arch].is_like(ARCHES[arch]):
+        unaccelerated = (
+            "its words or their byte order are not this machine's, so its tools may differ (--via accelerated tries it)"
+        )
     if not unaccelerated:
         return Via.ACCELERATED, f"native twins of {arch}'s known tools run, all else through qemu-{ARCHES[arch].qemu}"
     if forced is Via.ACCELERATED:

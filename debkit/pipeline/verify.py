@@ -14,7 +14,7 @@ from debkit.accel import trace
 from debkit.chroot import namespace, roots
 from debkit.console import duration
 from debkit.errors import AccelDifference, BuildError, DebkitError, DependencyError, Interrupted
-from debkit.model import Via
+from debkit.model import ChrootKind, Via
 from debkit.pipeline import jobs
 from debkit.pipeline.execute import Shift, accelerator_for, alone, informed, make_source, prepared, workshop
 from debkit.pipeline.plan import Request, choose_via
@@ -209,7 +209,8 @@ def _judged(shift: Shift, source: Source, emulated: BuildResult, accelerated: Bu
 
 def _build(shift: Shift, job: Job, source: Source, row: JobProgress) -> BuildResult:
     row.phase(f"building {job.via}")
-    shop = replace(workshop(shift), results=shift.config.dist / "verify" / job.via)
+    kind = ChrootKind.EMULATED if job.via is Via.EMULATED else ChrootKind.BUILD
+    shop = replace(workshop(shift), results=shift.config.dist / "verify" / job.via, kind=kind)
     result = jobs.build(job, source, shop, row)
     shift.ledger.add("builds", result)
     if failure := jobs.build_failure(result):

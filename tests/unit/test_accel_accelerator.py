@@ -110,6 +110,21 @@ def test_nothing_is_asked_for_where_nothing_is_emulated_or_all_is(shop: Shop, ta
     assert shop.made_with is None
 
 
+@pytest.mark.parametrize(("insists", "asked"), [(False, []), (True, ["for bookworm/armhf"])])
+def test_who_insists_has_one_for_an_architecture_of_other_words(shop: Shop, asked: list[str], *, insists: bool) -> None:
+    with shop.open(shop.accelerator(insists=insists), Target("bookworm", "armhf")):
+        pass
+    assert shop.asked == asked
+
+
+def test_what_proves_acceleration_is_made_without_it(shop: Shop) -> None:
+    shop.making = True
+    spec = ChrootSpec(kind=ChrootKind.EMULATED, target=TARGET)
+    with accel.opened(Recorder(), spec, by=shop.accelerator(insists=True), config=CONFIG) as chroot:
+        assert chroot.toolbox is None
+    assert (shop.asked, shop.made_with) == ([], None)
+
+
 @pytest.mark.parametrize(
     ("making", "error", "asked"), [(True, AccelError, "first"), (False, AccelError, "for"), (False, NetworkError, "for")]
 )

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from debkit import cli, errors
-from debkit.errors import DebkitError, Interrupted, SourceError
+from debkit.errors import ConfigError, DebkitError, Interrupted, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,20 @@ def ends(monkeypatch: pytest.MonkeyPatch, problem: BaseException, *argv: str) ->
 )
 def test_every_error_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, problem: BaseException, code: int) -> None:
     assert ends(monkeypatch, problem) == code
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", True), ("on", True), ("off", False)])
+def test_the_environment_switches_acceleration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, *, expected: bool
+) -> None:
+    monkeypatch.setenv("DEBKIT_ACCEL", value)
+    assert cli.Session(project=tmp_path, config_file=None, verbose=False).accelerate is expected
+
+
+def test_a_switch_that_is_no_switch_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DEBKIT_ACCEL", "of")
+    with pytest.raises(ConfigError, match="DEBKIT_ACCEL is 'of'"):
+        _ = cli.Session(project=tmp_path, config_file=None, verbose=False).accelerate
 
 
 def test_a_traceback_shows_only_with_debug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,6 +143,21 @@ def test_acceleration_is_left_out_for_a_reason(build: BuildConfig, via: Via | No
     assert job.reason.endswith(f"not accelerated: {reason}" if reason else "through qemu-aarch64")
 
 
+@pytest.mark.parametrize(
+    ("arch", "via", "expected"),
+    [
+        ("riscv64", None, Via.ACCELERATED),
+        ("armhf", None, Via.EMULATED),  # 32 bit
+        ("s390x", None, Via.EMULATED),  # big endian
+        ("armhf", Via.ACCELERATED, Via.ACCELERATED),
+    ],
+)
+def test_a_machine_that_is_not_like_ours_is_accelerated_when_that_is_asked_for(arch: str, via: Via | None, expected: Via) -> None:
+    (job,) = planned((arch,), machine=replace(NEW, obstacles=((arch, ""),)), via=via).jobs
+    assert job.via is expected
+    assert ("--via accelerated tries it" in job.reason) == (expected is Via.EMULATED)
+
+
 @pytest.mark.parametrize(("arch", "machine"), [("arm64", PC), ("amd64", NEW)])
 def test_acceleration_that_cannot_be_had_is_refused(arch: str, machine: Host) -> None:
     with pytest.raises(HostError) as caught:
