@@ -3,7 +3,7 @@
 root/                     the native tree, its programs edited so that they find their loader and libraries here
 TRIPLET, LOADER           links into it, at the paths that the edited programs name
 map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each
-scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively
+scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively: its size and hash
 answers.so, preload       what twins are told of their machine (answers.c), and how they come to load it
 machine, multiarch        what they are told
 dispatch, qemu            what the kernel starts foreign programs with, and what emulates those that have no twin
@@ -109,9 +109,17 @@ def mark_scripts(toolbox: Path, reference: Reference, table: Table) -> int:
             if scripts.takes(file.name) and not file.is_symlink() and file.is_file() and interpreted(file, scripts.interpreter):
                 mark = toolbox / "scripts" / scripts.interpreter / path.lstrip("/")
                 mark.parent.mkdir(parents=True, exist_ok=True)
-                mark.touch()
+                mark.write_text(fingerprint(file.read_bytes()), encoding="ascii")
                 count += 1
     return count
+
+
+def fingerprint(content: bytes) -> str:
+    """Give what the dispatcher knows a script by (fingerprint.h): its size and a hash, FNV-1a of 64 bit."""
+    value = 0xCBF29CE484222325
+    for byte in content:
+        value = (value ^ byte) * 0x100000001B3 % (1 << 64)
+    return f"{len(content):016x} {value:016x}\n"
 
 
 def interpreted(file: Path, interpreter: str) -> bool:

@@ -5,7 +5,7 @@
  * qemu. The twin has the same arguments and environment; nothing of the choice is to be seen in it. See docs/acceleration.md.
  *
  *     /.native/map/PATH.BUILD-ID   a rule of decide.h and the twin's path, for the foreign program at PATH with that build-id
- *     /.native/scripts/NAME/PATH   there when the twin of that name, perl or python3, may run the script at PATH
+ *     /.native/scripts/NAME/PATH   there when the twin of that name, perl or python3, may run the script at PATH: its fingerprint (fingerprint.h)
  *     /.native/off                 there when nothing is to be accelerated; as DEBKIT_ACCEL=off does for one process and its own
  *     /.native/trace               gets a line for each program: native or emulated, and its path
  *     /.native/qemu                the emulator
@@ -31,6 +31,7 @@
 #include "decide.h"
 #include "elf.h"
 #include "machine.h"
+#include "fingerprint.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10U /* since Linux 6.3; Debian 12 has older headers */
@@ -48,6 +49,7 @@ enum {
     NOT_PERMITTED = -13,  /* EACCES */
     READABLE = 4,         /* R_OK */
     CHUNK = 16384,
+    LARGEST_SCRIPT = 1 << 22, /* of GNU's configure scripts some have 2 MB */
 };
 
 static long open_file(const char *path, int flags)
@@ -107,19 +109,48 @@ static bool read_whole(const char *path, struct text *content)
     return true;
 }
 
-/* The script is known by its canonical path: /bin/dh is /usr/bin/dh, and automake one of several alternatives. */
+static char script_text[LARGEST_SCRIPT + 1];
+
+/* Reads a script into that, and gives its size and canonical path. Negative: it cannot be read, or is larger. */
+static long read_script(const char *script, struct text *path)
+{
+    long got, size = 0, file = is_regular_file(script) ? open_file(script, O_RDONLY | O_NONBLOCK) : -1;
+    if (file < 0)
+        return -1;
+    name_of(file, path);
+    do {
+        got = call(__NR_read, file, (long)(script_text + size), (long)sizeof script_text - size, 0);
+        size += got;
+    } while (got > 0 && size <= LARGEST_SCRIPT);
+    close_file(file);
+    return got ? -1 : size;
+}
+
+static const char *read_text(const char *script)
+{
+    struct text path;
+    long size = read_script(script, &path);
+    if (size < 0)
+        return NULL;
+    script_text[size] = 0;
+    return length(script_text) == (size_t)size ? script_text : NULL; /* with a NUL in it, it is no text */
+}
+
+/* The script is known by its canonical path, since /bin/dh is /usr/bin/dh, and automake one of several alternatives; and by its
+ * content, since a build may have installed another. */
 static bool is_marked(const char *interpreter, const char *script)
 {
-    struct text path, mark;
-    long file = open_file(script, O_PATH);
-    if (file < 0)
+    struct text path, name, mark, content;
+    long size = read_script(script, &path);
+    if (size < 0 || !path.complete || path.chars[0] != '/')
         return false;
-    name_of(file, &path);
-    close_file(file);
-    start_text(&mark, NATIVE "/scripts/");
-    append(&mark, interpreter);
-    append(&mark, path.chars);
-    return path.complete && path.chars[0] == '/' && mark.complete && is_regular_file(mark.chars);
+    start_text(&name, NATIVE "/scripts/");
+    append(&name, interpreter);
+    append(&name, path.chars);
+    if (!name.complete || !read_whole(name.chars, &mark))
+        return false;
+    fingerprint(script_text, (size_t)size, &content);
+    return equal(mark.chars, content.chars);
 }
 
 static bool is_at_root(void)
@@ -205,7 +236,7 @@ static bool find_twin(const struct start *start, const struct text *path, struct
     append(&name, build_id);
     if (!name.complete || !read_whole(name.chars, &entry))
         return false;
-    struct request request = {entry.chars, start->args, start->environment, is_marked, is_at_root};
+    struct request request = {entry.chars, start->args, start->environment, is_marked, read_text, is_at_root};
     return runs_natively(&request, verdict);
 }
 

@@ -99,4 +99,15 @@ static inline void append_number(struct text *text, unsigned number)
     append(text, digits + at);
 }
 
+/* With all digits, of 64 bit. */
+static inline void append_hex(struct text *text, unsigned long long number)
+{
+    char digits[17];
+    size_t at = sizeof digits - 1;
+    digits[at] = 0;
+    for (; at; number >>= 4)
+        digits[--at] = "0123456789abcdef"[number & 15];
+    append(text, digits);
+}
+
 #endif

@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "decide.h"
+#include "fingerprint.h"
 
 #define TWIN "/.native/root/usr/bin/"
 #define ARGS(...) (const char *[]){__VA_ARGS__, NULL}
 #define ENV(...) (const char *[]){"HOME=/root", __VA_ARGS__, NULL}
 #define ALWAYS "always\n" TWIN "sed\n"
-#define BASH "not-version\n" TWIN "bash\n"
+#define BASH "bash\n" TWIN "bash\n"
 #define MAKE "not-version\n" TWIN "make\n"
 #define GCC "compiler\n" TWIN "aarch64-linux-gnu-gcc-14\n"
 #define LD "linker\n" TWIN "aarch64-linux-gnu-ld.bfd\n"
@@ -19,6 +20,7 @@
 #define PYTHON "script\n" TWIN "python3.13\n"
 #define GXX "compiler\n" TWIN "aarch64-linux-gnu-g++-14\n"
 #define PROPER "proper\n" TWIN "cc1\n"
+#define GAWK "gawk\n" TWIN "gawk\n"
 #define GO "goarch\n" TWIN "compile\n"
 #define COLLECT2 "proper\n" TWIN "collect2\n"
 #define FLOATS(tool) "no-floats\n" TWIN tool "\n"
@@ -53,7 +55,15 @@ static const struct example {
     {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfakeroot-sysv.so"), NULL},
     {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libeatmydata.so:libfakeroot-tcp.so"), NULL},
     {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD= libfakeroot-sysv.so : libeatmydata.so "), NULL},
-    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=/build/lib"), NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH="), NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=/libfakeroot"), NULL},
+    {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=/usr/lib/aarch64-linux-gnu/libfakeroot:/usr/lib64/libfakeroot"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=/build/lib"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=/usr/lib64/libfakeroot:/build/lib"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=/build/libfakeroot/lib"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=:/usr/lib64/libfakeroot"), NULL}, /* the current directory */
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=/usr/lib64/libfakeroot:"), NULL},
+    {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_LIBRARY_PATH=root"), NULL},
     {NATIVE, ALWAYS, ARGS("sed"), ENV("LD_PRELOADED=libfaketime.so"), NULL},
     {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfaketime.so"), NULL},
     {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_PRELOAD=libfakeroot-sysv.so:libfaketime.so"), NULL},
@@ -65,17 +75,15 @@ static const struct example {
     {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_TRACE_LOADED_OBJECTS=1"), NULL},
     {EMULATED, ALWAYS, ARGS("sed"), ENV("LD_AUDIT=/build/audit.so"), NULL},
     {EMULATED, ALWAYS, ARGS("iconv"), ENV("GCONV_PATH=/build/iconvdata"), NULL},
+    /* What the kernel is asked. */
+    {EMULATED, ALWAYS, ARGS("grep", "-c", "processor", "/proc/cpuinfo"), NULL, NULL},
+    {EMULATED, ALWAYS, ARGS("readlink", "-f", "/proc/self/exe"), NULL, NULL},
+    {NATIVE, ALWAYS, ARGS("cat", "/proc/self/fd/3", "/proc/mounts"), NULL, NULL},
+    {NATIVE, ALWAYS, ARGS("/proc/self/exe"), NULL, NULL}, /* its name */
     /* not-version */
-    {NATIVE, BASH, ARGS("bash", "-c", "echo --version"), NULL, NULL},
-    {NATIVE, BASH, ARGS("bash", "-e", "./configure", "--versions=all"), NULL, NULL},
-    {NATIVE, BASH, ARGS("bash", "libtool", "gcc", "-Wvla", "-avoid-version"), NULL, NULL},
-    {NATIVE, BASH, ARGS("bash", "", "-", "--"), NULL, NULL},
     {NATIVE, MAKE, ARGS("make", "-j4", "-C", "dir", "VERSION=1"), NULL, NULL},
     {NATIVE, MAKE, ARGS("make", "--no-print-directory", "all"), NULL, NULL},
     {NATIVE, MAKE, ARGS("-v"), NULL, NULL}, /* its name */
-    {EMULATED, BASH, ARGS("bash", "--version"), NULL, NULL},
-    {EMULATED, BASH, ARGS("bash", "--help"), NULL, NULL},
-    {EMULATED, BASH, ARGS("bash", "libtool", "--version"), NULL, NULL},
     {EMULATED, MAKE, ARGS("make", "-v"), NULL, NULL},
     {EMULATED, MAKE, ARGS("make", "--vers"), NULL, NULL},
     {EMULATED, MAKE, ARGS("make", "all", "-kv"), NULL, NULL},
@@ -95,18 +103,67 @@ static const struct example {
     {NATIVE, MAKE, ARGS("make"), ENV("MAKEFLAGS=w -- prefix=/usr"), NULL},
     {NATIVE, MAKE, ARGS("make"), ENV("MAKEFLAGS="), NULL},
     {NATIVE, MAKE, ARGS("make", "-ks", "-f", "debian/rules", "prefix=/usr"), NULL, NULL},
-    {NATIVE, BASH, ARGS("/bin/bash", "./install-sh", "-c", "-d", "-p", "dir"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make", "-h"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make", "-kh"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make", "--eval=load ./x.so"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make", "--eval", "load ./x.so"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make", "-E", "load ./x.so"), NULL, NULL},
+    {EMULATED, MAKE, ARGS("make"), ENV("MAKEFLAGS=k --eval=load\\ ./x.so"), NULL},
     {EMULATED, "not-version\n" TWIN "as\n", ARGS("as", "--dump-config"), NULL, NULL},
     {EMULATED, "not-version\n" TWIN "as\n", ARGS("as", "-V", "-o", "x.o"), NULL, NULL},
-    {NATIVE, BASH, ARGS("bash", "-d"), NULL, NULL}, /* letters of make alone */
-    {NATIVE, "not-version\n" TWIN "rsync\n", ARGS("rsync", "-dp", "a/", "b/"), NULL, NULL},
+    {NATIVE, "not-version\n" TWIN "rsync\n", ARGS("rsync", "-dpE", "a/", "b/"), NULL, NULL}, /* letters of make alone */
     {EMULATED, "not-version\n" TWIN "rsync\n", ARGS("rsync", "--version"), NULL, NULL},
+    /* bash */
+    {NATIVE, BASH, ARGS("bash", "-c", "echo --version; printf '%s %d%% ok\\n' a 1", "--version"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-euo", "pipefail", "+O", "extglob", "-xc", "echo", "-v"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "--norc", "--noprofile", "--posix", "-e", "./configure", "--versions=all"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "./configure", "gcc", "-Wvla", "--help", "--version"), NULL, NULL}, /* the script's own */
+    {NATIVE, BASH, ARGS("bash", "--", "./configure"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-c", ""), ENV("BASH_ENV=", "BASH_FUNC_f%%=() {  printf %s x\n}"), NULL},
+    {EMULATED, BASH, ARGS("bash", "--version"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-version", "-c", "echo"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "--help"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "--rcfile", "rc", "-c", "echo"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash"), NULL, NULL}, /* from standard input */
+    {EMULATED, BASH, ARGS("bash", "-"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-e", "-o"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-s", "./configure"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-lc", "echo"), NULL, NULL},
+    {EMULATED, BASH, ARGS("-bash", "-c", "echo"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "no-such-script"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", ""), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "./floats"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-o", "./configure", "./floats"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "printf %.2f 0.005"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "f='%1$-30a'; printf \"$f\" 0.1"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "x\nprintf \\\n  '%s\t%5.1e' a 1"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-c", "printf '%s\\n'\necho %f"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-c", "date +%F; echo %g"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-c", "echo 'printf (\"%g\", x); fprintf (f, \"%g\", x);'"), NULL, NULL}, /* of C */
+    {NATIVE, BASH, ARGS("bash", "-c", "/usr/bin/printf %f 1"), NULL, NULL}, /* a program */
+    {EMULATED, BASH, ARGS("bash", "-c", "echo $HOSTTYPE"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "echo ${MACHTYPE%%-*}"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "echo ${BASH_VERSINFO[5]}"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "enable -nf ./x.so x"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-c", "enable -n echo; echo --enable -f enable"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "f"), ENV("BASH_FUNC_f%%=() {  printf %f 1\n}"), NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "f"), ENV("BASH_ENV=rc"), NULL},
+    /* gawk */
+    {NATIVE, GAWK, ARGS("gawk", "-i", "inplace", "--lint", "{print}"), ENV("AWKLIBPATH="), NULL},
+    {EMULATED, GAWK, ARGS("gawk", "-l", "./x.so", "{print}"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "--load=x", "{print}"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "@load \"x\"; {print}"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "{print}"), ENV("AWKLIBPATH=."), NULL},
     /* no-floats */
     {NATIVE, FLOATS("printf"), ARGS("printf", "%s %d%% %5.3s e\\n", "x", "1"), NULL, NULL},
     {NATIVE, FLOATS("printf"), ARGS("printf", "%"), NULL, NULL},
     {EMULATED, FLOATS("printf"), ARGS("printf", "%.20g", "0.1"), NULL, NULL},
+    {EMULATED, FLOATS("printf"), ARGS("printf", "%%%1$.30f", "0.1"), NULL, NULL},
     {EMULATED, FLOATS("printf"), ARGS("printf", "%s %-+ #012.3A", "x", "1"), NULL, NULL},
     {NATIVE, FLOATS("seq"), ARGS("seq", "-w", "-s", ",", "-3", "+7", "100"), NULL, NULL},
+    {NATIVE, FLOATS("seq"), ARGS("seq", "-s", " ", "1", " 3"), NULL, NULL},
+    {EMULATED, FLOATS("seq"), ARGS("seq", " 0.1", "1"), NULL, NULL},
     {EMULATED, FLOATS("seq"), ARGS("seq", "0", ".1", "1"), NULL, NULL},
     {EMULATED, FLOATS("seq"), ARGS("seq", "0", "0.1", "1"), NULL, NULL},
     {EMULATED, FLOATS("seq"), ARGS("seq", "-f", "%g", "3"), NULL, NULL},
@@ -119,7 +176,9 @@ static const struct example {
     {EMULATED, FLOATS("sort"), ARGS("sort", "--gen"), NULL, NULL},
     {EMULATED, FLOATS("sort"), ARGS("sort", "-k1,2g"), NULL, NULL},
     {EMULATED, FLOATS("sort"), ARGS("sort", "-k", "1,2g"), NULL, NULL},
+    {EMULATED, FLOATS("sort"), ARGS("sort", "+0g", "-1", "x"), NULL, NULL},
     {NATIVE, FLOATS("od"), ARGS("od", "-An", "-tfD", "x"), NULL, NULL},
+    {EMULATED, FLOATS("od"), ARGS("od", "-t", "x1f16z", "x"), NULL, NULL},
     {EMULATED, FLOATS("od"), ARGS("od", "-t", "fL", "x"), NULL, NULL},
     /* goarch */
     {NATIVE, GO, ARGS("compile", "-o", "x.a", "-trimpath", "x", "x.go"), ENV("GOARCH=arm64"), NULL},
@@ -129,6 +188,10 @@ static const struct example {
     /* proper */
     {NATIVE, PROPER, ARGS("cc1", "-quiet", "x.c", "-quiet", "-dumpbase", "x.c", "-mlittle-endian", "-o", "x.s"), NULL, NULL},
     {EMULATED, PROPER, ARGS("cc1", "-quiet", "-v", "x.c"), NULL, NULL},
+    {NATIVE, PROPER, ARGS("cc1", "-isysroot", "/", "x.c"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "-isysroot", "/build", "x.c"), NULL, NULL},
+    {EMULATED, PROPER, ARGS("cc1", "x.c", "-isysroot"), NULL, NULL},
+    {EMULATED, COLLECT2, ARGS("collect2", "--sysroot=/build", "x.o"), NULL, NULL},
     {EMULATED, PROPER, ARGS("cc1", "-version"), NULL, NULL},
     {EMULATED, PROPER, ARGS("cc1", "--help=target"), NULL, NULL},
     {EMULATED, PROPER, ARGS("cc1", "-fplugin=./x.so", "x.c"), NULL, NULL},
@@ -168,6 +231,14 @@ static const struct example {
     {EMULATED, GCC, ARGS("gcc", "x.o", "-Xlinker", "-Map"), NULL, NULL},
     {NATIVE, GCC, ARGS("gcc", "x.o", "-Wl,-z,relro,--as-needed,-soname,libx.so.1"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-foffload=disable", "-c", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "--sysroot=/build", "-c", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "--sysroot=", "-c", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "--sysroot", "/", "-c", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "-isysroot/build", "-c", "x.c"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o"), ENV("LIBRARY_PATH=/build"), NULL},
+    {NATIVE, GCC, ARGS("gcc", "x.o"), ENV("LIBRARY_PATH="), NULL},
+    {NATIVE, GCC, ARGS("gcc", "-c", "x.c"), ENV("LIBRARY_PATH=/build"), NULL},
+    {EMULATED, GXX, ARGS("g++", "x.o"), ENV("LIBRARY_PATH="), NULL},
     {EMULATED, GCC, ARGS("gcc", "-print-multiarch"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "--print-file-name=libgcc.a"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-dumpmachine"), NULL, NULL},
@@ -191,15 +262,9 @@ static const struct example {
     {NATIVE, LD, ARGS("nm", "--plugin=" PLUGIN, "x.o"), NULL, "--plugin=/.native/liblto_plugin.so"},
     {NATIVE, LD, ARGS("ld", "-plugin=" PLUGIN, "x.o"), NULL, "--plugin=/.native/liblto_plugin.so"},
     {NATIVE, LD, ARGS("-v", "x.o"), NULL, NULL}, /* its name */
-    {NATIVE, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH="), NULL},
-    {NATIVE, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/libfakeroot"), NULL},
-    {NATIVE, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/usr/lib/aarch64-linux-gnu/libfakeroot:/usr/lib64/libfakeroot"), NULL},
-    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/build/lib"), NULL},
-    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/usr/lib64/libfakeroot:/build/lib"), NULL},
-    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/build/libfakeroot/lib"), NULL},
-    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=:/usr/lib64/libfakeroot"), NULL}, /* the current directory */
-    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=/usr/lib64/libfakeroot:"), NULL},
-    {EMULATED, LD, ARGS("ld", "x.o"), ENV("LD_LIBRARY_PATH=root"), NULL},
+    {NATIVE, LD, ARGS("ld", "--sysroot=/", "x.o"), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "--sysroot=/build", "x.o"), NULL, NULL},
+    {EMULATED, LD, ARGS("ld", "-sysroot", "/", "x.o"), NULL, NULL},
     {EMULATED, LD, ARGS("ld", "-v"), NULL, NULL},
     {EMULATED, LD, ARGS("ld", "-version"), NULL, NULL},
     {EMULATED, LD, ARGS("ld", "--verbose"), NULL, NULL},
@@ -249,6 +314,13 @@ static bool is_marked(const char *interpreter, const char *script)
            (!strcmp(interpreter, "python3") && !strcmp(script, "/usr/bin/py3compile"));
 }
 
+static const char *read_text(const char *script)
+{
+    if (!strcmp(script, "./configure"))
+        return "#! /bin/sh\nas_echo='printf %s\\n'\nprintf \"%s\\n\" \"$x\" | sed 's%/[^/]*$%%'\n";
+    return strcmp(script, "./floats") ? NULL : "printf '%g\\n' 1";
+}
+
 static bool at_root;
 
 static bool is_at_root(void)
@@ -296,6 +368,7 @@ static void try_example(const struct example *example)
         .args = copy(example->args),
         .environment = copy(example->environment ? example->environment : nothing),
         .is_marked = is_marked,
+        .read = read_text,
         .is_at_root = is_at_root,
     };
     struct verdict verdict;
@@ -323,7 +396,7 @@ static void try_long_paths(void)
         memset(map + strlen(map), 'x', size - 1);
         strcpy(map + strlen("always\n") + size, "\n");
         struct example example = {size < PATH_SIZE ? NATIVE : EMULATED, map, ARGS("x"), NULL, NULL};
-        struct request request = {map, example.args, example.args + 1, is_marked, is_at_root};
+        struct request request = {map, example.args, example.args + 1, is_marked, read_text, is_at_root};
         struct verdict verdict;
         if (runs_natively(&request, &verdict) != (example.expected == NATIVE))
             fail(&example, "a long path");
@@ -350,6 +423,26 @@ static void try_compiling_python(void)
     at_root = false;
 }
 
+/* By the vectors of FNV's authors. */
+static void try_fingerprints(void)
+{
+    const struct {
+        const char *bytes, *expected;
+    } examples[] = {
+        {"", "0000000000000000 cbf29ce484222325\n"},
+        {"a", "0000000000000001 af63dc4c8601ec8c\n"},
+        {"foobar", "0000000000000006 85944171f73967e8\n"},
+    };
+    struct text text;
+    for (size_t at = 0; at < sizeof examples / sizeof *examples; at++) {
+        fingerprint(examples[at].bytes, strlen(examples[at].bytes), &text);
+        if (strcmp(text.chars, examples[at].expected)) {
+            failures++;
+            printf("FAILED: the fingerprint of '%s' is %s", examples[at].bytes, text.chars);
+        }
+    }
+}
+
 int main(void)
 {
     size_t count = sizeof EXAMPLES / sizeof *EXAMPLES;
@@ -357,6 +450,7 @@ int main(void)
         try_example(&EXAMPLES[at]);
     try_compiling_python();
     try_long_paths();
+    try_fingerprints();
     printf("%zu examples, %d failed\n", count, failures);
     return failures != 0;
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.accel import dispatcher
+from debkit.accel import assemble, dispatcher
 from debkit.chroot import roots, store
 from debkit.config import ChrootConfig
 from debkit.host.binfmt import read_handler
@@ -105,7 +105,7 @@ def box(run: Processes, made: Path, root: Path, tmp_path: Path) -> Box:
     (path / "trace").touch()
     box = Box(run, path, root)
     box.map("/usr/bin/sed")
-    box.map("/usr/bin/bash", "not-version")
+    box.map("/usr/bin/bash", "bash")
     return box
 
 
@@ -142,9 +142,10 @@ class TestInAForeignRoot:
         box.map("/usr/bin/perl", "script")
         mark = box.path / "scripts/perl/usr/bin/pod2man"
         mark.parent.mkdir(parents=True)
-        mark.touch()
-        (box.root / "usr/bin/pod2man").write_text("#!/usr/bin/perl -w\nprint qq(emulated\n);")
-        (box.root / "usr/bin/pod2man").chmod(0o755)
+        script = box.root / "usr/bin/pod2man"
+        script.write_text("#!/usr/bin/perl -w\nprint qq(emulated\n);")
+        script.chmod(0o755)
+        mark.write_text(assemble.fingerprint(script.read_bytes()))
         native = "native|/usr/bin/perl|-w|/usr/bin/pod2man|x|files|"
         assert box.sh("pod2man x") == native
         # By any path to it, and no other file.
@@ -152,9 +153,25 @@ class TestInAForeignRoot:
             "/usr/bin/perl", "perl"
         )
         assert box.sh("cp /bin/pod2man /tmp; cd /tmp; perl pod2man; perl -e 'print 1'") == "emulated\n1"
+        # Another content at that path, as of a newer version or one that a package has diverted it for.
+        script.write_text("#!/usr/bin/perl -w\nprint qq(replaced\n);")
+        assert box.sh("pod2man x") == "replaced"
+        script.write_bytes(b"#!/usr/bin/perl -w\nprint qq(large\n);\n" + b"#" * 2**22)
+        mark.write_text(assemble.fingerprint(script.read_bytes()))
+        assert box.sh("pod2man x") == "large"
         mark.unlink()
         mark.mkdir()
-        assert box.sh("pod2man x") == "emulated"
+        assert box.sh("pod2man x") == "large"
+
+    def test_bash_runs_natively_what_can_be_looked_through(self, box: Box) -> None:
+        (box.root / "script").write_text("printf '%s\\n' script\n")
+        (box.root / "floats").write_text("printf '%.0f\\n' 7\n")
+        (box.root / "large").write_text("echo large; exit\n" + "#" * 2**22)
+        (box.root / "odd").write_bytes(b"echo odd; exit\n\0")
+        assert box.sh("cd /; bash -e script a") == "native|bash|-e|script|a|files|"
+        assert box.sh("bash -c 'echo here'") == "native|bash|-c|echo here|files|"
+        assert box.sh("cd /; bash floats; bash large; bash odd; echo echo input | bash") == "7\nlarge\nodd\ninput"
+        assert box.sh("mkfifo /tmp/pipe; echo echo piped >/tmp/pipe & bash /tmp/pipe") == "piped"
 
     @pytest.mark.parametrize("how", ["variable", "file", "preload", "no /proc", "no map", "no twin", "broken twin", "odd entry"])
     def test_it_falls_back_to_qemu(self, how: str, box: Box) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AMD64, ARM64 = ARCHES["amd64"], ARCHES["arm64"]
-RULES = {"always", "not-version", "no-floats", "goarch", "compiler", "proper", "linker", "script"}
+RULES = {"always", "bash", "compiler", "gawk", "goarch", "linker", "no-floats", "not-version", "proper", "script"}
 
 
 @pytest.mark.parametrize(("native", "foreign"), [("amd64", "arm64"), ("arm64", "amd64"), ("amd64", "armhf"), ("amd64", "s390x")])
@@ -207,6 +207,14 @@ def test_scripts_of_the_interpreter_are_marked(tmp_path: Path) -> None:
     assert [path.relative_to(toolbox).as_posix() for path in toolbox.rglob("*") if path.is_file()] == [
         "scripts/perl/usr/bin/dh_install"
     ]
+    assert (toolbox / "scripts/perl/usr/bin/dh_install").read_text() == assemble.fingerprint(b"#!/usr/bin/perl -w\n")
+
+
+def test_a_script_is_known_by_its_size_and_hash() -> None:
+    """By the vectors of FNV's authors; the dispatcher's own test has the same."""
+    assert assemble.fingerprint(b"") == "0000000000000000 cbf29ce484222325\n"
+    assert assemble.fingerprint(b"a") == "0000000000000001 af63dc4c8601ec8c\n"
+    assert assemble.fingerprint(b"foobar") == "0000000000000006 85944171f73967e8\n"
 
 
 def test_a_rebuild_is_the_same_source() -> None:

@@ -1,0 +1,49 @@
+/* A rule for the linker and its kin. */
+
+#ifndef DEBKIT_LINKERS_H
+#define DEBKIT_LINKERS_H
+
+#include "request.h"
+
+#define LTO_PLUGIN "/.native/liblto_plugin.so"
+
+/* Has the native linker load gcc's own plugin as a native library. `path` is the end of `arg`. False: it is another plugin,
+ * which is foreign code, or one of two. */
+static inline bool replace_plugin(struct verdict *verdict, const char **arg, const char *path)
+{
+    if (verdict->replaced || !path || !ends(path, "/liblto_plugin.so"))
+        return false;
+    verdict->replaced = arg;
+    verdict->replacement = path == *arg ? LTO_PLUGIN : "--plugin=" LTO_PLUGIN;
+    return true;
+}
+
+/* linker: ld, ar, nm, ranlib. Like not-version, but their options are words, which ld also takes after a single dash, and they
+ * load plugins. */
+static inline bool linker(const struct request *request, struct verdict *verdict)
+{
+    for (const char **arg = request->args + 1; *arg; arg++) {
+        if (asks_for_version(*arg) || **arg == '@') /* a file of arguments may name a plugin */
+            return false;
+        const char *option = begins(*arg, "--") ? *arg + 1 : *arg;
+        /* --verbose prints the directories that it searches; a cross linker names others. */
+        if (equal(option, "-version") || equal(option, "-help") || begins(option, "-verb") || begins(option, "-print-sys") ||
+            begins(option, "-target-h"))
+            return false;
+        if (begins(option, "-sysr") && !equal(option, "-sysroot=/")) /* it has other directories there */
+            return false;
+        if (equal(option, "-plugin")) {
+            arg++;
+            if (!*arg || !replace_plugin(verdict, arg, *arg))
+                return false;
+        } else if (begins(option, "-plugin=")) {
+            if (!replace_plugin(verdict, arg, option + length("-plugin=")))
+                return false;
+        } else if (begins(option, "-pl") && !begins(option, "-plugin-opt")) { /* an abbreviation */
+            return false;
+        }
+    }
+    return true;
+}
+
+#endif
