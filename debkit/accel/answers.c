@@ -5,7 +5,12 @@
  * the machine's name (uname(2)), the path of the program itself (/proc/self/exe, proc(5)), and that there is no seccomp(2): a
  * filter of system calls would stay with the emulated programs that a twin starts.
  *
- *     /.native/machine   the foreign machine's name
+ * python's twin has the foreign one's names for compiled modules (twins.toml), and so finds those of the chroot; what it then loads
+ * is the native one of the same path in the toolbox. Its modules ask sys.implementation which machine it was built for, sysconfig
+ * among them, which reads the chroot's own data by that.
+ *
+ *     /.native/machine    the foreign machine's name
+ *     /.native/multiarch  the foreign triplet
  *
  * With gcc and linux-libc-dev it is made by
  *
@@ -27,7 +32,9 @@ __attribute__((used)) static const char sources[] = SOURCES;
 #endif
 
 #define ROOT "/.native/root"
-#define NAME "/.native/machine"
+#define MACHINE "/.native/machine"
+#define MULTIARCH "/.native/multiarch"
+#define NEXT ((void *)-1L) /* RTLD_NEXT of <dlfcn.h> */
 
 struct utsname { /* <sys/utsname.h>, which no file without a C library has */
     char system[65], node[65], release[65], version[65], machine[65], domain[65];
@@ -38,6 +45,15 @@ long readlink(const char *restrict path, char *restrict target, size_t size);
 long readlinkat(int directory, const char *restrict path, char *restrict target, size_t size);
 int prctl(int what, ...);
 long syscall(long number, ...);
+void *dlopen(const char *path, int mode);
+void *dlsym(void *library, const char *name);
+
+/* Python's C API, which python's twin alone has. */
+int PySys_AddAuditHook(int (*hook)(const char *event, void *args, void *data), void *data) __attribute__((weak));
+void *PySys_GetObject(const char *name) __attribute__((weak));
+void *PyUnicode_FromString(const char *text) __attribute__((weak));
+int PyObject_SetAttrString(void *object, const char *name, void *value) __attribute__((weak));
+void Py_DecRef(void *object) __attribute__((weak));
 
 /* Answers as the C library does: errno is its own. */
 static long answer(long result)
@@ -48,19 +64,25 @@ static long answer(long result)
     return -1;
 }
 
+/* Reads a name of the toolbox. False, and `name` is as it was: it has none. */
+static bool read_name(const char *path, char *name, size_t size)
+{
+    long file = call(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
+    if (file < 0)
+        return false;
+    long got = call(__NR_read, file, (long)name, (long)size - 1, 0);
+    call(__NR_close, file, 0, 0, 0);
+    if (got <= 0)
+        return false;
+    name[got] = 0;
+    return true;
+}
+
 int uname(struct utsname *about)
 {
     long failed = call(__NR_uname, (long)about, 0, 0, 0);
-    long file = failed ? -1 : call(__NR_openat, AT_FDCWD, (long)NAME, O_RDONLY | O_CLOEXEC, 0);
-    if (file >= 0) {
-        char name[sizeof about->machine];
-        long size = call(__NR_read, file, (long)name, sizeof name - 1, 0);
-        call(__NR_close, file, 0, 0, 0);
-        for (long at = 0; at < size; at++)
-            about->machine[at] = name[at];
-        if (size > 0)
-            about->machine[size] = 0;
-    }
+    if (!failed)
+        read_name(MACHINE, about->machine, sizeof about->machine);
     return (int)answer(failed);
 }
 
@@ -105,4 +127,51 @@ long syscall(long number, ...)
     long f = va_arg(rest, long);
     va_end(rest);
     return answer(number == __NR_seccomp ? -ENOSYS : call6(number, a, b, c, d, e, f));
+}
+
+typedef void *opener(const char *path, int mode);
+
+static opener *next_dlopen(void) /* the C library's */
+{
+    opener *next;
+    *(void **)&next = dlsym(NEXT, "dlopen");
+    return next;
+}
+
+/* Loads python's native module in place of the foreign one at `path`, where there is one. */
+static void *load_module(const char *path, int mode)
+{
+    struct text twin;
+    start_text(&twin, ROOT);
+    append(&twin, path);
+    bool there = twin.complete && call(__NR_faccessat, AT_FDCWD, (long)twin.chars, 0, 0) == 0;
+    return next_dlopen()(there ? twin.chars : path, mode);
+}
+
+/* All else is a jump to the C library's, as gcc makes of a call that comes last: it looks at who calls it (DT_RUNPATH). */
+void *dlopen(const char *path, int mode)
+{
+    if (PySys_AddAuditHook && path && begins(path, "/usr/lib/python3"))
+        return load_module(path, mode);
+    return next_dlopen()(path, mode);
+}
+
+/* Before its first import Python has made sys.implementation, and nothing has read it. */
+static int tell_python(const char *event, void *args, void *data)
+{
+    static bool told;
+    char name[PATH_SIZE];
+    (void)args, (void)data;
+    if (told || !equal(event, "import") || !read_name(MULTIARCH, name, sizeof name))
+        return 0;
+    void *implementation = PySys_GetObject("implementation"), *multiarch = implementation ? PyUnicode_FromString(name) : NULL;
+    told = multiarch && PyObject_SetAttrString(implementation, "_multiarch", multiarch) == 0;
+    Py_DecRef(multiarch);
+    return !implementation || told ? 0 : -1; /* an exception */
+}
+
+__attribute__((constructor)) static void wait_for_python(void)
+{
+    if (PySys_AddAuditHook)
+        PySys_AddAuditHook(tell_python, NULL);
 }

@@ -4,7 +4,8 @@ root/                     the native tree, its programs edited so that they find
 TRIPLET, LOADER           links into it, at the paths that the edited programs name
 map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each
 scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively: its size and hash
-answers.so, machine, preload   what twins are told of their machine (answers.c), and how they come to load it
+answers.so, preload       what twins are told of their machine (answers.c), and how they come to load it
+machine, multiarch        what they are told
 dispatch, qemu            what the kernel starts foreign programs with, and what emulates those that have no twin
 
 A build-id makes the map exact: a newer program, a diverted one, or one of a build tree, is in it under no name.
@@ -72,6 +73,7 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     preload(toolbox, f"usr/lib/{native.triplet}/{Path(interpreter).name}", foreign)
     find_preloaded(root, native)
     configure_perl(root, reference.root, native=native, foreign=foreign)
+    name_modules(root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
     return write_map(toolbox, reference, table, unfit)
 
@@ -80,6 +82,7 @@ def preload(toolbox: Path, loader: str, foreign: Arch) -> None:
     """Have the toolbox's loader preload what answers for the foreign machine (answers.c), unseen in a program's environment."""
     (toolbox / "preload").write_text(f"{edit.NATIVE}/{dispatcher.ANSWERS}\n", encoding="utf-8")
     (toolbox / "machine").write_text(foreign.machine, encoding="utf-8")
+    (toolbox / "multiarch").write_text(foreign.triplet, encoding="utf-8")
     text = Edit(files=(loader,), old="/etc/ld.so.preload", new=f"{edit.NATIVE}/preload", count=1, reason="ld.so(8)")
     if edit.apply(toolbox / "root", (text,)):
         raise AccelError(
@@ -134,6 +137,12 @@ def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) 
         if file.name in PERL_CONFIGURATION and not file.is_symlink() and twin.exists():
             twin.unlink()
             shutil.copyfile(file, twin)
+
+
+def name_modules(root: Path, *, native: Arch, foreign: Arch) -> None:
+    """Give python's compiled modules the foreign ones' names too: the native python looks for those (PEP 3149)."""
+    for file in sorted(root.glob(f"usr/lib/python3*/**/*{native.triplet}.so")):
+        link(file.with_name(file.name.replace(native.triplet, foreign.triplet)), file.name)
 
 
 def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozenset[str] = frozenset()) -> Mapped:

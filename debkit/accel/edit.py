@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 from typing import TYPE_CHECKING
 
 from elftools.common.exceptions import ELFError
@@ -129,12 +130,7 @@ def move(program: bytearray, place: int, text: bytes) -> bool:
             if found["p_type"] == "PT_LOAD" and found["p_offset"] <= place < found["p_offset"] + found["p_filesz"]
         )
         others = [other["p_offset"] for other in elf.iter_segments("PT_LOAD") if other["p_offset"] > place]
-        relocations = [
-            section["sh_offset"] + index * section["sh_entsize"] + ADDEND
-            for section in elf.iter_sections("SHT_RELA")
-            for index, relocation in enumerate(section.iter_relocations())
-            if relocation["r_addend"] == segment["p_vaddr"] + place - segment["p_offset"] and not relocation["r_info_sym"]
-        ]
+        pointers = pointers_to(segment["p_vaddr"] + place - segment["p_offset"], elf)
     except (ELFError, StopIteration):
         return False
     size, header = segment["p_filesz"], elf["e_phoff"] + number * elf["e_phentsize"]
@@ -142,11 +138,32 @@ def move(program: bytearray, place: int, text: bytes) -> bool:
     fits = segment["p_memsz"] == size and len(text) <= min(
         (-(segment["p_vaddr"] + size) % PAGE, *(start - end for start in others))
     )
-    if not relocations or not fits or program[end : end + len(text)] != bytes(len(text)) or elf.elfclass != WORD * 8:
+    if not pointers or not fits or program[end : end + len(text)] != bytes(len(text)) or elf.elfclass != WORD * 8:
         return False
     program[end : end + len(text)] = text
-    for offset in relocations:
+    for offset in pointers:
         program[offset : offset + WORD] = (segment["p_vaddr"] + size).to_bytes(WORD, "little")
     for offset in (header + FILE_SIZE, header + MEMORY_SIZE):
         program[offset : offset + WORD] = (size + len(text)).to_bytes(WORD, "little")
     return True
+
+
+def pointers_to(address: int, elf: ELFFile) -> list[int]:
+    """Find the pointers in data that lead to an address, by their offsets in the file.
+
+    In a program that may lie anywhere they are relocations; in one that lies where it says (ET_EXEC) words of its data.
+    """
+    if elf["e_type"] == "ET_EXEC":
+        sections = [section for name in (".rodata", ".data.rel.ro", ".data") if (section := elf.get_section_by_name(name))]
+        return [
+            section["sh_offset"] + WORD * number
+            for section in sections
+            for number, (word,) in enumerate(struct.iter_unpack("<Q", section.data()[: section["sh_size"] // WORD * WORD]))
+            if word == address
+        ]
+    return [
+        section["sh_offset"] + index * section["sh_entsize"] + ADDEND
+        for section in elf.iter_sections("SHT_RELA")
+        for index, relocation in enumerate(section.iter_relocations())
+        if relocation["r_addend"] == address and not relocation["r_info_sym"]
+    ]

@@ -90,7 +90,7 @@ def load(native: Arch, foreign: Arch, *, gcc: str, go: str, python: str) -> Tabl
     """Read the table for a pair of architectures; `gcc`, `go` and `python` are versions of the suite's: 14, 1.24, 3.13."""
     names = {"native": native.name, "foreign": foreign.name, "gnu": foreign.triplet, "own_gnu": native.triplet}
     names |= {"host": canonical(foreign), "own_host": canonical(native)}
-    names |= {"gcc": gcc, "go": go, "python": python}
+    names |= {"gcc": gcc, "go": go, "python": python, "cpython": f"cpython-{python.replace('.', '')}"}
 
     def filled(value: Any) -> Any:
         match value:

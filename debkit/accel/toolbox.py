@@ -41,12 +41,14 @@ if TYPE_CHECKING:
 
 LIMIT = 600 * 10**6  # bytes
 NOTE = "toolbox.json"  # in an apt root
-# What a toolbox is not looked into for (glob(7)). A cross compiler takes headers and libraries of the chroot, not its own.
+# What a toolbox is not looked into for (glob(7)). A cross compiler takes headers and libraries of the chroot, not its own, and
+# Python all but lib-dynload.
 UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
     "var/cache", "var/lib/apt",
     "usr/{gnu}/include", "usr/{gnu}/lib", "usr/lib/gcc-cross/{gnu}/*/include", "usr/lib/gcc-cross/{gnu}/*/*.[ao]",
-    "usr/lib/go-*/bin", "usr/lib/go-*/pkg/include", "usr/lib/go-*/pkg/tool/*/[!acl]*", "usr/share/go-*",
+    "usr/lib/go-*/bin", "usr/lib/go-*/pkg/include", "usr/lib/go-*/pkg/linux_*", "usr/lib/go-*/pkg/tool/*/[!acl]*",
+    "usr/share/go-*", "usr/lib/python3.*/*[!d]",
 )  # fmt: skip
 UNUSED_BESIDE_OWN = ("usr/lib/gcc-cross", "usr/libexec/gcc-cross")  # where the compiler was built for the toolbox
 # What the table names versions of: the package to read each off, and as much of it as paths have.

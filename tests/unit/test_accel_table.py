@@ -111,6 +111,27 @@ def test_a_longer_text_goes_where_the_pointers_to_it_can_lead() -> None:
     assert [entry["r_addend"] for entry in relocations.iter_relocations()] == [0x1000 + end, 0x1110, 0x1000 + end]
 
 
+def test_where_a_program_lies_at_its_address_the_pointers_are_words_of_its_data() -> None:
+    words = (0x1100, 0x1101, 0x1100 << 8, 0x1100)
+    data, names = struct.pack("<4Q", *words), b"\0.data\0"
+    text = b"\0x86_64-pc-linux-gnu\0"
+    start = 0xFF + len(text)
+    sections = start + 64 + len(data) + len(names)
+    header = b"\x7fELF\2\1\1".ljust(16, b"\0")
+    header += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, sections, 0, 64, 56, 1, 64, 3, 2)
+    header += struct.pack("<IIQQQQQQ", 1, 4, 0, 0x1000, 0x1000, start, start, 0x1000)
+    described = (
+        bytes(64),
+        struct.pack("<IIQQQQIIQQ", 1, 1, 3, 0x2000, start + 64, len(data), 0, 0, 8, 0),
+        struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, sections - len(names), len(names), 0, 0, 1, 0),
+    )
+    after = edit.replaced(header.ljust(0xFF, b"\0") + text + bytes(64) + data + names + b"".join(described), HOST)
+    assert after
+    assert after[start:].startswith(b"aarch64-unknown-linux-gnu\0")
+    section = ELFFile(io.BytesIO(after)).get_section_by_name(".data")
+    assert struct.unpack("<4Q", section.data()) == (0x1000 + start, *words[1:3], 0x1000 + start)
+
+
 @pytest.mark.parametrize(
     "program",
     [
@@ -140,6 +161,7 @@ def test_every_twin_is_told_of_the_foreign_machine(tmp_path: Path) -> None:
     assert (root / "ld.so").read_bytes() == b"\x7fELF\0/.native/preload" + bytes(3)
     assert (tmp_path / "preload").read_text() == "/.native/answers.so\n"
     assert (tmp_path / "machine").read_text() == "aarch64"
+    assert (tmp_path / "multiarch").read_text() == "aarch64-linux-gnu"
     with pytest.raises(AccelError, match="told"):
         assemble.preload(tmp_path, "ld.so", ARM64)
 
@@ -150,6 +172,14 @@ def test_libraries_to_preload_are_found_by_name(tmp_path: Path) -> None:
     (libraries / "libfakeroot/libfakeroot-sysv.so").touch()
     assemble.find_preloaded(tmp_path, AMD64)
     assert (libraries / "libfakeroot-sysv.so").exists()
+
+
+def test_compiled_modules_of_python_have_the_foreign_names_too(tmp_path: Path) -> None:
+    modules = tmp_path / "usr/lib/python3.13/lib-dynload"
+    modules.mkdir(parents=True)
+    (modules / "_json.cpython-313-x86_64-linux-gnu.so").write_text("native")
+    assemble.name_modules(tmp_path, native=AMD64, foreign=ARM64)
+    assert (modules / "_json.cpython-313-aarch64-linux-gnu.so").read_text() == "native"
 
 
 def test_only_programs_are_relocated(tmp_path: Path) -> None:
