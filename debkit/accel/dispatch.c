@@ -7,7 +7,8 @@
  *     /.native/map/PATH.BUILD-ID   a rule of decide.h and the twin's path, for the foreign program at PATH with that build-id
  *     /.native/scripts/NAME/PATH   there when the twin of that name, perl or python3, may run the script at PATH: its fingerprint (fingerprint.h)
  *     /.native/off                 there when nothing is to be accelerated; as DEBKIT_ACCEL=off does for one process and its own
- *     /.native/trace               gets a line for each program: native or emulated, and its path
+ *     /.native/trace               gets a line for each program: native or emulated, its path, and what an emulated
+ *                                 interpreter is to run
  *     /.native/qemu                the emulator
  *
  * It makes nothing fail that qemu would run: where anything is missing or strange, qemu runs the program.
@@ -164,9 +165,9 @@ static bool is_at_root(void)
     return equal(path.chars, "/");
 }
 
-/* Writes a line in one piece, so that those of programs that run at once do not mix. It must not wait (O_NONBLOCK: for a reader
+/* Writes a line in one piece (script: NULL, or what an interpreter runs), so that those of programs that run at once do not mix. It must not wait (O_NONBLOCK: for a reader
  * of the FIFO, or one that is slow), nor be ended by the signal that the reader is gone or the file as large as it may be. */
-static void trace(const char *how, const char *path)
+static void trace(const char *how, const char *path, const char *script)
 {
     long file = open_file(NATIVE "/trace", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
     if (file < 0)
@@ -174,6 +175,10 @@ static void trace(const char *how, const char *path)
     struct text line;
     start_text(&line, how);
     append(&line, path);
+    if (script) {
+        append(&line, " ");
+        append(&line, script);
+    }
     if (line.complete)
         append(&line, "\n");
     line.chars[line.size - 1] = '\n'; /* also of what was too long */
@@ -331,6 +336,7 @@ __attribute__((used)) void dispatch(const char **stack)
     struct start start = read_stack(stack);
     struct text path;
     struct verdict verdict;
+    verdict.script = NULL;
     if (start.count < 3)
         give_up("debkit's dispatcher is run by the kernel alone (binfmt_misc, flags POF)\n");
     if (start.program < 0) /* without flag O; and how its tests run it by hand */
@@ -341,10 +347,10 @@ __attribute__((used)) void dispatch(const char **stack)
         name_of(start.program, &path);
     bool native = find_twin(&start, &path, &verdict);
     if (native) {
-        trace("native ", path.chars);
+        trace("native ", path.chars, NULL);
         run_twin(&start, &verdict);
     }
-    trace("emulated ", path.size ? path.chars : start.path);
+    trace("emulated ", path.size ? path.chars : start.path, verdict.script);
     run_qemu(&start);
     give_up("debkit: " QEMU " cannot be executed\n");
 }

@@ -30,6 +30,16 @@ static inline bool compiles_python(const struct request *request, const struct i
     return arg[2] && equal(arg[2], "-") && !arg[3] && request->is_at_root();
 }
 
+/* Whether an argument is flags, and such as change nothing. A dash alone is not: the script comes from standard input. */
+static inline bool only_flags(const struct interpreter *interpreter, const char *arg)
+{
+    if (*arg++ != '-' || !*arg)
+        return false;
+    while (*arg && has_letter(interpreter->flags, *arg))
+        arg++;
+    return !*arg;
+}
+
 /* script: perl, python. Native for an installed script that is known to be the same everywhere, and for no other: a script of
  * the build tree, or one on the command line (-e, -c), may ask what it likes. */
 static inline bool script(const struct request *request, struct verdict *verdict)
@@ -39,20 +49,13 @@ static inline bool script(const struct request *request, struct verdict *verdict
         const struct interpreter *interpreter = &INTERPRETERS[at];
         if (!begins(twin, interpreter->name))
             continue;
-        if (any_is_set(request, interpreter->variables))
-            return false;
         const char **arg = request->args + 1;
-        for (; *arg && **arg == '-'; arg++) {
-            const char *flag = *arg + 1;
-            if (compiles_python(request, interpreter, arg))
-                return true;
-            if (!*flag) /* the script comes from standard input */
-                return false;
-            for (; *flag; flag++)
-                if (!has_letter(interpreter->flags, *flag))
-                    return false;
-        }
-        return *arg && request->is_marked(interpreter->name, *arg);
+        while (*arg && only_flags(interpreter, *arg))
+            arg++;
+        verdict->script = *arg;
+        if (!*arg || any_is_set(request, interpreter->variables))
+            return false;
+        return compiles_python(request, interpreter, arg) || (**arg != '-' && request->is_marked(interpreter->name, *arg));
     }
     return false;
 }

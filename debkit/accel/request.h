@@ -21,6 +21,7 @@ struct verdict {
     struct text twin;
     const char **replaced; /* the argument that the twin is to get `replacement` for, and qemu as it was; NULL: none */
     const char *replacement;
+    const char *script; /* what an interpreter is to run, its option where that says it; NULL: it is none, or nobody looked */
 };
 
 /* The value, where an entry of the environment sets this variable. */

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
 import time
 from collections import Counter, defaultdict
@@ -44,6 +45,11 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds
 GONE = (OSError, ValueError, IndexError)  # a process may end while it is looked at, and its files then be missing or empty
 OTHERS = "(others)"
 DELETED = " (deleted)"  # how the kernel tells of a program that is no more
+# Interpreters, and their flags that tell nothing of what they run, as the dispatcher has them (interpreters.h).
+INTERPRETERS = (
+    (re.compile(r"/usr/bin/perl[0-9.]*"), re.compile(rb"-[wWTtX]+")),
+    (re.compile(r"/usr/bin/python3[0-9.]*"), re.compile(rb"-[IsSEBuO]+")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,8 @@ def emulated(place: str, pid: int, proc: str = "/proc") -> Iterator[Look]:
             if root == place or root.startswith(f"{place}/"):
                 started = int(peek(f"{home}/stat").rpartition(b") ")[2].split()[19]) * TICK
                 age = max(time.clock_gettime(time.CLOCK_BOOTTIME) - started - TICK / 2, TICK / 2)  # it is rounded down
-                yield Look((child, started), program(home, root, words), age, sum(spent(home)))
+                name = program(home, root, words)
+                yield Look((child, started), " ".join((name, *script(name, words))), age, sum(spent(home)))
 
 
 def spent(home: str) -> Iterator[float]:
@@ -133,6 +140,15 @@ def program(home: str, root: str, words: bytes) -> str:
     return next(iter(canonical((called,))), called)
 
 
+def script(path: str, words: bytes) -> tuple[str, ...]:
+    """Name what an interpreter runs, as the dispatcher does: its first argument that is not flags."""
+    for interpreter, flags in INTERPRETERS:
+        if interpreter.fullmatch(path):
+            arguments = words.removesuffix(b"\0").split(b"\0")[4:]
+            return tuple(map(printable, islice((word for word in arguments if not flags.fullmatch(word)), 1)))
+    return ()
+
+
 def read(file: Path) -> tuple[Counter[str], Counter[str]]:
     """Count the programs of a trace, the native and the emulated ones. What is no line of the dispatcher's is passed over."""
     found: dict[bytes, Counter[bytes]] = {b"native": Counter(), b"emulated": Counter()}
@@ -148,9 +164,12 @@ def read(file: Path) -> tuple[Counter[str], Counter[str]]:
 
 def tally(native: Counter[str], emulated: Counter[str], seconds: Mapping[str, float], known: frozenset[str]) -> Programs:
     """Put the counts and the seconds together; `known` are the programs that have a twin."""
+    spent: defaultdict[str, float] = defaultdict(float)
+    for name, taken in seconds.items():  # the dispatcher does not say what an interpreter without a twin runs
+        spent[name if name in emulated else name.partition(" ")[0]] += taken
     programs = [
-        Emulated(path=path, count=emulated[path], seconds=round(seconds.get(path, 0.0), 3), twin=twin_of(path, known))
-        for path in {*emulated, *seconds}
+        Emulated(path=path, count=emulated[path], seconds=round(spent[path], 3), twin=twin_of(path, known))
+        for path in {*emulated, *spent}
     ]
     return Programs(
         native=native.total(),
@@ -163,7 +182,7 @@ def tally(native: Counter[str], emulated: Counter[str], seconds: Mapping[str, fl
 
 def twin_of(path: str, known: frozenset[str]) -> Twin:
     """Say why a program was emulated."""
-    if path in known:
+    if path in known or path.partition(" ")[0] in known:
         return Twin.REFUSED
     return Twin.NONE if path.startswith(INSTALLED) else Twin.OWN
 
@@ -171,7 +190,9 @@ def twin_of(path: str, known: frozenset[str]) -> Twin:
 def sentence(programs: Programs) -> str:
     """Tell it in one line."""
     twins = [f"{Path(path).name} {count}" for path, count in programs.twins.items()]
-    emulated = [f"{Path(one.path).name} {one.seconds:.1f} s" for one in programs.emulated if one.seconds]
+    emulated = [
+        f"{Path(one.path.partition(' ')[2] or one.path).name} {one.seconds:.1f} s" for one in programs.emulated if one.seconds
+    ]
     return (
         f"accelerated: {programs.native} programs ran natively{_in_brackets(twins)}, "
         f"{programs.count} were emulated for {programs.seconds:.1f} s{_in_brackets(emulated)}"

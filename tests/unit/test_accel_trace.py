@@ -90,7 +90,23 @@ def test_what_runs_in_the_emulator_is_named_by_its_canonical_path(proc: Proc) ->
     proc.add(30, 20, ("perl", "/usr/bin/dh"))
     proc.add(40, 30, called("./check"), path="/build/reproducible-path/x-1/check", maps=QEMU_FIRST)
     proc.add(50, 10, called("./t"), path="/tmp/t (deleted)")
-    assert proc.paths() == ["/usr/bin/perl", "/tmp/t", "/build/reproducible-path/x-1/check"]
+    assert proc.paths() == ["/usr/bin/perl -e", "/tmp/t", "/build/reproducible-path/x-1/check"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (("/usr/bin/perl", "-w", "/usr/bin/dh", "build"), "/usr/bin/perl /usr/bin/dh"),
+        (("/usr/bin/perl", "-wpe", "s/a/b/"), "/usr/bin/perl -wpe"),
+        (("/usr/bin/perl", "-w"), "/usr/bin/perl"),
+        (("/usr/bin/python3.13", "-I", "-m", "build"), "/usr/bin/python3.13 -m"),
+        (("/usr/bin/python3.13", "./x\n"), "/usr/bin/python3.13 ./x?"),
+        (("/usr/bin/ruby", "/usr/bin/gem"), "/usr/bin/ruby"),
+    ],
+)
+def test_an_interpreter_is_named_with_what_it_runs(proc: Proc, argv: tuple[str, ...], name: str) -> None:
+    proc.add(20, 10, called(*argv), path=argv[0])
+    assert proc.paths() == [name]
 
 
 def test_what_is_not_yet_mapped_is_named_as_it_was_called(proc: Proc) -> None:
@@ -231,6 +247,17 @@ def test_counts_and_seconds_are_put_together_the_costliest_first() -> None:
         ("/usr/bin/gone", 0, 0.5, Twin.NONE),
         ("/usr/bin/nproc", 4, 0.0, Twin.NONE),
     ]
+
+
+def test_what_an_interpreter_without_a_twin_runs_is_not_told_apart() -> None:
+    counts = Counter({"/usr/bin/perl /usr/bin/dh_x": 1, "/usr/bin/python3.13": 2})
+    seconds = {"/usr/bin/perl /usr/bin/dh_x": 2.0, "/usr/bin/python3.13 ./a": 1.0, "/usr/bin/python3.13 ./b": 3.0}
+    programs = trace.tally(Counter(), counts, seconds, frozenset({"/usr/bin/perl"}))
+    assert [(one.path, one.count, one.seconds, one.twin) for one in programs.emulated] == [
+        ("/usr/bin/python3.13", 2, 4.0, Twin.NONE),
+        ("/usr/bin/perl /usr/bin/dh_x", 1, 2.0, Twin.REFUSED),
+    ]
+    assert trace.sentence(programs).endswith("(python3.13 4.0 s, dh_x 2.0 s)")
 
 
 def test_it_is_told_in_one_line() -> None:
