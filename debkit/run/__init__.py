@@ -17,6 +17,7 @@ from debkit.run.command import (
     redact,
     require_tool,
 )
+from debkit.run.lasting import lasting, temporary
 from debkit.run.processes import Processes, interact
 from debkit.run.tree import end_at_home
 
@@ -32,6 +33,8 @@ __all__ = [
     "failure",
     "find_tool",
     "interact",
+    "lasting",
     "redact",
     "require_tool",
+    "temporary",
 ]
