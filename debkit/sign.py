@@ -11,19 +11,18 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.chroot import namespace
 from debkit.errors import ArchiveError, SigningError
 from debkit.keys import by_hand, signed_text, unsigned_text
 from debkit.model import FileRef, SignedUpload
-from debkit.run import Command, CommandFailed, require_tool
+from debkit.run import Command, CommandFailed, require_tool, temporary
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from debkit.keys import Keys
     from debkit.model import BuildResult, SigningKey, Source
@@ -90,8 +89,8 @@ def _beside(into: Path) -> Iterator[Path]:
         fcntl.flock(handle, fcntl.LOCK_EX)
         for left in into.parent.glob(f".{into.name}.*"):
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as scratch:
-            yield Path(scratch)
+        with temporary(f".{into.name}.", into.parent) as scratch:
+            yield scratch
     finally:
         os.close(handle)
 
@@ -214,8 +213,8 @@ def verify(key: SigningKey, changes: Path) -> tuple[FileRef, ...]:
     Gives all its files, the .changes first. Raises SigningError for what is not signed by `key`, or not what was signed.
     """
     # read_changes looks at no signature, so it must be given nothing but what is signed.
-    with tempfile.TemporaryDirectory() as scratch:
-        text = Path(scratch, changes.name)
+    with temporary("debkit-sign.") as scratch:
+        text = scratch / changes.name
         text.write_text(signed_text(key, changes), encoding="utf-8")
         listed = read_changes(text).files
     for file in listed:

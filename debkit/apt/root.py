@@ -13,14 +13,13 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.apt.model import AptRoot
 from debkit.apt.sources import of_type, parse_list, parse_sources, render, value, with_field
 from debkit.errors import ChrootError, ConfigError
-from debkit.run import Command, failure
+from debkit.run import Command, failure, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,15 +157,12 @@ def _locked(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _fresh(path: Path) -> Iterator[Path]:
     """Give a directory that takes the place of `path` once it is finished."""
-    new = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with temporary(f".{path.name}.", path.parent) as new:
         new.chmod(0o755)
         yield new
         if path.exists():
             shutil.rmtree(path)
         new.rename(path)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def extract_argv(tarball: Path, into: Path) -> tuple[str, ...]:

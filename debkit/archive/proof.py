@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import accel, apt
@@ -18,8 +16,11 @@ from debkit.chroot import roots, store
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
 from debkit.model import ChrootKind, Sighting
+from debkit.run import temporary
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.archive.index import Line
     from debkit.config import Config
     from debkit.console import Progress
@@ -91,9 +92,9 @@ def expected_packages(base: Path, published: Published, target: Target) -> tuple
 
 def see(run: Run, config: Config, published: Published, *, target: Target, url: str, expected: tuple[Line, ...]) -> None:
     """Look with an apt that knows nothing but this archive and its key."""
-    with tempfile.TemporaryDirectory(prefix="debkit-client.") as directory:
+    with temporary("debkit-client.") as directory:
         root = apt.make(
-            Path(directory, "root"),
+            directory / "root",
             arch=target.arch,
             sources=client.sources_text(config, target.suite, url),
             keyring=client.keyring_file(config),

@@ -14,13 +14,14 @@ import shutil
 import stat
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import DebkitError, Interrupted
 from debkit.model import ARCHES
 from debkit.paths import scratch_home
-from debkit.run import Command, CommandFailed, end_at_home
+from debkit.run import Command, CommandFailed, end_at_home, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,19 +173,13 @@ def scratch(run: Run, purpose: str) -> Iterator[Path]:
     """
     home = scratch_home()
     sweep(run, home)
-    path, lock = _locked_directory(f"{PREFIX}{purpose}.", home)
-    try:
+    with lasting(partial(_locked_directory, f"{PREFIX}{purpose}.", home), partial(_remove_locked, run)) as (path, lock):
         path.chmod(MODE)
         _spread(lock)
         room = path / path.suffix[1:]
         room.mkdir()
         room.chmod(MODE)
         yield room
-    finally:
-        try:
-            remove_tree(run, path)
-        finally:
-            os.close(lock)
 
 
 def _spread(directory: int) -> None:
@@ -214,6 +209,14 @@ def sweep(run: Run, home: Path) -> None:
                 remove_tree(run, path)
             finally:
                 os.close(lock)
+
+
+def _remove_locked(run: Run, made: tuple[Path, int]) -> None:
+    path, lock = made
+    try:
+        remove_tree(run, path)
+    finally:
+        os.close(lock)
 
 
 def _locked_directory(prefix: str, home: Path) -> tuple[Path, int]:

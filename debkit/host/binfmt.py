@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from debkit.host.elf import ANSWER, program
 from debkit.host.fact import ANY_CODE, Fact, State, Step, install, write
 from debkit.model import ARCHES, RUNS_ALSO
 from debkit.paths import scratch_home
-from debkit.run import Command
+from debkit.run import Command, temporary
 
 if TYPE_CHECKING:
     from debkit.model import Arch
@@ -77,11 +76,11 @@ def prove(run: Run, arch: Arch, *, isolated: bool) -> str:
     """
     privileged = os.geteuid() == 0
     try:
-        with tempfile.TemporaryDirectory(prefix="debkit-proof.", dir=scratch_home()) as home:
-            path = Path(home) / "program"
+        with temporary("debkit-proof.", scratch_home()) as home:
+            path = home / "program"
             path.write_bytes(program(arch))
             path.chmod(0o755)
-            argv = proof_argv(Path(home), privileged=privileged) if isolated or privileged else (os.fspath(path),)
+            argv = proof_argv(home, privileged=privileged) if isolated or privileged else (os.fspath(path),)
             done = run(Command(argv=argv, env=arch.qemu_env, ok=ANY_CODE, timeout=PROOF_SECONDS))
     except (MissingTool, TimeoutFailure) as problem:
         return problem.what

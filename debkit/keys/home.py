@@ -12,11 +12,12 @@ import os
 import shlex
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from debkit.run import Command
+from debkit.run import Command, lasting, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +34,21 @@ def throwaway(run: Run) -> Iterator[Path]:
     """Make a private home (0700) that is gone at the end, its agent too; those that killed runs have left go at the start."""
     parent = short_directory()
     sweep(run, parent)
+    with lasting(partial(_locked_home, parent), partial(_remove_locked, run)) as (home, _):
+        yield home
+
+
+def _locked_home(parent: Path) -> tuple[Path, int]:
     home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     handle = os.open(home, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield home
-    finally:
-        remove(run, home)
-        os.close(handle)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return home, handle
+
+
+def _remove_locked(run: Run, made: tuple[Path, int]) -> None:
+    home, handle = made
+    remove(run, home)
+    os.close(handle)
 
 
 @contextlib.contextmanager
@@ -52,8 +60,8 @@ def reachable(run: Run, home: Path) -> Iterator[Path]:
     if len(os.fspath(home)) <= LONGEST_HOME or not _socket(run, home).is_relative_to(home):
         yield home
         return
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=short_directory()) as directory:
-        link = Path(directory, "home")
+    with temporary(PREFIX, short_directory()) as directory:
+        link = directory / "home"
         link.symlink_to(home)
         try:
             yield link

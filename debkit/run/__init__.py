@@ -17,6 +17,7 @@ from debkit.run.command import (
     redact,
     require_tool,
 )
+from debkit.run.lasting import lasting, temporary
 from debkit.run.processes import Processes, interact
 from debkit.run.tree import descendants, end_at_home, peek
 
@@ -33,7 +34,9 @@ __all__ = [
     "failure",
     "find_tool",
     "interact",
+    "lasting",
     "peek",
     "redact",
     "require_tool",
+    "temporary",
 ]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from debkit.errors import Interrupted, TimeoutFailure
 from debkit.run.command import TAIL_LINES, Completed, child_environment, failure, open_log, redact, require_tool
+from debkit.run.lasting import interrupt
 from debkit.run.terminal import converse
 from debkit.run.tree import end_group, end_tree
 
@@ -133,7 +134,7 @@ class Processes:
             first = not self._stop.is_set()
             self.stop(signum)
             if first:  # a second Ctrl-C must not cut the cleaning up short
-                raise Interrupted(signum)
+                interrupt(Interrupted(signum))
 
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {s: signal.signal(s, caught) for s in signals}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import SourceError
 from debkit.model import Source
-from debkit.run import Command, CommandFailed
+from debkit.run import Command, CommandFailed, temporary
 from debkit.source.changelog import without_epoch
 from debkit.source.dsc import read_dsc, verify_files
 
@@ -82,11 +81,8 @@ def scratch(staging: Path) -> Iterator[Path]:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=staging))
-    try:
+    with temporary(SCRATCH, staging) as work:
         yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def finish(work: Path, final: Path) -> None:
