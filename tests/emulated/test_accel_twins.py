@@ -41,7 +41,6 @@ BESIDES = ("docbook-xsl", "g++", "gfortran", "golang-go", "libtool", "pkgconf", 
 SECONDS = 1200
 DRIVER = """
 export HOME=/work LC_ALL=C.UTF-8 TERM=xterm
-export CCACHE_DISABLE=1  # meson would use it
 umask 022
 for case in /cases/*; do
   test -f "$case" || continue
