@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from debkit.accel import stock, toolbox
 from debkit.chroot import cache, store
-from debkit.errors import DebkitError, Interrupted, NetworkError
+from debkit.errors import DebkitError, DiskError, Interrupted, NetworkError
 from debkit.host import runs_natively
 from debkit.model import ARCHES, ChrootKind
+from debkit.paths import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +108,7 @@ def _attempt(
     if not by.insists and not ARCHES[by.native].is_like(ARCHES[target.arch]):
         return None
     try:
-        return make()
+        return _told(make, target)
     except passed_on:
         raise
     except DebkitError as problem:
@@ -116,6 +117,18 @@ def _attempt(
         by.given_up.add(target)
         by.warn(f"{target} is emulated, not accelerated: {problem.what}: {problem.cause}")
         return None
+
+
+def _told(make: Callable[[], Toolbox], target: Target) -> Toolbox:
+    """Make a toolbox; that a file of it can be neither read nor written is as good a reason as any to do without."""
+    try:
+        return make()
+    except OSError as problem:
+        raise DiskError(
+            f"the toolbox for {target} could not be made: {problem}",
+            cause="the disk is full or read-only, or somebody changed the cache meanwhile",
+            hint=f"df -h {cache_home()}",
+        ) from problem
 
 
 def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:

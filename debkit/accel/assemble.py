@@ -184,8 +184,8 @@ def libraries(root: Path) -> dict[str, tuple[str, ...]]:
 
     By what packages depend on, the libraries of programs that a program starts among them: too many rather than too few.
     """
-    with (root / "var/lib/dpkg/status").open(encoding="utf-8") as file:
-        stanzas = [fields for fields in Deb822.iter_paragraphs(file, use_apt_pkg=False) if fields["Status"] == INSTALLED]
+    with (root / "var/lib/dpkg/status").open(encoding="utf-8", errors="replace") as file:
+        stanzas = [fields for fields in Deb822.iter_paragraphs(file, use_apt_pkg=False) if fields.get("Status") == INSTALLED]
     givers: dict[str, set[str]] = defaultdict(set)
     for fields in stanzas:
         for name in (fields["Package"], *names(fields.get("Provides", ""))):
@@ -237,7 +237,7 @@ def programs(root: Path, reference: Reference, twins: Twins) -> Iterator[tuple[s
 def listed(root: Path) -> dict[str, tuple[str, ...]]:
     """Give the files of each package that dpkg has installed in a root."""
     info = sorted((root / "var/lib/dpkg/info").glob("*.list"))
-    return {file.stem.partition(":")[0]: canonical(file.read_text(encoding="utf-8").splitlines()) for file in info}
+    return {file.stem.partition(":")[0]: canonical(os.fsdecode(file.read_bytes()).splitlines()) for file in info}
 
 
 def canonical(paths: Iterable[str]) -> tuple[str, ...]:
@@ -246,9 +246,16 @@ def canonical(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_interpreter(program: Path) -> str:
-    """Read the loader that a program asks for."""
-    with program.open("rb") as file:
-        return next(str(s.get_interp_name()) for s in ELFFile(file).iter_segments("PT_INTERP"))
+    """Read the loader that a program asks for. Raises AccelError where it does not, or is no program."""
+    try:
+        with program.open("rb") as file:
+            return next(str(segment.get_interp_name()) for segment in ELFFile(file).iter_segments("PT_INTERP"))
+    except (OSError, ELFError, StopIteration) as problem:
+        raise AccelError(
+            f"{program.name} does not say what loads it",
+            cause="it is missing, or no program that is linked dynamically",
+            hint="DEBKIT_ACCEL=off make deb; and report it",
+        ) from problem
 
 
 def build_id(path: Path) -> str:

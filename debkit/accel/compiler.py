@@ -183,7 +183,7 @@ def make_argv(gcc: Gcc, dsc: str, line: str) -> tuple[str, ...]:
     """Call make-compiler for a gcc that says that it was configured with `line`."""
     arguments = shlex.split(line)[1:]
     told = dict(argument.partition("=")[::2] for argument in arguments)
-    languages = {"lto", *told["--enable-languages"].split(",")}
+    languages = {"lto", *told.get("--enable-languages", "").split(",")} - {""}
     directories = sorted(DIRECTORIES.get(language, language) for language in languages)
     kept = (argument for argument in arguments if not LEFT_OUT.match(argument))
     return (

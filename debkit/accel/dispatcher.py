@@ -6,6 +6,8 @@ import hashlib
 import struct
 from pathlib import Path
 
+from debkit.errors import AccelError
+
 HOME = Path(__file__).parent
 INSTALLED = Path("/usr/lib/python3/dist-packages")  # where the Debian package has debkit
 PACKAGED = Path("/usr/libexec/debkit")  # where debkit-accel has them
@@ -44,13 +46,17 @@ def with_qemu(dispatcher: bytes, qemu: bytes) -> bytes:
     """Put a static qemu into the dispatcher, as a segment that the kernel maps and that costs nothing until it is read.
 
     It is for roots that a build makes and enters, which no file of the toolbox can be seen in. The program header that becomes
-    the segment's is one that pointed to a note of the dispatcher. ValueError: there is none.
+    the segment's is one that pointed to a note of the dispatcher. Raises AccelError where there is none.
     """
     (headers,), (size, count) = struct.unpack_from("<Q", dispatcher, 32), struct.unpack_from("<HH", dispatcher, 54)
     places = [headers + size * number for number in range(count)]
     place = next((place for place in places if SEGMENT.unpack_from(dispatcher, place)[0] == PT_NOTE), None)
     if place is None:
-        raise ValueError("the dispatcher has no note")
+        raise AccelError(
+            "the dispatcher has no room for the emulator",
+            cause="the suite's gcc leaves out a note that it used to make",
+            hint="DEBKIT_ACCEL=off make deb; and report it",
+        )
     whole = bytearray(dispatcher)
     whole += bytes(-len(whole) % PAGE)
     SEGMENT.pack_into(whole, place, PT_LOAD, PF_R, len(whole), OWN_QEMU, OWN_QEMU, len(qemu), len(qemu), PAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -101,7 +102,9 @@ def compiler(toolbox: Path) -> str:
 
 def _noted(toolbox: Path) -> dict[str, Any]:
     note = toolbox / NOTE
-    return dict(json.loads(note.read_text(encoding="utf-8"))) if note.exists() else {}
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(note.read_text(encoding="utf-8")))
+    return {}
 
 
 def twins(toolbox: Path) -> frozenset[str]:

@@ -17,10 +17,10 @@ import shutil
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from debkit import apt
-from debkit.accel import assemble, compiler, dispatcher, stock, table
+from debkit.accel import assemble, compiler, dispatcher, edit, stock, table
 from debkit.apt import Pin
 from debkit.chroot import cache, make, namespace, roots, store
 from debkit.chroot.upkeep import TOOLBOX, TOOLBOXES
@@ -125,13 +125,24 @@ def ensure_first(run: Run, target: Target, *, native: str, config: ChrootConfig,
 
 
 def qemu_of(arch: str) -> Path:
-    """Find the emulator that this machine runs programs of `arch` with. Raises HostError where there is none."""
+    """Find the emulator that this machine runs programs of `arch` with. Raises HostError where there is none, or no program."""
     handler = read_handler(ARCHES[arch], Path("/"))
     if not handler:
         raise HostError(
             f"{arch} is not emulated here", cause="binfmt_misc has no handler", hint=f"debkit doctor --fix --arch {arch}"
         )
-    return Path(handler.interpreter)
+    program = Path(handler.interpreter)
+    try:
+        with program.open("rb") as file:
+            whole = file.read(len(edit.MAGIC)) == edit.MAGIC
+        cause = "it is no program"
+    except OSError as problem:
+        whole, cause = False, f"{problem.strerror}: it was removed, and the kernel still has it open"
+    if not whole:
+        raise HostError(
+            f"{program}, which emulates {arch}, cannot be used", cause=cause, hint=f"debkit doctor --fix --arch {arch}"
+        )
+    return program
 
 
 def _resolved(run: Run, target: Target, root: AptRoot, *, native: str, progress: Progress) -> Recipe:
@@ -140,17 +151,30 @@ def _resolved(run: Run, target: Target, root: AptRoot, *, native: str, progress:
     note = root.path / NOTE
     decided_by = [hashlib.sha256(table.TWINS.read_bytes()).hexdigest(), native, apt.updated(root)]
     with cache.locked(run, cache.shelf(TOOLBOXES), f"{target.suite}-{target.arch}-packages", "which resolves them"):
-        noted = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-        if noted.get("decided_by") != decided_by:
+        decided = _noted(note, decided_by)
+        if not decided:
             progress.phase("resolving the toolbox")
             versions = {name: version(run, root, package, pattern) for name, package, pattern in VERSIONS}
             pins = foreign_packages(run, root, table.load(ours, theirs, **versions).packages)
+            decided = versions, pins
             noted = {"decided_by": decided_by, "versions": versions, "packages": [asdict(pin) for pin in pins]}
             put(note, json.dumps(noted).encode())
-    versions, pins = noted["versions"], tuple(Pin(**pin) for pin in noted["packages"])
+    versions, pins = decided
     twins, major = table.load(ours, theirs, **versions), versions["gcc"]
     gcc = compiler.Gcc(target=target, foreign=theirs, native=ours, major=major, version=compiler.version_of(pins, major))
     return Recipe(target=target, native=ours, root=root, twins=twins, pins=pins, gcc=gcc)
+
+
+def _noted(note: Path, decided_by: list[str | float | None]) -> tuple[dict[str, str], tuple[Pin, ...]] | None:
+    """Give the versions and the packages as they were noted; None where there is no whole note, or of something else."""
+    try:
+        noted: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        if noted["decided_by"] != decided_by:
+            return None
+        versions = {name: str(noted["versions"][name]) for name, _, _ in VERSIONS}
+        return versions, tuple(Pin(**pin) for pin in noted["packages"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _ensure(run: Run, recipe: Recipe, *, config: ChrootConfig, progress: Progress) -> Toolbox:
@@ -252,9 +276,9 @@ def _make(
         (temporary / "qemu").chmod(0o755)
         put_dispatcher(run, target.suite, temporary, config=config, progress=progress)
         seal(run, temporary)
-        temporary.rename(content)
         size = store.size_of(run, content, name, created)
         demand_size(size, target)
+        temporary.rename(content)
         record = cache.Record(
             content=content.name,
             created=created,
@@ -323,9 +347,10 @@ def put_dispatcher(run: Run, suite: str, toolbox: Path, *, config: ChrootConfig,
 
 
 def seal(run: Run, toolbox: Path) -> None:
-    """Have all of it belong to the caller, who is nobody in a build's namespace, and let nobody else write to it.
+    """Have all of it belong to the caller, let everybody read it, whatever the umask is, and nobody else write to it.
 
-    A build's root has the subordinate ids, so what of a root belongs to these, such as /var/mail, would be his to write to.
+    In sbuild's namespace the caller is nobody. A build's root has the subordinate ids, so what of a root belongs to these, such
+    as /var/mail, would be his to write to.
     """
-    for argv in (("chown", "--recursive", "--no-dereference", "0:0"), ("chmod", "--recursive", "a-s,go-w")):
+    for argv in (("chown", "--recursive", "--no-dereference", "0:0"), ("chmod", "--recursive", "a-s,go-w,a+rX")):
         run(Command(argv=namespace.as_root((*argv, os.fspath(toolbox))), minor=True))

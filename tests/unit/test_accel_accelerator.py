@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
+import shutil
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from debkit import accel
-from debkit.accel import stock, toolbox
+from debkit import accel, apt
+from debkit.accel import assemble, compiler, stock, table, toolbox
 from debkit.accel.accelerator import BUILD, Accelerator, told
 from debkit.apt import AptRoot, Pin
-from debkit.chroot import cache, roots, store
+from debkit.chroot import cache, make, roots, store
 from debkit.config import ChrootConfig
 from debkit.console import Quiet
-from debkit.errors import AccelError, Interrupted, NetworkError
-from debkit.model import Chroot, ChrootKind, ChrootSpec, Target, Toolbox
+from debkit.errors import AccelError, DiskError, HostError, Interrupted, NetworkError
+from debkit.host.binfmt import Handler
+from debkit.model import ARCHES, Chroot, ChrootKind, ChrootSpec, Target, Toolbox
 from tests.recorder import Recorder
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+
+    from debkit.run import Command
 
 
 CONFIG = ChrootConfig()
@@ -140,6 +147,17 @@ def test_where_there_can_be_none_the_chroot_is_emulated_and_that_is_told_once(
     assert shop.told == ["warned bookworm/arm64 is emulated, not accelerated: no such text: gcc has changed"]
 
 
+def test_what_cannot_be_read_or_written_is_such_a_reason_too(shop: Shop) -> None:
+    shop.problem = OSError(errno.ENOSPC, "No space left on device", "/x/qemu")
+    with shop.open(shop.accelerator()) as chroot:
+        assert chroot.toolbox is None
+    (warning,) = shop.told
+    assert "emulated, not accelerated: the toolbox for bookworm/arm64 could not be made: " in warning
+    assert "No space left on device: '/x/qemu'" in warning
+    with pytest.raises(DiskError), shop.open(shop.accelerator(insists=True)):
+        pass
+
+
 def test_without_the_network_no_chroot_is_made_so_that_an_old_one_may_serve_on_with_its_toolbox(shop: Shop) -> None:
     shop.making, shop.problem = True, NetworkError("the mirror cannot be reached", cause="no route", hint="again")
     by = shop.accelerator()
@@ -195,6 +213,53 @@ def test_a_toolbox_has_a_limit(size: int) -> None:
         toolbox.demand_size(size, TARGET)
 
 
+def test_one_that_is_too_big_is_not_kept(shelf: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bootstrap(*args: object, **_: object) -> None:
+        Path(f"{args[2]}").touch()
+
+    def remove(command: Command) -> None:
+        for path in command.argv[command.argv.index("--", 3) + 1 :]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    reference = assemble.Reference(root=shelf, versions={}, files={})
+    monkeypatch.setattr(make, "bootstrap", bootstrap)
+    monkeypatch.setattr(apt, "download", lambda *_, **__: ())
+    monkeypatch.setattr(toolbox, "unpacked", lambda *_: reference)
+    monkeypatch.setattr(assemble, "assemble", lambda *_, **__: ())
+    monkeypatch.setattr(toolbox, "put_dispatcher", lambda *_, **__: None)
+    monkeypatch.setattr(store, "size_of", lambda *_: toolbox.LIMIT + 1)
+    recorder.reply("rm", action=remove)
+    twins = table.Table(twins=(), scripts=(), links={}, directories=(), edits=())
+    native, foreign = ARCHES["amd64"], ARCHES["arm64"]
+    gcc = compiler.Gcc(target=TARGET, foreign=foreign, native=native, major="12", version="12.2.0-14")
+    root = AptRoot(shelf.parent / "apt", "arm64")
+    recipe = toolbox.Recipe(target=TARGET, native=native, root=root, twins=twins, pins=(), gcc=gcc)
+    with pytest.raises(AccelError, match="too big"):
+        toolbox._make(recorder, recipe, None, "box", config=CONFIG, progress=Quiet())
+    assert list(shelf.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [(None, "No such file or directory: it was removed"), (b"#!/bin/sh\n", "no program"), (b"", "no program")],
+    ids=["gone", "a script", "empty"],
+)
+def test_an_emulator_that_cannot_be_used_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, cause: str
+) -> None:
+    emulator = tmp_path / "qemu"
+    if content is not None:
+        emulator.write_bytes(content)
+    handler = Handler(enabled=True, interpreter=f"{emulator}", flags="PF")
+    monkeypatch.setattr(toolbox, "read_handler", lambda *_: handler)
+    with pytest.raises(HostError) as raised:
+        toolbox.ensure_first(Recorder(), TARGET, native="amd64", config=CONFIG)
+    assert cause in raised.value.cause
+    assert raised.value.hint == "debkit doctor --fix --arch arm64"
+    emulator.write_bytes(b"\x7fELF\2\1")
+    assert toolbox.qemu_of("arm64") == emulator
+
+
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -235,7 +300,7 @@ def test_a_chroot_is_made_with_the_newest_toolbox_of_the_same_table_mirror_and_e
         toolbox.ensure_first(Recorder(), TARGET, native="amd64", config=CONFIG)
 
 
-def test_what_was_resolved_is_not_resolved_again_until_the_lists_are_newer(
+def test_what_was_resolved_is_not_resolved_again_until_the_lists_are_newer_or_the_note_is_torn(
     tmp_path: Path, shelf: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert shelf.is_relative_to(tmp_path)
@@ -251,9 +316,23 @@ def test_what_was_resolved_is_not_resolved_again_until_the_lists_are_newer(
     monkeypatch.setattr(toolbox, "version", lambda *_: "12")
     monkeypatch.setattr(toolbox, "foreign_packages", resolved)
     root = AptRoot(tmp_path / "apt", "arm64")
-    for times, newer in ((1, False), (1, False), (2, True)):
-        if newer:
-            os.utime(lists, (2, 2))
-        recipe = toolbox._resolved(recorder, TARGET, root, native="amd64", progress=Quiet())
-        assert (recipe.pins, recipe.gcc.version) == ((GCC,), "12.2.0-14")
-        assert asked == [replace(root, empty=True)] * times
+    note = root.path / toolbox.NOTE
+
+    def torn(change: Callable[[dict[str, Any]], object]) -> Callable[[], object]:
+        return lambda: change(noted := json.loads(note.read_text())) or note.write_text(json.dumps(noted))
+
+    again = (
+        lambda: os.utime(lists, (2, 2)),
+        lambda: note.write_text(note.read_text()[:-9]),
+        lambda: note.write_text("[]"),
+        lambda: note.write_bytes(b"\xff"),
+        torn(lambda noted: noted["versions"].clear()),
+        torn(lambda noted: noted["packages"][0].update(hue="red")),
+        torn(lambda noted: noted.update(packages=1)),
+    )
+    for times, spoil in enumerate((lambda: None, *again), 1):
+        spoil()
+        for _ in range(2):
+            recipe = toolbox._resolved(recorder, TARGET, root, native="amd64", progress=Quiet())
+            assert (recipe.pins, recipe.gcc.version) == ((GCC,), "12.2.0-14")
+            assert asked == [replace(root, empty=True)] * times

@@ -102,6 +102,12 @@ def test_a_twin_is_known_by_its_path_whatever_its_build_id(machine: Recorder) ->
     assert stock.twins(content) == {"/usr/bin/perl", "/usr/bin/perl5.40.1", "/usr/bin/g++-14"}
 
 
+def test_a_toolbox_whose_note_is_torn_is_listed_all_the_same(machine: Recorder, debkit: Callable[..., Result]) -> None:
+    name = put(machine)
+    (cache.entries(cache.shelf(upkeep.TOOLBOXES))[0].content / stock.NOTE).write_text('{"compiler": "gcc')
+    assert name in debkit("list").stdout
+
+
 def test_a_toolbox_has_an_empty_file_for_a_trace_to_be_bound_over(machine: Recorder) -> None:
     put(machine)
     assert (cache.entries(cache.shelf(upkeep.TOOLBOXES))[0].content / "trace").read_bytes() == b""

@@ -11,6 +11,7 @@ import pytest
 
 from debkit.accel import dispatcher
 from debkit.chroot.namespace import binfmt_entry
+from debkit.errors import AccelError
 from debkit.host.elf import program
 from debkit.model import ARCHES
 
@@ -42,7 +43,7 @@ def test_qemu_becomes_a_segment_of_the_dispatcher() -> None:
 
 
 def test_a_dispatcher_without_a_note_is_none_of_ours() -> None:
-    with pytest.raises(ValueError, match="no note"):
+    with pytest.raises(AccelError, match="no room for the emulator"):
         dispatcher.with_qemu(program(ARCHES["amd64"]), QEMU)
 
 

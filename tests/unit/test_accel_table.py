@@ -219,6 +219,15 @@ def test_a_script_is_known_by_its_size_and_hash() -> None:
     assert assemble.fingerprint(b"foobar") == "0000000000000006 85944171f73967e8\n"
 
 
+@pytest.mark.parametrize("content", [None, b"#!/bin/sh\n", whole(HEADS / "arm64")[:100], whole(HEADS / "arm64")[:64]])
+def test_what_does_not_say_what_loads_it_is_told(tmp_path: Path, content: bytes | None) -> None:
+    program = tmp_path / "dash"
+    if content is not None:
+        program.write_bytes(content)
+    with pytest.raises(AccelError, match="dash does not say what loads it"):
+        assemble.read_interpreter(program)
+
+
 STATUS = """
 Package: {package}
 Status: install ok installed
