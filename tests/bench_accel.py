@@ -4,7 +4,7 @@ For each source of the corpus whole sbuild runs, the installing of build depende
 (arm64) in turn, then emulated once, without the package's own tests; then accelerated once with them, since these stay emulated
 and are told apart. CPU seconds are user and system time of a run and of all that it started (getrusage(2)). The packages of the
 three arm64 runs are compared byte by byte. Then the making of a chroot, and piuparts. Takes hours; BENCH_CORPUS names fewer
-(trixie/bzip2 bookworm/hello).
+(trixie/bzip2 bookworm/hello), and BENCH_EMULATED=no leaves out the emulated runs, which take most of the time.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tests.bench import CHECKOUT, debkit, report
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
 CORPUS = [line for line in (CHECKOUT / "tests/data/accel-corpus").read_text().splitlines() if line and line[0] != "#"]
+EMULATED = os.environ.get("BENCH_EMULATED") != "no"
 NATIVE, FOREIGN = "amd64", "arm64"
 WIDTHS = ("<28", ">15", ">15", ">17", ">8", ">8", ">7", "<9")
 NO_TESTS = {"DEB_BUILD_OPTIONS": "nocheck"}
@@ -45,7 +46,7 @@ class Line:
 
     native: Cost
     accelerated: Cost
-    emulated: Cost
+    emulated: Cost | None
     tested: Cost
     differing: tuple[str, ...]
 
@@ -54,8 +55,8 @@ class Line:
         return self.accelerated.cpu / self.native.cpu
 
     @property
-    def gain(self) -> float:
-        return self.emulated.cpu / self.accelerated.cpu
+    def gain(self) -> float | None:
+        return self.emulated.cpu / self.accelerated.cpu if self.emulated else None
 
     @property
     def tests(self) -> float:
@@ -109,9 +110,9 @@ def measure(work: Path, suite: str, source: str) -> Line:
     for _ in range(ROUNDS):
         native.append(build("native", "--arch", NATIVE, env=NO_TESTS))
         accelerated.append(build("accelerated", "--arch", FOREIGN, "--via", "accelerated", env=NO_TESTS))
-    emulated = build("emulated", "--arch", FOREIGN, "--via", "emulated", env=NO_TESTS)
+    emulated = build("emulated", "--arch", FOREIGN, "--via", "emulated", env=NO_TESTS) if EMULATED else None
     tested = build("tested", "--arch", FOREIGN, "--via", "accelerated")
-    sums = [packages(ways[way]) for way in ("accelerated", "emulated", "tested")]
+    sums = [packages(ways[way]) for way in ("accelerated", *(("emulated",) if EMULATED else ()), "tested")]
     names = sorted(set().union(*sums))
     differing = tuple(name for name in names if len({each.get(name) for each in sums}) > 1)
     return Line(cheaper(native), cheaper(accelerated), emulated, tested, differing)
@@ -164,9 +165,10 @@ def show(*cells: object) -> None:
 
 def summary(lines: list[Line]) -> None:
     """Print what all sources come to."""
-    ratios, gains = [line.ratio for line in lines], [line.gain for line in lines]
+    ratios, gains = [line.ratio for line in lines], [line.gain for line in lines if line.gain]
     print(f"accelerated ÷ native: median {statistics.median(ratios):.2f} (goal ≤ 1.25), worst {max(ratios):.2f} (goal ≤ 1.5)")
-    print(f"emulated ÷ accelerated: median {statistics.median(gains):.1f} (goal ≥ 6)")
+    if gains:
+        print(f"emulated ÷ accelerated: median {statistics.median(gains):.1f} (goal ≥ 6)")
     print(f"identical packages: {sum(not line.differing for line in lines)} of {len(lines)}", flush=True)
 
 
@@ -188,7 +190,8 @@ def main() -> None:
                 print(f"{name} fails:\n{failure.output}", flush=True)
                 continue
             lines.append(line)
-            show(name, line.native, line.accelerated, line.emulated, f"{line.ratio:.2f}", f"{line.gain:.1f}", f"{line.tests:.1f}",
+            gain = f"{line.gain:.1f}" if line.gain else "-"
+            show(name, line.native, line.accelerated, line.emulated or "-", f"{line.ratio:.2f}", gain, f"{line.tests:.1f}",
                  f"differ: {' '.join(line.differing)}" if line.differing else "identical")  # fmt: skip
         if lines:
             summary(lines)

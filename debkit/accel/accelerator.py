@@ -120,11 +120,12 @@ def _attempt(
 
 def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:
     """Say which compiler runs, since it costs most, and what is emulated because the architectures' versions differ."""
-    compilers = [line for line in differing if stock.COMPILER.match(line)]
-    others = [line for line in differing if line not in compilers]
-    why = f": {'; '.join(dict.fromkeys(compilers))}" if compilers else ""
-    first = f"native compiler: {compiler}" if compiler else f"the compiler is emulated{why}{BUILD}"
-    return (first, f"emulated too: {'; '.join(dict.fromkeys(others))}") if others else (first,)
+    compilers = tuple(line for line in differing if stock.COMPILER.match(line))
+    others = tuple(line for line in differing if line not in compilers)
+    why = f": {'; '.join(stock.shortened(compilers))}" if compilers else ""
+    hint = "" if stock.library_differs(compilers) else BUILD
+    first = f"native compiler: {compiler}" if compiler else f"the compiler is emulated{why}{hint}"
+    return (first, f"emulated too: {'; '.join(stock.shortened(others))}") if others else (first,)
 
 
 def _once(tell: Callable[[str], None], before: set[str], line: str) -> None:

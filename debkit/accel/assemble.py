@@ -16,10 +16,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from debian.deb822 import Deb822, PkgRelation
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
@@ -40,6 +42,8 @@ MERGED = ("bin", "sbin", "lib")  # links to usr/… since Debian 12
 PERL_CONFIGURATION = frozenset({"Config.pm", "Config_heavy.pl", "Config_git.pl", "Errno.pm"})
 # A rebuild of a binary without a change of its source, and a cross compiler's build of the native one's source.
 REBUILT = re.compile(r"(\+b\d+|cross\d+)+$")
+INSTALLED = "install ok installed"
+LIBRARY = re.compile(r"\.so(\.[^/]*)?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +55,8 @@ class Reference:
     files: Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
-    """What came of a table: how many programs have a twin, and the packages whose versions differ, so that they have none."""
-
-    count: int
-    differing: tuple[str, ...]
-
-
-def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch, foreign: Arch) -> Mapped:
-    """Edit the root in the toolbox, and map the programs of the reference to it."""
+def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch, foreign: Arch) -> tuple[str, ...]:
+    """Edit the root in the toolbox, and map the programs of the reference to it. Gives what `write_map` does."""
     root = toolbox / "root"
     interpreter = read_interpreter(root / "usr/bin/dash")
     edit.relocate(root, edit.relocations(native, interpreter, table.directories))
@@ -145,24 +141,78 @@ def name_modules(root: Path, *, native: Arch, foreign: Arch) -> None:
         link(file.with_name(file.name.replace(native.triplet, foreign.triplet)), file.name)
 
 
-def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozenset[str] = frozenset()) -> Mapped:
-    """Write the map, anew. The twins and packages `unfit` are left out."""
+def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Write the map, anew. The twins and packages `unfit` are left out.
+
+    Gives the packages that have no twins because versions differ: "PACKAGE THEIRS, not OURS", or "PACKAGE: LIBRARY THEIRS, not
+    OURS" where only that of a library does that the twin loads.
+    """
     root = toolbox / "root"
     shutil.rmtree(toolbox / "map", ignore_errors=True)
-    here = installed(root)
-    count, differing = 0, []
+    here, loaded = installed(root), libraries(root)
+    differing: list[str] = []
     for twins in table.twins:
         ours, theirs = here.get(twins.native), reference.versions.get(twins.package)
         if not ours or not theirs or twins.package in unfit:
             continue
-        if REBUILT.sub("", ours) != REBUILT.sub("", theirs):
+        if not same(ours, theirs):
             differing.append(f"{twins.package} {theirs}, not {ours}")
+            continue
+        if apart := next(skew(loaded[twins.native], here, reference.versions), None):
+            differing.append(f"{twins.package}: {apart}")
             continue
         for path, twin in programs(root, reference, twins):
             if twin not in unfit and (number := build_id(reference.root / path.lstrip("/"))):
                 enter(toolbox, path, number, twins.rule, f"{edit.NATIVE}/root{twin}")
-                count += 1
-    return Mapped(count=count, differing=tuple(differing))
+    return tuple(differing)
+
+
+def same(ours: str, theirs: str) -> bool:
+    """Whether two versions are of the same source."""
+    return REBUILT.sub("", ours) == REBUILT.sub("", theirs)
+
+
+def skew(packages: Iterable[str], ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str]:
+    """Say which of these packages are of other versions on the foreign side; those of other names there cannot be compared."""
+    for name in packages:
+        if name in theirs and not same(ours[name], theirs[name]):
+            yield f"{name} {theirs[name]}, not {ours[name]}"
+
+
+def libraries(root: Path) -> dict[str, tuple[str, ...]]:
+    """Give for each installed package those with libraries that are installed because of it, itself left out.
+
+    By what packages depend on, the libraries of programs that a program starts among them: too many rather than too few.
+    """
+    with (root / "var/lib/dpkg/status").open(encoding="utf-8") as file:
+        stanzas = [fields for fields in Deb822.iter_paragraphs(file, use_apt_pkg=False) if fields["Status"] == INSTALLED]
+    givers: dict[str, set[str]] = defaultdict(set)
+    for fields in stanzas:
+        for name in (fields["Package"], *names(fields.get("Provides", ""))):
+            givers[name].add(fields["Package"])
+    needs = {
+        fields["Package"]: {
+            giver for field in ("Pre-Depends", "Depends") for name in names(fields.get(field, "")) for giver in givers[name]
+        }
+        for fields in stanzas
+    }
+    shared = {package for package, paths in listed(root).items() if any(LIBRARY.search(path) for path in paths)}
+    return {package: tuple(sorted(closure(package, needs) & shared - {package})) for package in needs}
+
+
+def names(relations: str) -> tuple[str, ...]:
+    """Give the packages that a field of a control file names, all alternatives (deb-control(5))."""
+    parsed: Any = PkgRelation.parse_relations(relations) if relations else ()
+    return tuple(each["name"] for alternatives in parsed for each in alternatives)
+
+
+def closure(package: str, needs: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """Give the package, what it needs, what these need, and so on."""
+    found, new = frozenset[str](), frozenset((package,))
+    while new:
+        found |= new
+        new = frozenset(name for each in new for name in needs[each]) - found
+    return found
 
 
 def enter(toolbox: Path, path: str, number: str, rule: str, twin: str) -> None:

@@ -21,6 +21,7 @@ from debkit import apt
 from debkit.accel import assemble, edit
 from debkit.chroot import cache, namespace, roots, store
 from debkit.chroot.make import explain
+from debkit.chroot.store import installed
 from debkit.chroot.upkeep import COMPILER, COMPILERS
 from debkit.errors import AccelError
 from debkit.run import Command, CommandFailed
@@ -189,6 +190,15 @@ def make_argv(gcc: Gcc, dsc: str, line: str) -> tuple[str, ...]:
         f"/mnt/room/{MAKE.name}", dsc, gcc.foreign.triplet, gcc.foreign.name, gcc.major, line, " ".join(directories),
         *kept, *ADDED,
     )  # fmt: skip
+
+
+def apart(root: Path, reference: assemble.Reference, gcc: Gcc) -> tuple[str, ...]:
+    """Say which libraries that a gcc built for this machine loads have another version on the foreign side.
+
+    They are those of the cross compiler in the native root.
+    """
+    loaded = assemble.libraries(root).get(f"cpp-{gcc.major}-{gcc.foreign.triplet}", ())
+    return tuple(f"{gcc.source}: {line}" for line in assemble.skew(loaded, installed(root), reference.versions))
 
 
 def told(toolbox: Path, gcc: Gcc, *, own: bool) -> str:

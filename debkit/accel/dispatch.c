@@ -5,10 +5,11 @@
  * qemu. The twin has the same arguments and environment; nothing of the choice is to be seen in it. See docs/acceleration.md.
  *
  *     /.native/map/PATH.BUILD-ID   a rule of decide.h and the twin's path, for the foreign program at PATH with that build-id
- *     /.native/scripts/NAME/PATH   there when the twin of that name, perl or python3, may run the script at PATH: its fingerprint (fingerprint.h)
+ *     /.native/scripts/NAME/PATH   there when the twin of that name, perl or python3, may run the script at PATH: its fingerprint
+ *                                  (fingerprint.h)
  *     /.native/off                 there when nothing is to be accelerated; as DEBKIT_ACCEL=off does for one process and its own
  *     /.native/trace               gets a line for each program: native or emulated, its path, and what an emulated
- *                                 interpreter is to run
+ *                                  interpreter is to run
  *     /.native/qemu                the emulator
  *
  * It makes nothing fail that qemu would run: where anything is missing or strange, qemu runs the program.
@@ -165,8 +166,9 @@ static bool is_at_root(void)
     return equal(path.chars, "/");
 }
 
-/* Writes a line in one piece (script: NULL, or what an interpreter runs), so that those of programs that run at once do not mix. It must not wait (O_NONBLOCK: for a reader
- * of the FIFO, or one that is slow), nor be ended by the signal that the reader is gone or the file as large as it may be. */
+/* Writes a line, `script` with it unless that is NULL: in one piece, so that those of programs that run at once do not mix. It must
+ * not wait (O_NONBLOCK: for a reader of the FIFO, or one that is slow), nor be ended by the signal that the reader is gone or the
+ * file as large as it may be. */
 static void trace(const char *how, const char *path, const char *script)
 {
     long file = open_file(NATIVE "/trace", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);

@@ -13,10 +13,9 @@ from debkit.chroot.upkeep import TOOLBOXES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from debkit.accel.assemble import Mapped
-
 NOTE = "note.json"
-COMPILER = re.compile(r"(gcc|g\+\+|cpp)-\d+[- ]")  # where a line about versions is about its packages
+COMPILER = re.compile(r"(gcc|g\+\+|cpp)-\d+[-: ]")  # where a line about versions is about its packages
+NAMED = 3  # packages, where a library that has another version leaves many without twins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +40,13 @@ class Stocked:
     in_use: bool
 
 
-def note(toolbox: Path, mapped: Mapped, compiler: str) -> None:
+def note(toolbox: Path, differing: tuple[str, ...], compiler: str) -> None:
     """Leave in a new toolbox what `listing` tells of it, and the empty file that a build's trace is bound over.
 
     With a native `compiler` it does not matter that the versions of its packages differ.
     """
-    differing = [line for line in mapped.differing if not (compiler and COMPILER.match(line))]
-    (toolbox / NOTE).write_text(json.dumps({"compiler": compiler, "differing": differing}), encoding="utf-8")
+    left = [line for line in differing if not (compiler and COMPILER.match(line))]
+    (toolbox / NOTE).write_text(json.dumps({"compiler": compiler, "differing": left}), encoding="utf-8")
     (toolbox / "trace").touch()
 
 
@@ -74,6 +73,25 @@ def listing() -> tuple[Stocked, ...]:
 def differing(toolbox: Path) -> tuple[str, ...]:
     """Give the packages that have no twins because of their versions."""
     return tuple(_noted(toolbox).get("differing", ()))
+
+
+def library_differs(differing: tuple[str, ...]) -> bool:
+    """Whether a compiler has no twin because of a library: one that is built here would load the same."""
+    return any(COMPILER.match(line) and ": " in line for line in differing)
+
+
+def shortened(differing: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell them by what is the reason, since many packages load the same library, and each reason once."""
+    packages: dict[str, list[str]] = {}
+    for line in dict.fromkeys(differing):
+        package, is_library, why = line.partition(": ")
+        packages.setdefault(why or line, []).extend((package,) if is_library else ())
+    return tuple(f"{_counted(names)}: {why}" if names else why for why, names in packages.items())
+
+
+def _counted(names: list[str]) -> str:
+    rest = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])} and {rest} more" if rest > 0 else ", ".join(names)
 
 
 def compiler(toolbox: Path) -> str:

@@ -95,7 +95,7 @@ def ensure(
     """
     recipe = _resolved(run, base.spec.target, store.apt_root(base), native=native, progress=progress)
     made = _ensure(run, recipe, config=config, progress=progress)
-    if build_compiler and not stock.compiler(made.path):
+    if build_compiler and not stock.compiler(made.path) and not stock.library_differs(stock.differing(made.path)):
         compiler.ensure(run, recipe.gcc, recipe.root, config=config, progress=progress)
         made = _ensure(run, recipe, config=config, progress=progress)
     return made
@@ -241,12 +241,13 @@ def _make(
         with cache.held(cache.shelf("debs")):
             debs = apt.download(run, recipe.root, recipe.pins, cache.shelf("debs"), progress=progress)
             made_of = unpacked(run, reference, recipe.pins, debs)
-        mapped = assemble.assemble(temporary, made_of, recipe.twins, native=native, foreign=ARCHES[target.arch])
-        if own:
+        differing = assemble.assemble(temporary, made_of, recipe.twins, native=native, foreign=ARCHES[target.arch])
+        apart = compiler.apart(temporary / "root", made_of, recipe.gcc) if own else ()
+        if own and not apart:
             with cache.held(own.content):
                 compiler.put(own.content, temporary, reference, native)
             drop(run, temporary / "root", UNUSED_BESIDE_OWN)
-        stock.note(temporary, mapped, compiler.told(temporary, recipe.gcc, own=bool(own)))
+        stock.note(temporary, (*differing, *apart), compiler.told(temporary, recipe.gcc, own=bool(own and not apart)))
         shutil.copyfile(qemu_of(target.arch), temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
         put_dispatcher(run, target.suite, temporary, config=config, progress=progress)

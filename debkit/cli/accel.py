@@ -77,8 +77,8 @@ def list_(session: Session, *, as_json: bool) -> None:
     for item in found:
         if item.compiler:
             session.console.result(f"{item.name}: native compiler: {item.compiler}")
-        for package in item.differing:
-            session.console.result(f"{item.name}: no twins of {package}")
+        for line in stock.shortened(item.differing):
+            session.console.result(f"{item.name}: no twins of {line}")
 
 
 @command.command()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from debkit import accel
-from debkit.accel import assemble, stock, toolbox
+from debkit.accel import stock, toolbox
 from debkit.accel.accelerator import BUILD, Accelerator, told
 from debkit.apt import AptRoot, Pin
 from debkit.chroot import cache, roots, store
@@ -159,7 +159,7 @@ def test_who_insists_gets_the_error_and_who_stops_is_stopped(shop: Shop, problem
 
 def test_what_differs_is_told_once(shop: Shop) -> None:
     differing = ("gcc-12-aarch64-linux-gnu 2, not 1", "dash 4, not 3", "g++-12 2, not 1", "gcc-12-aarch64-linux-gnu 2, not 1")
-    stock.note(shop.path, assemble.Mapped(count=1, differing=differing), "")
+    stock.note(shop.path, differing, "")
     by = shop.accelerator()
     for _ in range(2):
         with shop.open(by):
@@ -172,11 +172,21 @@ def test_what_differs_is_told_once(shop: Shop) -> None:
 
 def test_with_a_native_compiler_the_versions_of_its_packages_do_not_matter(shop: Shop) -> None:
     differing = ("gcc-12 2, not 1", "dash 4, not 3", "gcc-doc 2, not 1")
-    stock.note(shop.path, assemble.Mapped(count=1, differing=differing), "gcc-12 2, built here")
+    stock.note(shop.path, differing, "gcc-12 2, built here")
     assert told(stock.compiler(shop.path), stock.differing(shop.path)) == (
         "native compiler: gcc-12 2, built here",
         "emulated too: dash 4, not 3; gcc-doc 2, not 1",
     )
+
+
+def test_where_a_library_differs_nothing_is_built_and_what_loads_it_is_told_in_a_line() -> None:
+    differing = tuple(f"{name}: libc6 2, not 1" for name in ("gcc-14", "dash", "sed", "sed", "grep", "tar", "gzip"))
+    assert told("", (*differing, "dash: libx 1, not 2")) == (
+        "the compiler is emulated: gcc-14: libc6 2, not 1",
+        "emulated too: dash, sed, grep and 2 more: libc6 2, not 1; dash: libx 1, not 2",
+    )
+    assert stock.library_differs(differing)
+    assert not stock.library_differs(("gcc-14 2, not 1", "dash: libc6 2, not 1"))
 
 
 @pytest.mark.parametrize("size", [toolbox.LIMIT, toolbox.LIMIT + 1])

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 
 from debkit import cli
 from debkit.accel import stock, trace
-from debkit.accel.assemble import Mapped
 from debkit.chroot import cache, upkeep
 from debkit.config import ChrootConfig
 from debkit.errors import ConfigError, LockedError
@@ -64,7 +63,7 @@ def put(
     for path in ("usr/bin/perl.0123456789abcdef", "usr/bin/perl5.40.1.0123456789abcdef", "usr/bin/g++-14.fedcba9876543210"):
         (content / "map" / path).parent.mkdir(parents=True, exist_ok=True)
         (content / "map" / path).touch()
-    stock.note(content, Mapped(count=3, differing=differing), compiler)
+    stock.note(content, differing, compiler)
     record = cache.Record(
         content=content.name, created=created, kind="toolbox", suite=suite, arch=arch, size=450_000_000, package_count=137,
         made_with="mmdebstrap",

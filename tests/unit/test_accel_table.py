@@ -11,8 +11,10 @@ from elftools.elf.elffile import ELFFile
 from debkit.accel import assemble, edit, table
 from debkit.errors import AccelError
 from debkit.model import ARCHES
+from tests.unit.test_accel_compiler import HEADS, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 AMD64, ARM64 = ARCHES["amd64"], ARCHES["arm64"]
@@ -215,6 +217,65 @@ def test_a_script_is_known_by_its_size_and_hash() -> None:
     assert assemble.fingerprint(b"") == "0000000000000000 cbf29ce484222325\n"
     assert assemble.fingerprint(b"a") == "0000000000000001 af63dc4c8601ec8c\n"
     assert assemble.fingerprint(b"foobar") == "0000000000000006 85944171f73967e8\n"
+
+
+STATUS = """
+Package: {package}
+Status: install ok installed
+Version: {version}
+{fields}"""
+
+
+def twins_of(tmp_path: Path, ours: Mapping[str, tuple[str, str]], theirs: Mapping[str, str]) -> tuple[set[str], tuple[str, ...]]:
+    """Map coreutils, of this version and these fields here, and dash; give the programs mapped, and what differs."""
+    toolbox, reference = tmp_path / "toolbox", tmp_path / "reference"
+    info = toolbox / "root/var/lib/dpkg/info"
+    info.mkdir(parents=True)
+    stanzas = [STATUS.format(package=name, version=version, fields=fields) for name, (version, fields) in ours.items()]
+    (info.parent / "status").write_text("".join(stanzas))
+    for name in ours:
+        shared = f"/usr/lib/x86_64-linux-gnu/{name}.so.6\n" if name.startswith("lib") else ""
+        (info / (f"{name}:amd64.list" if shared else f"{name}.list")).write_text(f"/.\n/usr/share/doc/{name}\n{shared}")
+    files = {"coreutils": ("/usr/bin/cat",), "dash": ("/usr/bin/dash",)}
+    for path in ("usr/bin/cat", "usr/bin/dash"):
+        for root in (toolbox / "root", reference):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(whole(HEADS / "arm64"))
+            (root / path).chmod(0o755)
+    foreign = assemble.Reference(root=reference, versions=theirs, files=files)
+    chosen = tuple(table.Twins(package=name, native=name, rule="always", reason="") for name in files)
+    empty = table.Table(twins=chosen, scripts=(), links={}, directories=(), edits=())
+    differing = assemble.write_map(toolbox, foreign, empty)
+    return {file.name.partition(".")[0] for file in (toolbox / "map").rglob("*") if file.is_file()}, differing
+
+
+HERE = {
+    "coreutils": ("9.7-3", "Pre-Depends: libacl1 (>= 2.2), libselinux1 (>= 3) | libgone1\nDepends: awk, libcross\n"),
+    "dash": ("0.5-1", ""),
+    "libacl1": ("2.3-2+b1", "Depends: libc6 (>= 2.38)\n"),
+    "libc6": ("2.41-13", "Depends: libgcc-s1\n"),
+    "libgcc-s1": ("14-1", "Depends: libc6\n"),
+    "libselinux1": ("3.8-4", ""),
+    "libcross-arm64": ("1", "Provides: libcross (= 1)\n"),
+    "mawk": ("1.3-1", "Provides: awk\n"),
+}
+THERE = {name: version for name, (version, _) in HERE.items() if name != "libcross-arm64"} | {"libacl1": "2.3-2"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "differing"),
+    [
+        ({}, ()),
+        ({"libc6": "2.41-12"}, ("coreutils: libc6 2.41-12, not 2.41-13",)),
+        ({"libselinux1": "3.8-5", "libgcc-s1": "14-2"}, ("coreutils: libgcc-s1 14-2, not 14-1",)),
+        ({"libcross-arm64": "2"}, ("coreutils: libcross-arm64 2, not 1",)),
+        ({"mawk": "1.3-2"}, ()),
+        ({"coreutils": "9.7-4", "libc6": "2.41-12"}, ("coreutils 9.7-4, not 9.7-3",)),
+    ],
+    ids=["rebuilds only", "by way of another library", "the first of two", "provided", "no library", "the tool itself"],
+)
+def test_a_twin_has_the_same_libraries(tmp_path: Path, theirs: dict[str, str], differing: tuple[str, ...]) -> None:
+    assert twins_of(tmp_path, HERE, THERE | theirs) == ({"dash"} if differing else {"cat", "dash"}, differing)
 
 
 def test_a_rebuild_is_the_same_source() -> None:
