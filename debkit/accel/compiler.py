@@ -1,7 +1,8 @@
 """The suite's own gcc as programs of this machine: for suites whose cross compiler is another version, and makes other code.
 
 Built once from the distribution's source with the patches of the foreign architecture (make-compiler), since the same code
-comes of the same source only. Kept under $XDG_CACHE_HOME/debkit/compilers/, keyed on the version, for every toolbox from then on.
+comes of the same source only. It compiles C and C++; Fortran stays emulated where it is needed. Kept under
+$XDG_CACHE_HOME/debkit/compilers/, keyed on the version, for every toolbox from then on.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import apt
-from debkit.accel import assemble, edit
+from debkit.accel import assemble, edit, stock
 from debkit.chroot import cache, namespace, roots, store
 from debkit.chroot.make import explain
 from debkit.chroot.store import installed
@@ -208,16 +209,11 @@ def told(toolbox: Path, gcc: Gcc, *, own: bool) -> str:
     return f"{gcc}, built from the suite's source" if own else f"{gcc}, which the suite has as a cross compiler too"
 
 
-def programs(compiler: Path) -> tuple[str, ...]:
-    """Give the paths of its programs, as the foreign root has them."""
-    return tuple(sorted(f"/{path.relative_to(compiler)}" for path in compiler.rglob("*") if path.is_file()))
-
-
 def put(compiler: Path, toolbox: Path, reference: Path, native: Arch) -> None:
     """Put it into a toolbox, as `compiler/`, and map the programs of a foreign root to it."""
     tree = toolbox / "compiler"
     shutil.copytree(compiler, tree)
-    paths = programs(compiler)
+    paths = stock.files(compiler)
     interpreter = assemble.read_interpreter(tree / paths[0].lstrip("/"))
     edit.relocate(tree, edit.relocations(native, interpreter))
     for path in paths:

@@ -1,4 +1,4 @@
-"""The toolboxes that are cached, and what each of them holds."""
+"""The toolboxes that are cached, and what each of them holds; the compilers that were built for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from debkit.chroot import cache
-from debkit.chroot.upkeep import TOOLBOXES
+from debkit.chroot.upkeep import COMPILERS, TOOLBOX, TOOLBOXES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,12 +23,13 @@ NAMED = 3  # packages, where a library that has another version leaves many with
 class Stocked:
     """A toolbox: `count` twins, and the packages that have none because their versions `differ`. `in_use` is it just now.
 
-    `compiler` tells its native compiler, empty where it has none.
+    `compiler` tells its native compiler, empty where it has none. Or, by its `kind`, a compiler of `count` programs, on its own.
 
     Times are in seconds since the epoch, `size` in bytes.
     """
 
     name: str
+    kind: str
     suite: str
     arch: str
     path: Path
@@ -52,22 +53,24 @@ def note(toolbox: Path, differing: tuple[str, ...], compiler: str) -> None:
 
 
 def listing() -> tuple[Stocked, ...]:
-    """Tell all toolboxes that are cached."""
+    """Tell all toolboxes that are cached, then the compilers."""
     return tuple(
         Stocked(
             name=entry.name,
+            kind=entry.record.kind,
             suite=entry.record.suite,
             arch=entry.record.arch,
             path=entry.content,
             created=entry.record.created,
             used=entry.used,
             size=entry.record.size,
-            count=len(twins(entry.content)),
+            count=len(twins(entry.content)) if entry.record.kind == TOOLBOX else len(files(entry.content)),
             differing=differing(entry.content),
-            compiler=compiler(entry.content),
+            compiler=compiler(entry.content) if entry.record.kind == TOOLBOX else entry.record.made_with,
             in_use=cache.in_use(entry.content),
         )
-        for entry in cache.entries(cache.shelf(TOOLBOXES))
+        for shelf in (TOOLBOXES, COMPILERS)
+        for entry in cache.entries(cache.shelf(shelf))
     )
 
 
@@ -110,4 +113,9 @@ def _noted(toolbox: Path) -> dict[str, Any]:
 def twins(toolbox: Path) -> frozenset[str]:
     """Give the paths of the foreign programs that have a twin, whichever their build-id."""
     home = toolbox / "map"
-    return frozenset(f"/{file.relative_to(home).with_suffix('')}" for file in home.rglob("*") if file.is_file())
+    return frozenset(path.rpartition(".")[0] for path in files(home))
+
+
+def files(home: Path) -> tuple[str, ...]:
+    """Give the paths of the files in a tree as they are where it is the root."""
+    return tuple(sorted(f"/{path.relative_to(home)}" for path in home.rglob("*") if path.is_file()))

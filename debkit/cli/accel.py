@@ -32,7 +32,9 @@ def command() -> None:
 @SUITE
 @ARCH
 @click.option(
-    "--compiler", is_flag=True, help="Build the suite's gcc for them where no package has it: takes half an hour or more."
+    "--compiler",
+    is_flag=True,
+    help="Build the suite's gcc for them, for C and C++, where no package has it: takes half an hour or more.",
 )
 @click.pass_obj
 def build(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...], compiler: bool) -> None:
@@ -65,7 +67,10 @@ def build(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...],
 @JSON
 @click.pass_obj
 def list_(session: Session, *, as_json: bool) -> None:
-    """List the toolboxes that are cached, and the packages that have no twins in them because of their version."""
+    """List the toolboxes that are cached, and the packages that have no twins in them because of their version.
+
+    Compilers that `build --compiler` has made are listed too, with the number of their programs.
+    """
     from debkit.accel import stock  # noqa: PLC0415
     from debkit.report import plain  # noqa: PLC0415
 
@@ -85,12 +90,12 @@ def list_(session: Session, *, as_json: bool) -> None:
 @click.argument("names", nargs=-1)
 @SUITE
 @ARCH
-@click.option("--all", "everything", is_flag=True, help="Remove every toolbox.")
+@click.option("--all", "everything", is_flag=True, help="Remove every toolbox and compiler.")
 @click.pass_obj
 def remove(
     session: Session, *, names: tuple[str, ...], suites: tuple[str, ...], arches: tuple[str, ...], everything: bool
 ) -> None:
-    """Remove toolboxes by name, suite or architecture, but for those in use."""
+    """Remove toolboxes, and compilers built for them, by name, suite or architecture, but for those in use."""
     from debkit.accel import stock  # noqa: PLC0415
     from debkit.chroot import upkeep  # noqa: PLC0415
     from debkit.config import parse_names  # noqa: PLC0415
@@ -101,7 +106,7 @@ def remove(
     found = stock.listing()
     if unknown := set(names) - {item.name for item in found}:
         raise ConfigError(
-            f"no toolbox is called {', '.join(sorted(unknown))}",
+            f"no toolbox or compiler is called {', '.join(sorted(unknown))}",
             cause="it was removed, or never made",
             hint="debkit accel list",
         )

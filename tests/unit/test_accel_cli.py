@@ -128,6 +128,27 @@ def test_toolboxes_are_removed_by_name_suite_and_architecture(machine: Recorder,
     assert stock.listing() == ()
 
 
+def test_a_compiler_is_listed_and_removed_like_the_toolboxes(machine: Recorder, debkit: Callable[..., Result]) -> None:
+    where, name = cache.shelf(upkeep.COMPILERS), "bookworm-arm64-compiler-0123abcd"
+    record = cache.Record(
+        content=cache.generation(name, 1e9), created=10**9, kind="compiler", suite="bookworm", arch="arm64", size=90_000_000,
+        package_count=0, made_with="gcc-12 12.2.0-14+deb12u1",
+    )  # fmt: skip
+    for path in ("usr/bin/aarch64-linux-gnu-gcc-12", "usr/lib/gcc/aarch64-linux-gnu/12/cc1"):
+        (where / record.content / path).parent.mkdir(parents=True)
+        (where / record.content / path).touch()
+    cache.commit(machine, where, name, record)
+    box = put(machine)
+    lines = debkit("list").stdout.splitlines()
+    assert [line.split()[:4] for line in lines[1:3]] == [[box, "trixie", "arm64", "3"], [name, "bookworm", "arm64", "2"]]
+    assert lines[3:] == [f"{name}: native compiler: gcc-12 12.2.0-14+deb12u1"]
+    assert [item["kind"] for item in json.loads(debkit("list", "--json").stdout)] == ["toolbox", "compiler"]
+    debkit("remove", "--suite", "bookworm")
+    assert [item.name for item in stock.listing()] == [box]
+    assert not (where / record.content).exists()
+    assert isinstance(debkit("remove", name).exception, ConfigError)
+
+
 def test_a_toolbox_in_use_stays_and_is_told(machine: Recorder, debkit: Callable[..., Result]) -> None:
     name = put(machine)
     with cache.held(cache.entries(cache.shelf(upkeep.TOOLBOXES))[0].content):
