@@ -34,7 +34,7 @@ Listing: TypeAlias = dict[str, tuple[object, ...]]
 
 # Of all that a twin can ask only its own file tells what it is: the ELF machine in it (e_machine, its low byte).
 OD = "/usr/bin/od"
-ASK = ("od", "-An", "-tu1", "-j18", "-N1", "/proc/self/exe")
+ASK = ("od", "-An", "-tu1", "-j18", "-N1", "/proc/thread-self/exe")
 
 
 def expected(by: accel.Accelerator | None) -> str:

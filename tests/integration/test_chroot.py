@@ -353,11 +353,12 @@ def test_a_layer_saves_the_installing_and_changes_nothing(
 
 
 def test_a_source_that_needs_nothing_more_gets_the_base(
-    build_chroot: Callable[[str, str], Chroot], source: Source, tmp_path: Path, run: Processes
+    source: Source, tmp_path: Path, run: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path / "cache"))  # an older base may want upgrades
     dsc = tmp_path / "bare.dsc"
     dsc.write_text(re.sub(r"^Build-Depends: .*\n", "", source.dsc.read_text(), flags=re.MULTILINE))
-    base = build_chroot("trixie", NATIVE)
+    base = store.ensure(run, store.wanted(ChrootKind.BUILD, Target("trixie", NATIVE), CONFIG), config=CONFIG)
     bare = Source(
         name="bare", version="1.0", suite="trixie", dsc=dsc, changes=dsc, format="3.0 (native)", architectures=("any",),
         binaries=(), files=(), snapshot=False,
