@@ -1,8 +1,9 @@
 """Accelerated builds in processes of their own, by whoever may run them: what the tests of their safety start.
 
-python3 -m tests.accel_builds build HOME TARBALL TOOLBOX PACKAGE...    the tree in HOME, by sbuild, with these .debs at hand
-python3 -m tests.accel_builds install HOME TARBALL TOOLBOX PACKAGE...  the .debs, as a layer's are
-python3 -m tests.accel_builds toolbox                                  make one
+python3 -m tests.accel_builds sbuild HOME TARBALL TOOLBOX PACKAGE...    build the tree in HOME, with these .debs at hand
+python3 -m tests.accel_builds pbuilder HOME TARBALL TOOLBOX PACKAGE...  likewise
+python3 -m tests.accel_builds install HOME TARBALL TOOLBOX PACKAGE...   the .debs, as a layer's are, and a clean system's
+python3 -m tests.accel_builds toolbox                                   make one
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from debkit import backends
 from debkit.accel import toolbox
-from debkit.backends import sbuild
 from debkit.chroot import namespace, roots, store
 from debkit.config import BuildConfig, ChrootConfig, Config
 from debkit.console import Quiet
@@ -23,6 +24,7 @@ from debkit.source import open_source
 from tests.accel_dispatch import ANY_CODE
 
 if TYPE_CHECKING:
+    from debkit.backends import Backend
     from debkit.console import Progress
 
 ARM64 = ARCHES["arm64"]
@@ -44,11 +46,11 @@ def toolbox_for(run: Processes, base: Chroot, progress: Progress = store.QUIET) 
     return toolbox.ensure(run, base, native=native, config=ChrootConfig(), progress=progress)
 
 
-def build(run: Processes, home: Path, chroot: Chroot, packages: tuple[Path, ...]) -> None:
+def build(run: Processes, backend: Backend, home: Path, chroot: Chroot, packages: tuple[Path, ...]) -> None:
     source = open_source(
         run, f"{home}/tree", suite=TARGET.suite, first_suite=True, config=Config(project=home), staging=home / "sources"
     )
-    result = sbuild.build(
+    result = backend.build(
         run,
         source=source,
         target=TARGET,
@@ -77,9 +79,12 @@ def main(what: str, *words: str) -> None:
         case "toolbox", []:
             base = store.ensure(run, spec, config=ChrootConfig())
             print(os.fspath(toolbox_for(run, base, Printed()).path))  # noqa: T201
-        case (("build" | "install"), [home, tarball, box, *packages]):
+        case (("sbuild" | "pbuilder" | "install"), [home, tarball, box, *packages]):
             chroot = Chroot(spec=spec, tarball=tarball, created=0.0, toolbox=Toolbox(path=box, arch=ARM64.name))
-            (build if what == "build" else install)(run, home, chroot, tuple(packages))
+            if what == "install":
+                install(run, home, chroot, tuple(packages))
+            else:
+                build(run, backends.find(what), home, chroot, tuple(packages))
         case _:
             sys.exit(__doc__)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 BUILD = " (debkit accel build --compiler has it built for this machine, once)"
+RENEW = " (debkit chroot update brings the libraries together where the suite has)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:
     compilers = tuple(line for line in differing if stock.COMPILER.match(line))
     others = tuple(line for line in differing if line not in compilers)
     why = f": {'; '.join(stock.shortened(compilers))}" if compilers else ""
-    hint = "" if stock.library_differs(compilers) else BUILD
+    hint = RENEW if stock.library_differs(compilers) else BUILD
     first = f"native compiler: {compiler}" if compiler else f"the compiler is emulated{why}{hint}"
     return (first, f"emulated too: {'; '.join(stock.shortened(others))}") if others else (first,)
 

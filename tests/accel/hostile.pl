@@ -98,6 +98,24 @@ sub change_through_proc {
     }
 }
 
+# What lies beside the toolbox, all others and what the cache knows of them.
+sub change_shelf {
+    my ($how) = @_;
+    my ($shelf, $name) = $toolbox =~ m{^(.*)/([^/]+)$};
+    my $change = sub {
+        refused("$how: create beside the toolbox", sub { opens(">", "$shelf/evil") });
+        refused("$how: rename the toolbox", sub { rename $toolbox, "$shelf/evil" });
+        refused("$how: replace what the cache knows of it", sub { opens("+<", "$shelf/$name.json") });
+        refused("$how: chmod of the shelf", sub { chmod 0777, $shelf });
+        refused("$how: rename the shelf", sub { rename $shelf, "$shelf.evil" });
+    };
+    $change->();
+    call("unshare", NEWNS);
+    refused("$how: remount the shelf", sub { mounted("none", $shelf, "none", MS_REMOUNT | MS_BIND) });
+    for (1 .. 8) { call("umount2", $shelf, DETACH) or last; report("did", "$how: umount the shelf") }
+    $change->();
+}
+
 # Whether what is mounted there can be made writable: it is tried in every way the kernel has.
 sub change_mount {
     my ($at, $how) = @_;
@@ -188,7 +206,8 @@ sub change_handlers {
     report("did", "$how: disable its own handlers, and enable them") if $disables->();
 }
 
-report("owner", (stat "/.native/dispatch")[4]);
+my $owner = (stat "/.native/dispatch")[4];
+report("owner", $owner);
 apart(sub { change_files("/.native", "as it is") });
 apart(\&change_through_proc);
 apart(sub {
@@ -210,8 +229,12 @@ apart(sub {
     report("did", "leave the chroot");
     mkdir $scratch;
     change_files($toolbox, "from outside the chroot");
-    refused("write to the machine's own files", sub { opens("+<", "/etc/passwd") || opens(">", "/etc/evil") });
-    refused("change the kernel's settings", sub { opens("+<", "/proc/sys/kernel/core_pattern") });
+    apart(sub { change_shelf("from outside the chroot") });
+    # Where the caller himself is root in here, what is his is so too, with a toolbox or without.
+    if ($owner != $>) {
+        refused("write to the machine's own files", sub { opens("+<", "/etc/passwd") || opens(">", "/etc/evil") });
+        refused("change the kernel's settings", sub { opens("+<", "/proc/sys/kernel/core_pattern") });
+    }
     change_handlers("outside the chroot");
     for my $place (mount_points()) {
         apart(sub { change_files($place, "a mount outside the chroot") });

@@ -8,6 +8,7 @@ import random
 import re
 import select
 import shutil
+import stat
 import subprocess  # noqa: TID251  # builds at once, and such as are killed, must be other processes
 import sys
 import tempfile
@@ -18,15 +19,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from debkit import accel, checks
 from debkit.backends import sbuild
-from debkit.chroot import cache, layers, namespace
-from debkit.config import ChrootConfig, Config
+from debkit.chroot import cache, layers, namespace, store
+from debkit.config import ChecksConfig, ChrootConfig, Config
+from debkit.console import Quiet
+from debkit.model import ChrootKind, Outcome
 from debkit.run import Command, Processes
 from debkit.source import open_source
-from tests.accel_builds import toolbox_for
+from tests.accel_builds import TARGET, toolbox_for
 from tests.accel_dispatch import SOURCES
 from tests.command import CHECKOUT, Project, make_project
-from tests.debs import make_package
+from tests.debs import make_package, make_result
 from tests.integration.test_chroot import kill, passable
 from tests.integration.test_interrupt import check_clean, lay_out_cache
 from tests.sources import edit
@@ -40,11 +44,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+# In a HOME. Of the directory around it nothing can be changed either.
+TOOLBOX = "shelf/toolbox"
 HANDLERS = Path("/proc/sys/fs/binfmt_misc")
 HOSTILE = (SOURCES / "hostile.pl").read_text()
-# elf(5): e_machine, of whatever od is just now.
-OD = "od -An -tu2 -j18 -N2 /proc/self/exe"
+# elf(5): e_machine, of whatever od is just now, by a path that the dispatcher does not know.
+OD = "od -An -tu2 -j18 -N2 /proc/thread-self/exe"
 NATIVE_OD, EMULATED_OD = "62", "183"
+NOBODY = "65534"
 USER = 4242
 # HOME COMMAND...: run it as an ordinary user; only this mount namespace knows him.
 AS_USER = f"""
@@ -80,19 +87,20 @@ def home(run: Processes, chroot: Chroot) -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="accel-safety.", dir="/var/tmp"))
     path.chmod(0o755)
     shutil.copy(chroot.tarball, path / "chroot.tar.zst")
-    copy_toolbox(run, chroot, path / "toolbox")
+    copy_toolbox(run, chroot, path / TOOLBOX)
     yield path
     namespace.remove_tree(run, path)
 
 
 def copy_toolbox(run: Processes, chroot: Chroot, into: Path) -> Path:
     assert chroot.toolbox
+    into.parent.mkdir()
     run(Command(argv=("cp", "--archive", f"{chroot.toolbox.path}", f"{into}")))
     return into
 
 
-def start(what: str, home: Path, *packages: Path, caller: str = "self", toolbox: str = "toolbox") -> subprocess.Popen[str]:
-    words = (sys.executable, "-m", "tests.accel_builds", what, home, home / "chroot.tar.zst", home / toolbox, *packages)
+def start(what: str, home: Path, *packages: Path, caller: str = "self") -> subprocess.Popen[str]:
+    words = (sys.executable, "-m", "tests.accel_builds", what, home, home / "chroot.tar.zst", home / TOOLBOX, *packages)
     prefix = ("unshare", "--mount", "sh", "-c", AS_USER, "sh", home) if caller == "user" else ()
     return subprocess.Popen(
         [os.fspath(word) for word in (*prefix, *words)],
@@ -146,9 +154,9 @@ def attack(script: str, who: str, toolbox: Path) -> str:
     return f"for perl in /usr/bin/perl /.native/root/usr/bin/perl; do $perl {script} {who} {toolbox} || exit 1; done"
 
 
-def make_hostile(home: Path, who: str) -> Path:
-    """Make a package whose postinst attacks the toolbox in HOME."""
-    script = f"cat >/tmp/hostile.pl <<'EOF'\n{HOSTILE}EOF\n{attack('/tmp/hostile.pl', who, home / 'toolbox')}"
+def make_hostile(home: Path, who: str, *, toolbox: Path | None = None) -> Path:
+    """Make a package whose postinst attacks a toolbox, by default that in HOME."""
+    script = f"cat >/tmp/hostile.pl <<'EOF'\n{HOSTILE}EOF\n{attack('/tmp/hostile.pl', who, toolbox or home / TOOLBOX)}"
     return make_package(home, "hostile", scripts={"postinst": script})
 
 
@@ -156,33 +164,69 @@ def attacked(run: Processes, home: Path, what: str, deb: Path, *, caller: str) -
     """Give the log of a build or an installation, the toolbox and the machine being as they were."""
     if caller == "user":
         run(Command(argv=("chown", "--recursive", "--no-dereference", f"{USER}:{USER}", f"{home}")))
-    before = fingerprint(home / "toolbox"), machine()
+    shelf = (home / TOOLBOX).parent
+    before = fingerprint(shelf), machine()
     log = log_of(start(what, home, deb, caller=caller))
     assert re.findall(r"BROKEN: .*", log) == []
-    assert changes(before[0], fingerprint(home / "toolbox")) == {}
+    assert changes(before[0], fingerprint(shelf)) == {}
     assert machine() == before[1]
     return log
 
 
-@pytest.mark.parametrize("caller", CALLERS)
-def test_a_hostile_build_and_its_dependency_change_nothing(run: Processes, home: Path, caller: str) -> None:
+def hostile_build(run: Processes, home: Path, backend: str, *, caller: str) -> tuple[str, set[str]]:
+    """Build a hostile package that depends on another; give the log, and to whom the toolbox belongs in there."""
     tree = make_tree(home / "tree", distribution="trixie")
     (tree / "debian/hostile.pl").write_text(HOSTILE)
-    attacks = attack("debian/hostile.pl", "rules", home / "toolbox").replace("$", "$$")
+    attacks = attack("debian/hostile.pl", "rules", home / TOOLBOX).replace("$", "$$")
     edit(tree / "debian/rules", f"\noverride_dh_auto_build:\n\t{attacks}\n\t{OD}\n\tdh_auto_build\n")
     control = (tree / "debian/control").read_text()
     (tree / "debian/control").write_text(control.replace("Build-Depends: ", "Build-Depends: hostile, "))
-    log = attacked(run, home, "build", make_hostile(home, "postinst"), caller=caller)
+    log = attacked(run, home, backend, make_hostile(home, "postinst"), caller=caller)
     judge(log, "postinst emulated", "postinst native", "rules emulated", "rules native")
-    # To the build's namespace the toolbox is nobody's.
-    assert set(re.findall(r"^owner: \w+ \w+: (\d+)$", log, re.MULTILINE)) == {"65534"}
     assert re.findall(r"^ +(\d+)$", log, re.MULTILINE) == [NATIVE_OD]
+    return log, set(re.findall(r"^owner: \w+ \w+: (\d+)$", log, re.MULTILINE))
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_a_hostile_build_and_its_dependency_change_nothing(run: Processes, home: Path, caller: str) -> None:
+    _, owners = hostile_build(run, home, "sbuild", caller=caller)
+    assert owners == {NOBODY}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_nor_do_they_with_pbuilder_where_root_owns_the_toolbox_and_leaves_the_chroot(
+    run: Processes, home: Path, caller: str
+) -> None:
+    log, owners = hostile_build(run, home, "pbuilder", caller=caller)
+    assert owners == {"0"}
+    assert {"did: postinst emulated: leave the chroot", "did: postinst native: leave the chroot"} <= set(log.splitlines())
 
 
 @pytest.mark.parametrize("caller", CALLERS)
 def test_a_hostile_dependency_in_a_layer_changes_nothing(run: Processes, home: Path, caller: str) -> None:
     log = attacked(run, home, "install", make_hostile(home, "layer"), caller=caller)
     judge(log, "layer emulated", "layer native")
+
+
+def test_a_hostile_package_on_trial_changes_nothing(run: Processes, chroot: Chroot, debkit_cache: Path, tmp_path: Path) -> None:
+    assert chroot.toolbox
+    native = run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip()
+    by = accel.Accelerator(native=native, insists=True, tell=print, warn=print)
+    bench = checks.Bench(
+        run=run, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist", accelerator=by
+    )
+    with accel.opened(run, store.wanted(ChrootKind.CLEAN, TARGET, ChrootConfig()), by=by, config=ChrootConfig()) as clean:
+        assert clean.toolbox
+        deb = make_hostile(tmp_path, "trial", toolbox=clean.toolbox.path)
+        before = fingerprint(clean.toolbox.path), machine()
+        report = checks.judge("piuparts", bench, make_result(tmp_path, deb, target=TARGET))
+        assert changes(before[0], fingerprint(clean.toolbox.path)) == {}
+        assert machine() == before[1]
+    assert report.outcome is Outcome.PASS, report
+    assert report.log
+    log = report.log.read_text()
+    assert re.findall(r"BROKEN: .*", log) == []
+    judge(log, "trial emulated", "trial native")
 
 
 # The test is told by one FIFO that the build has come so far, and lets it go on by the other.
@@ -225,14 +269,14 @@ def test_builds_at_once_with_other_toolboxes_do_not_disturb_each_other(run: Proc
         other.mkdir()
         shutil.copytree(home / "tree", other / "tree")
         (other / "chroot.tar.zst").symlink_to(home / "chroot.tar.zst")
-        copy_toolbox(run, chroot, other / "toolbox")
-    (entry,) = (second / "toolbox/map/usr/bin").glob("od.*")
+        copy_toolbox(run, chroot, other / TOOLBOX)
+    (entry,) = (second / TOOLBOX / "map/usr/bin").glob("od.*")
     entry.unlink()
     before = machine()
     logs = []
     for homes in ((home,), (first, second)):
-        meeting = Meeting(*(place / "toolbox" for place in homes))
-        builds = [start("build", place) for place in homes]
+        meeting = Meeting(*(place / TOOLBOX for place in homes))
+        builds = [start("sbuild", place) for place in homes]
         meeting.wait()
         logs += [log_of(build) for build in builds]
     assert [re.findall(r"^ +(\d+)$", log, re.MULTILINE) for log in logs] == [[NATIVE_OD], [NATIVE_OD], [EMULATED_OD]]
@@ -281,13 +325,27 @@ def test_a_killed_build_leaves_nothing_mounted_nor_registered(
     assert machine() == before[1]
 
 
-def names(tree: Path) -> set[str]:
-    return {f"{path.relative_to(tree)}" for path in tree.rglob("*")}
+def modes(tree: Path) -> dict[str, int]:
+    """Each file and its mode, which everybody can read."""
+    found = {f"{path.relative_to(tree)}": stat.S_IMODE(path.lstat().st_mode) for path in (tree, *tree.rglob("*"))}
+    assert not [path for path, mode in found.items() if not mode & stat.S_IROTH]
+    return found
 
 
-@pytest.mark.parametrize("everyone", [False, True])
+# The time of a phase after which the maker is killed: less than each takes on any machine.
+@pytest.mark.parametrize(
+    ("phase", "longest", "everyone"), [("making the toolbox", 5, False), ("compiling the dispatcher", 0, True)]
+)
 def test_a_killed_maker_of_a_toolbox_leaves_what_the_next_sweeps(
-    run: Processes, tmp_path: Path, debkit_cache: Path, chroot: Chroot, scratch: Path, *, everyone: bool
+    run: Processes,
+    tmp_path: Path,
+    debkit_cache: Path,
+    chroot: Chroot,
+    scratch: Path,
+    *,
+    phase: str,
+    longest: float,
+    everyone: bool,
 ) -> None:
     assert chroot.toolbox
     lay_out_cache(tmp_path / "cache/debkit", debkit_cache, ("toolboxes",))
@@ -296,23 +354,26 @@ def test_a_killed_maker_of_a_toolbox_leaves_what_the_next_sweeps(
     env = {**os.environ, "XDG_CACHE_HOME": os.fspath(tmp_path / "cache")}
     before = machine()
 
-    def make() -> subprocess.Popen[str]:
+    def make(umask: int) -> subprocess.Popen[str]:
         argv = [sys.executable, "-m", "tests.accel_builds", "toolbox"]
-        return subprocess.Popen(argv, cwd=CHECKOUT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        return subprocess.Popen(
+            argv, cwd=CHECKOUT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True, umask=umask
+        )
 
-    maker = make()
-    await_text(maker.stdout, "making the toolbox")
-    time.sleep(random.uniform(0, 40))  # noqa: S311
+    maker = make(0o022)
+    await_text(maker.stdout, phase)
+    time.sleep(random.uniform(0, longest))  # noqa: S311
     assert maker.poll() is None
     kill(maker, everyone=everyone)
     assert not list(shelf.glob("*.json"))
     assert machine() == before
-    maker = make()
+    maker = make(0o077)
     made = Path(maker.communicate()[0].splitlines()[-1])
     assert maker.returncode == 0
     (entry,) = cache.entries(shelf)
     assert made == entry.content
-    assert {path.name for path in shelf.iterdir()} == {made.name, f"{entry.name}.json", f"{entry.name}.lock"}
+    locks = {f"{entry.name}.lock", f"{TARGET.suite}-{TARGET.arch}-packages.lock"}
+    assert {path.name for path in shelf.iterdir()} == {made.name, f"{entry.name}.json", *locks}
     assert list(scratch.iterdir()) == []
-    assert names(made) == names(chroot.toolbox.path)
+    assert modes(made) == modes(chroot.toolbox.path)
     namespace.remove_tree(run, tmp_path / "cache")
