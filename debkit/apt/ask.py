@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from debkit.apt.model import Pin, Solution
 from debkit.apt.settings import network_settings
 from debkit.apt.troubles import error_for
-from debkit.run import Command, failure
+from debkit.run import Command, failure, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,8 @@ def ask(
     `network`: tell it of the machine's proxies too.
     """
     settings = network_settings(run) if network else ()
-    done = run(command(root, verb, what, settings), _follow(progress))
+    with temporary("debkit-apt.") as scratch:  # apt's methods leave theirs where they are ended
+        done = run(command(root, verb, what, scratch, settings), _follow(progress))
     try:
         answer = json.loads(done.stdout)
     except ValueError:
@@ -50,12 +51,14 @@ def ask(
     return answer["ok"]
 
 
-def command(root: AptRoot, verb: str, what: Mapping[str, object], settings: tuple[tuple[str, str], ...] = ()) -> Command:
+def command(
+    root: AptRoot, verb: str, what: Mapping[str, object], scratch: Path, settings: tuple[tuple[str, str], ...] = ()
+) -> Command:
     about = {"path": os.fspath(root.path.absolute()), "arch": root.arch, "foreign": root.foreign, "empty": root.empty}
     request = {"verb": verb, "root": about, "settings": settings, **what}
     return Command(
         argv=(sys.executable, *CHILD),
-        env=(("PYTHONPATH", os.fspath(CHECKOUT)),),
+        env=(("PYTHONPATH", os.fspath(CHECKOUT)), ("TMPDIR", os.fspath(scratch))),
         stdin=json.dumps(request).encode(),
         separate=True,
     )

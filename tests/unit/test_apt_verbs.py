@@ -68,7 +68,9 @@ def test_the_child_is_debians_python_away_from_the_working_directory(child: Reco
     assert apt.seen(child, ROOT, "hello") == ("2.0", "1.0")
     (command,) = child.commands
     assert command.argv == (sys.executable, "-P", "-m", "debkit.apt.child")
-    assert dict(command.env) == {"PYTHONPATH": str(Path(apt.__file__).parents[2])}
+    environment = dict(command.env)
+    assert not Path(environment.pop("TMPDIR")).exists()  # what apt left there has gone with it
+    assert environment == {"PYTHONPATH": str(Path(apt.__file__).parents[2])}
     assert command.separate
     assert requests(child) == [
         {
