@@ -9,6 +9,7 @@ trixie-arm64-toolbox-1a2b3c4d-5e6f7a8b: first what debkit and the machine bring 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -22,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 from debkit import apt
 from debkit.accel import assemble, compiler, dispatcher, edit, stock, table
 from debkit.apt import Pin
-from debkit.chroot import cache, make, namespace, roots, store
+from debkit.chroot import cache, layers, make, namespace, roots, store
 from debkit.chroot.upkeep import TOOLBOX, TOOLBOXES
-from debkit.errors import AccelError, DependencyError, HostError
+from debkit.errors import AccelError, DependencyError, HostError, NetworkError
 from debkit.host.binfmt import read_handler
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target, Toolbox
 from debkit.paths import put
@@ -90,11 +91,18 @@ def ensure(
 ) -> Toolbox:
     """Have the toolbox for a foreign base chroot, of this machine's architecture `native`; it follows the chroot's packages.
 
+    These are what the chroot's lists have, and the native ones what the mirror has now: where they differ, newer lists may help.
     With `build_compiler` the suite's gcc is built where it has no twin yet. Raises AccelError where the table does not fit the
     suite, and what `store.ensure` and `compiler.ensure` raise.
     """
-    recipe = _resolved(run, base.spec.target, store.apt_root(base), native=native, progress=progress)
+    root = store.apt_root(base)
+    recipe = _resolved(run, base.spec.target, root, native=native, progress=progress)
     made = _ensure(run, recipe, config=config, progress=progress)
+    if stock.differing(made.path) and time.time() - (apt.updated(root) or 0) > layers.YOUNG_SECONDS:
+        with contextlib.suppress(NetworkError):
+            apt.update(run, root, progress=progress)
+            recipe = _resolved(run, base.spec.target, root, native=native, progress=progress)
+            made = _ensure(run, recipe, config=config, progress=progress)
     if build_compiler and not stock.compiler(made.path) and not stock.library_differs(stock.differing(made.path)):
         compiler.ensure(run, recipe.gcc, recipe.root, config=config, progress=progress)
         made = _ensure(run, recipe, config=config, progress=progress)

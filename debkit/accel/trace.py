@@ -128,16 +128,17 @@ def spent(home: str) -> Iterator[float]:
 
 
 def program(home: str, root: str, words: bytes) -> str:
-    """Name an emulated program by its canonical path, as the dispatcher does: it is the first file that is mapped.
-
-    Before it is, by what it was called.
+    """Name an emulated program by its canonical path, as the dispatcher does: of the files that are mapped, the first that is called
+    so, else the first, since a link may have another name. Before any is, by what it was called.
     """
-    for line in peek(f"{home}/maps", LONGEST).splitlines():
-        _, slash, path = line.partition(b"/")
-        if slash and not path.endswith(EMULATOR.encode()) and not path.startswith(b"memfd:"):
-            return printable(slash + path).removeprefix(root)
     called = printable(b"".join(words.split(b"\0")[3:4]))
-    return next(iter(canonical((called,))), called)
+    mapped = [
+        printable(b"/" + path).removeprefix(root)
+        for _, slash, path in (line.partition(b"/") for line in peek(f"{home}/maps", LONGEST).splitlines())
+        if slash and not path.endswith(EMULATOR.encode()) and not path.startswith(b"memfd:")
+    ]
+    same = [path for path in mapped if Path(path).name == Path(called).name]
+    return next(iter((*same, *mapped, *canonical((called,)))), called)
 
 
 def script(path: str, words: bytes) -> tuple[str, ...]:

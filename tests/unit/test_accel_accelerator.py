@@ -260,6 +260,30 @@ def test_an_emulator_that_cannot_be_used_is_told(
     assert toolbox.qemu_of("arm64") == emulator
 
 
+@pytest.mark.parametrize(
+    ("age", "differing", "network", "made"),
+    [
+        (7200, ("gcc-14 2, not 1",), True, ["resolved", "updated", "resolved"]),
+        (7200, ("gcc-14 2, not 1",), False, ["resolved"]),
+        (7200, (), True, ["resolved"]),
+        (60, ("gcc-14 2, not 1",), True, ["resolved"]),
+    ],
+)
+def test_where_versions_differ_newer_lists_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: list[str], *, age: int, differing: tuple[str, ...], network: bool
+) -> None:
+    done: list[str] = []
+    box = Toolbox(path=tmp_path, arch="arm64")
+    monkeypatch.setattr(toolbox, "_resolved", lambda *_, **__: done.append("resolved"))
+    monkeypatch.setattr(toolbox, "_ensure", lambda *_, **__: box)
+    monkeypatch.setattr(stock, "differing", lambda _path: differing)
+    monkeypatch.setattr(apt, "updated", lambda _root: time.time() - age)
+    monkeypatch.setattr(apt, "update", (lambda *_, **__: done.append("updated")) if network else no_network)
+    base = Chroot(spec=ChrootSpec(kind=ChrootKind.BUILD, target=TARGET), tarball=tmp_path / "base.tar.zst", created=0.0)
+    assert toolbox.ensure(Recorder(), base, native="amd64", config=CONFIG) == box
+    assert done == made
+
+
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
