@@ -128,8 +128,8 @@ def spent(home: str) -> Iterator[float]:
 
 
 def program(home: str, root: str, words: bytes) -> str:
-    """Name an emulated program by its canonical path, as the dispatcher does: of the files that are mapped, the first that is called
-    so, else the first, since a link may have another name. Before any is, by what it was called.
+    """Name an emulated program by its canonical path, as the dispatcher does: of the mapped files the first that is called so,
+    else the first, since a link may have another name. Before any is, by what it was called.
     """
     called = printable(b"".join(words.split(b"\0")[3:4]))
     mapped = [
