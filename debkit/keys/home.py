@@ -47,8 +47,10 @@ def _locked_home(parent: Path) -> tuple[Path, int]:
 
 def _remove_locked(run: Run, made: tuple[Path, int]) -> None:
     home, handle = made
-    remove(run, home)
-    os.close(handle)
+    try:
+        remove(run, home)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
