@@ -17,8 +17,9 @@ from debkit.run.command import (
     redact,
     require_tool,
 )
-from debkit.run.lasting import lasting, temporary
+from debkit.run.lasting import lasting
 from debkit.run.processes import Processes, interact
+from debkit.run.temporary import sweep, temporary
 from debkit.run.tree import end_at_home
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "lasting",
     "redact",
     "require_tool",
+    "sweep",
     "temporary",
 ]
