@@ -82,13 +82,11 @@ def sign_upload(
 
 @contextlib.contextmanager
 def _beside(into: Path) -> Iterator[Path]:
-    """Make a directory to work in beside `into`, with nobody else at work there: so what a killed run has left can be removed."""
+    """Make a directory to work in beside `into`, with nobody else at work there."""
     into.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(into.parent, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        for left in into.parent.glob(f".{into.name}.*"):
-            shutil.rmtree(left, ignore_errors=True)
         with temporary(f".{into.name}.", into.parent) as scratch:
             yield scratch
     finally:

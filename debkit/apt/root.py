@@ -158,8 +158,8 @@ def _locked(path: Path) -> Iterator[None]:
 def _fresh(path: Path) -> Iterator[Path]:
     """Give a directory that takes the place of `path` once it is finished."""
     with temporary(f".{path.name}.", path.parent) as new:
-        new.chmod(0o755)
         yield new
+        new.chmod(0o755)
         if path.exists():
             shutil.rmtree(path)
         new.rename(path)

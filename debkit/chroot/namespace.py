@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 import stat
 import sys
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING
 from debkit.errors import DebkitError, Interrupted
 from debkit.model import ARCHES
 from debkit.paths import scratch_home
-from debkit.run import Command, CommandFailed, end_at_home, lasting
+from debkit.run import Command, end_at_home, sweep, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +31,7 @@ if TYPE_CHECKING:
 ENTER = Path(__file__).with_name("enter")
 REGISTER = Path(__file__).with_name("register")
 NATIVE = "/.native"  # where the toolbox is seen: its programs' loader and libraries are named with it
-PREFIX = "debkit-"
-# Only what tempfile has named and what has our unusual mode is ours to remove: a user's directory may well be called debkit-x.
-OURS = re.compile(r"debkit-[a-z]+\.[a-z0-9_]{8}")
-MODE = 0o711  # a chroot's own root, who is a subordinate id, must pass through
+PASSABLE = 0o711  # a chroot's own root, who is a subordinate id, must pass through
 # ioctl_iflags(2): read and write what chattr(1) sets, here its T.
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_TOPDIR_FL = 0x80086601, 0x40086602, 0x00020000
 LIMIT = Path("/proc/sys/user/max_user_namespaces")
@@ -167,65 +162,34 @@ def remove_tree(run: Run, path: Path) -> None:
 
 @contextlib.contextmanager
 def scratch(run: Run, purpose: str) -> Iterator[Path]:
-    """Make a directory for build trees, removed at the end; those that killed runs have left are removed at the start.
-
-    It is in one of its own, a lock on which tells the living from the dead.
-    """
+    """Make a directory for build trees, removed at the end; all that killed runs have left there goes at the start."""
     home = scratch_home()
-    sweep(run, home)
-    with lasting(partial(_locked_directory, f"{PREFIX}{purpose}.", home), partial(_remove_locked, run)) as (path, lock):
-        path.chmod(MODE)
-        _spread(lock)
+    sweep("debkit-*.", home, partial(_remove_left, run))
+    with temporary(f"debkit-{purpose}.", home, mode=PASSABLE | stat.S_ISVTX, remove=partial(remove_tree, run)) as path:
+        _spread(path)
         room = path / path.suffix[1:]
         room.mkdir()
-        room.chmod(MODE)
+        room.chmod(PASSABLE)
         yield room
 
 
-def _spread(directory: int) -> None:
+def _spread(path: Path) -> None:
     """Have the file system lay each directory made in this one apart from all others, where it knows how to (ext4).
 
     ext4 puts a tree next to its parent, so where the last one was, and takes minutes to use a deleted file's inode again
     (recently_deleted() in fs/ext4/ialloc.c), which it looks for anew with each file: a chroot took 20 s to unpack and not 1.
     """
-    with contextlib.suppress(OSError):
-        flags = int.from_bytes(fcntl.ioctl(directory, FS_IOC_GETFLAGS, bytes(8)), sys.byteorder)
-        fcntl.ioctl(directory, FS_IOC_SETFLAGS, (flags | FS_TOPDIR_FL).to_bytes(8, sys.byteorder))
-
-
-def sweep(run: Run, home: Path) -> None:
-    """Remove this user's scratch directories whose makers are gone, and end what these have left running there."""
-    for path in home.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError, CommandFailed):
-            about = path.lstat()
-            if not OURS.fullmatch(path.name) or not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-                continue
-            if stat.S_IMODE(about.st_mode) != MODE:
-                continue
-            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                end_at_home(path)
-                remove_tree(run, path)
-            finally:
-                os.close(lock)
-
-
-def _remove_locked(run: Run, made: tuple[Path, int]) -> None:
-    path, lock = made
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        remove_tree(run, path)
+        flags = int.from_bytes(fcntl.ioctl(handle, FS_IOC_GETFLAGS, bytes(8)), sys.byteorder)
+        fcntl.ioctl(handle, FS_IOC_SETFLAGS, (flags | FS_TOPDIR_FL).to_bytes(8, sys.byteorder))
+    except OSError:
+        pass  # another file system
     finally:
-        os.close(lock)
+        os.close(handle)
 
 
-def _locked_directory(prefix: str, home: Path) -> tuple[Path, int]:
-    """Make a directory and lock it. Another run's sweep may take it before the lock is on: then make another."""
-    while True:
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
-        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists():
-                return path, lock
-        os.close(lock)
+def _remove_left(run: Run, path: Path) -> None:
+    """End what a killed run has left running there, and remove the rest."""
+    end_at_home(path)
+    remove_tree(run, path)

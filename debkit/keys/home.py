@@ -7,7 +7,6 @@ bytes long (unix(7)).
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shlex
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from debkit.run import Command, lasting, temporary
+from debkit.run import Command, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,24 +30,9 @@ LONGEST_PARENT = 60
 
 @contextlib.contextmanager
 def throwaway(run: Run) -> Iterator[Path]:
-    """Make a private home (0700) that is gone at the end, its agent too; those that killed runs have left go at the start."""
-    parent = short_directory()
-    sweep(run, parent)
-    with lasting(partial(_locked_home, parent), partial(_remove_locked, run)) as (home, _):
+    """Make a private home that is gone at the end, its agent too; those that killed runs have left go at the start."""
+    with temporary(PREFIX, short_directory(), remove=partial(remove, run)) as home:
         yield home
-
-
-def _locked_home(parent: Path) -> tuple[Path, int]:
-    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    handle = os.open(home, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    return home, handle
-
-
-def _remove_locked(run: Run, made: tuple[Path, int]) -> None:
-    home, handle = made
-    remove(run, home)
-    os.close(handle)
 
 
 @contextlib.contextmanager
@@ -67,20 +51,6 @@ def reachable(run: Run, home: Path) -> Iterator[Path]:
             yield link
         finally:
             end_agent(run, link)
-
-
-def sweep(run: Run, parent: Path) -> None:
-    """Remove this user's throwaway homes whose makers are gone: they hold secret keys."""
-    for home in parent.glob(f"{PREFIX}{'[a-z0-9_]' * 8}"):  # as tempfile names them
-        with contextlib.suppress(OSError):
-            if home.is_symlink() or home.stat().st_uid != os.getuid() or (home / "home").is_symlink():
-                continue
-            handle = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove(run, home)
-            finally:
-                os.close(handle)
 
 
 def remove(run: Run, home: Path) -> None:

@@ -17,8 +17,9 @@ from debkit.run.command import (
     redact,
     require_tool,
 )
-from debkit.run.lasting import lasting, temporary
+from debkit.run.lasting import lasting
 from debkit.run.processes import Processes, interact
+from debkit.run.temporary import sweep, temporary
 from debkit.run.tree import descendants, end_at_home, peek
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "peek",
     "redact",
     "require_tool",
+    "sweep",
     "temporary",
 ]

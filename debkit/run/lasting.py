@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import shutil
-import tempfile
 import threading
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -66,8 +63,3 @@ def lasting(make: Callable[[], T], remove: Callable[[T], None]) -> Iterator[T]:
                 atexit.unregister(at_exit)
     finally:
         _ready()
-
-
-def temporary(prefix: str, parent: Path | None = None) -> contextlib.AbstractContextManager[Path]:
-    """Have a private directory until the end, by default where tempfile(3) makes them."""
-    return lasting(lambda: Path(tempfile.mkdtemp(prefix=prefix, dir=parent)), partial(shutil.rmtree, ignore_errors=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from debkit.run import Completed, Run
 
 SCRATCH = ".making-"
-STALE_SECONDS = 86400.0
 EXCERPT_LINES = 15
 TALK = re.compile(r"dpkg-\w+: (?P<kind>error|warning|info): (?P<text>.*)")
 
@@ -75,12 +73,8 @@ def write_changes(run: Run, tree: Path, *, name: str, version: str, timestamp: i
 
 @contextlib.contextmanager
 def scratch(staging: Path) -> Iterator[Path]:
-    """Make a directory to work in, on the file system of `staging`. What a killed run left there is taken away a day later."""
+    """Make a directory to work in, on the file system of `staging`."""
     staging.mkdir(parents=True, exist_ok=True)
-    for left in staging.glob(f"{SCRATCH}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
     with temporary(SCRATCH, staging) as work:
         yield work
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from debkit.run import Command
     from tests.recorder import Recorder
 
-LEFT = "debkit-left.aaaaaaaa"
+LEFT = {"debkit-left.aaaaaaaa": 0o1711, "debkit-apt.bbbbbbbb": 0o1700}
 
 
 @pytest.fixture
@@ -92,29 +90,29 @@ def test_without_namespaces_the_first_error_is_the_one_that_is_told(home: Path, 
 
 def test_what_a_killed_run_left_is_swept_but_not_what_is_in_use(home: Path, recorder: Recorder) -> None:
     recorder.reply("rm", action=removing)
-    for name in (LEFT, "debkit-used.bbbbbbbb", "debkit-mine.cccccccc", "debkit-src", "others"):
+    for name, mode in LEFT.items():
         (home / name).mkdir()
-        (home / name).chmod(0o700 if "mine" in name else 0o711)
-    (home / "debkit-file.dddddddd").touch()
-    used = os.open(home / "debkit-used.bbbbbbbb", os.O_RDONLY)
-    fcntl.flock(used, fcntl.LOCK_EX)
-    namespace.sweep(recorder, home)
-    os.close(used)
-    assert sorted(path.name for path in home.iterdir()) == [
-        "debkit-file.dddddddd", "debkit-mine.cccccccc", "debkit-src", "debkit-used.bbbbbbbb", "others",
-    ]  # fmt: skip
+        (home / name).chmod(mode)
+    with namespace.scratch(recorder, "used") as used:
+        with namespace.scratch(recorder, "test") as room:
+            assert sorted(home.iterdir()) == sorted((room.parent, used.parent))
+        assert list(home.iterdir()) == [used.parent]
 
 
 def test_a_leftover_that_cannot_be_removed_is_no_obstacle(
     home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home / LEFT).mkdir()
-    (home / LEFT).chmod(0o711)
+    left = home / "debkit-left.aaaaaaaa"
+    left.mkdir()
+    left.chmod(0o1711)
     recorder.reply("rm", code=1)
+    recorder.reply("rm", action=removing)
     monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
-    namespace.sweep(recorder, home)
+    with namespace.scratch(recorder, "test"):
+        assert left.exists()
+    recorder.reply("rm", code=1)
     with pytest.raises(CommandFailed):
-        namespace.remove_tree(recorder, home / LEFT)
+        namespace.remove_tree(recorder, left)
 
 
 def test_unpacking_without_namespaces_says_how_to_mend_it(recorder: Recorder, tmp_path: Path) -> None:

@@ -143,6 +143,7 @@ def test_what_a_killed_run_left_is_swept_but_not_what_is_in_use(
     monkeypatch.setattr(home, "short_directory", lambda: tmp_path)
     left, mine = tmp_path / f"{home.PREFIX}a1b2c3d_", tmp_path / f"{home.PREFIX}mine"
     left.mkdir()
+    left.chmod(0o1700)
     mine.mkdir()
     with home.throwaway(recorder) as first, home.throwaway(recorder):
         assert not left.exists()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit.errors import SourceError
-from debkit.source.packing import STALE_SECONDS, finish, finished, modified_files, pack, scratch, unpack, write_changes
+from debkit.source.packing import finish, finished, modified_files, pack, scratch, unpack, write_changes
 from tests.unit.test_source_dsc import laid
 
 if TYPE_CHECKING:
@@ -101,10 +99,9 @@ def test_a_source_that_is_not_whole_is_taken_away(tmp_path: Path) -> None:
 
 
 def test_scratch_is_taken_away_and_so_is_what_a_killed_run_left(tmp_path: Path) -> None:
-    dead, alive = tmp_path / ".making-dead", tmp_path / ".making-alive"
-    for left in (dead, alive):
-        left.mkdir()
-    os.utime(dead, (0, time.time() - STALE_SECONDS - 60))
-    with scratch(tmp_path) as work:
+    dead = tmp_path / ".making-aaaaaaaa"
+    dead.mkdir()
+    dead.chmod(0o1700)
+    with scratch(tmp_path) as alive, scratch(tmp_path) as work:
         assert sorted(tmp_path.iterdir()) == sorted((alive, work))
-    assert sorted(tmp_path.iterdir()) == [alive]
+    assert list(tmp_path.iterdir()) == []
