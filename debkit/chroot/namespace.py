@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import stat
 import sys
 from functools import partial
 from pathlib import Path
@@ -165,11 +164,8 @@ def scratch(run: Run, purpose: str) -> Iterator[Path]:
     """Make a directory for build trees, removed at the end; all that killed runs have left there goes at the start."""
     home = scratch_home()
     sweep("debkit-*.", home, partial(_remove_left, run))
-    with temporary(f"debkit-{purpose}.", home, mode=PASSABLE | stat.S_ISVTX, remove=partial(remove_tree, run)) as path:
-        _spread(path)
-        room = path / path.suffix[1:]
-        room.mkdir()
-        room.chmod(PASSABLE)
+    with temporary(f"debkit-{purpose}.", home, mode=PASSABLE, remove=partial(remove_tree, run)) as room:
+        _spread(room.parent)
         yield room
 
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 PREFIX = "debkit-gpg."
 LONGEST_HOME = 107 - len("/S.gpg-agent.browser")
-LONGEST_PARENT = 60
+LONGEST_PARENT = 50
 
 
 @contextlib.contextmanager
 def throwaway(run: Run) -> Iterator[Path]:
     """Make a private home that is gone at the end, its agent too; those that killed runs have left go at the start."""
-    with temporary(PREFIX, short_directory(), remove=partial(remove, run)) as home:
+    with temporary(PREFIX, short_directory(), remove=partial(_remove, run)) as home:
         yield home
 
 
@@ -44,7 +44,7 @@ def reachable(run: Run, home: Path) -> Iterator[Path]:
     if len(os.fspath(home)) <= LONGEST_HOME or not _socket(run, home).is_relative_to(home):
         yield home
         return
-    with temporary(PREFIX, short_directory()) as directory:
+    with temporary(PREFIX, short_directory(), remove=partial(_remove, run)) as directory:
         link = directory / "home"
         link.symlink_to(home)
         try:
@@ -53,12 +53,13 @@ def reachable(run: Run, home: Path) -> Iterator[Path]:
             end_agent(run, link)
 
 
-def remove(run: Run, home: Path) -> None:
-    """End a throwaway home's agent and remove the home."""
+def _remove(run: Run, directory: Path) -> None:
+    """Remove the directory of a throwaway home, whose agent is ended."""
     try:
-        end_agent(run, home)
+        for home in directory.iterdir():
+            end_agent(run, home)
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def end_agent(run: Run, home: Path) -> None:
@@ -69,7 +70,7 @@ def end_agent(run: Run, home: Path) -> None:
 
 
 def is_throwaway(home: Path) -> bool:
-    return home.name.startswith(PREFIX)
+    return home.parent.name.startswith(PREFIX)
 
 
 def by_hand(home: Path, *words: str) -> str:

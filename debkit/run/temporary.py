@@ -19,8 +19,8 @@ from debkit.run.lasting import lasting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# The sticky bit marks what debkit has made: a user's own directory may well be called debkit-x, but mktemp(1) gives it none.
-PRIVATE = 0o1700
+# A user's own directory may well be called debkit-x, but mktemp(1) does not make it sticky.
+MARK = stat.S_ISVTX
 RANDOM = "[a-z0-9_]" * 8  # how tempfile ends a name
 
 _remove_tree = partial(shutil.rmtree, ignore_errors=True)
@@ -28,16 +28,20 @@ _remove_tree = partial(shutil.rmtree, ignore_errors=True)
 
 @contextlib.contextmanager
 def temporary(
-    prefix: str, parent: Path | None = None, *, mode: int = PRIVATE, remove: Callable[[Path], object] = _remove_tree
+    prefix: str, parent: Path | None = None, *, mode: int = 0o700, remove: Callable[[Path], object] = _remove_tree
 ) -> Iterator[Path]:
     """Have a directory until the end, by default where tempfile(3) makes them.
 
-    A lock on it tells the living from the dead, of which those with the same `prefix` are removed first.
+    It is in one of its own, which `remove` takes. A lock on that one, which nothing else locks, tells the living from the dead,
+    of which those with the same `prefix` are removed first.
     """
     parent = parent or Path(tempfile.gettempdir())
     sweep(glob.escape(prefix), parent, remove)
     with lasting(partial(_locked, prefix, parent, mode), partial(_remove_locked, remove)) as (path, _):
-        yield path
+        room = path / path.name[-8:]
+        room.mkdir()
+        room.chmod(mode)
+        yield room
 
 
 def sweep(prefix: str, parent: Path, remove: Callable[[Path], object]) -> None:
@@ -45,7 +49,7 @@ def sweep(prefix: str, parent: Path, remove: Callable[[Path], object]) -> None:
     for path in parent.glob(f"{prefix}{RANDOM}"):
         with contextlib.suppress(OSError, CommandFailed):
             about = path.lstat()
-            if not stat.S_ISDIR(about.st_mode) or not about.st_mode & stat.S_ISVTX or about.st_uid != os.getuid():
+            if not stat.S_ISDIR(about.st_mode) or not about.st_mode & MARK or about.st_uid != os.getuid():
                 continue
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -64,7 +68,7 @@ def _locked(prefix: str, parent: Path, mode: int) -> tuple[Path, int]:
         path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            path.chmod(mode)
+            path.chmod(mode | MARK)
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except (BlockingIOError, FileNotFoundError):
             os.close(handle)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.run import temporary
-from debkit.run.temporary import PRIVATE
+from debkit.run.temporary import MARK
 
 if TYPE_CHECKING:
     import pytest
 
 DEAD = "debkit-x.aaaaaaaa"
+PRIVATE = 0o700 | MARK
 
 
 def left(directory: Path, mode: int = PRIVATE) -> Path:
@@ -25,7 +28,7 @@ def left(directory: Path, mode: int = PRIVATE) -> Path:
 def test_a_directory_is_private_and_goes_with_what_is_in_it(tmp_path: Path) -> None:
     with temporary("debkit-x.", tmp_path) as made:
         (made / "file").touch()
-        assert stat.S_IMODE(made.stat().st_mode) & 0o777 == 0o700
+        assert [stat.S_IMODE(path.stat().st_mode) & 0o777 for path in (made, made.parent)] == [0o700, 0o700]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -33,7 +36,7 @@ def test_what_killed_runs_have_left_goes_but_not_what_is_in_use(tmp_path: Path) 
     with temporary("debkit-x.", tmp_path) as used:
         left(tmp_path / DEAD)
         with temporary("debkit-x.", tmp_path) as made:
-            assert sorted(tmp_path.iterdir()) == sorted((used, made))
+            assert sorted(tmp_path.iterdir()) == sorted((used.parent, made.parent))
 
 
 def test_a_users_own_are_left_alone(tmp_path: Path) -> None:
@@ -70,4 +73,11 @@ def test_what_a_sweep_takes_before_it_is_locked_is_made_again(tmp_path: Path, mo
     with temporary("debkit-x.", tmp_path) as made:
         assert made.exists()
     assert removed
-    assert removed != [made]
+    assert removed != [made.parent]
+
+
+def test_it_can_be_locked_by_whoever_uses_it(tmp_path: Path) -> None:
+    with temporary("debkit-x.", tmp_path) as made:
+        handle = os.open(made, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
