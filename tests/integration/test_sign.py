@@ -50,7 +50,8 @@ def test_an_upload_is_merged_signed_and_verified(run: Processes, home: Path, tmp
     config = KeysConfig(upload=make_key(home))
     source, results = built(tmp_path, version="2:1.0-1~x+y")
     before = {name: checksums(tmp_path / name) for name in ("source", "amd64", "arm64")}
-    (tmp_path / "dist/.upload.1a2b3c/upload").mkdir(parents=True)  # as a run leaves it that was killed
+    (tmp_path / "dist/.upload.1a2b3c4d/upload").mkdir(parents=True)
+    (tmp_path / "dist/.upload.1a2b3c4d").chmod(0o1700)  # as a run leaves it that was killed
     with find_keys(run, config, environ={"GNUPGHOME": os.fspath(home)}, state=tmp_path) as keys:
         upload = sign_upload(run, keys, source=source, results=results, into=tmp_path / "dist/upload")
     assert upload.changes == tmp_path / "dist/upload/hello-debkit_1.0-1~x+y_multi.changes"
