@@ -26,7 +26,6 @@ CORPUS = [line for line in (CHECKOUT / "tests/data/accel-corpus").read_text().sp
 EMULATED = os.environ.get("BENCH_EMULATED") != "no"
 NATIVE, FOREIGN = "amd64", "arm64"
 WIDTHS = ("<28", ">15", ">15", ">17", ">8", ">8", ">7", "<9")
-NO_TESTS = {"DEB_BUILD_OPTIONS": "nocheck"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,12 @@ class Line:
         return self.tested.cpu - self.accelerated.cpu
 
 
-def measured(project: Path, *argv: str, env: dict[str, str] | None = None) -> Cost:
+def measured(project: Path, *argv: str) -> Cost:
     """Run debkit to the end. Raises CalledProcessError with the end of what it printed."""
     command = [sys.executable, "-m", "debkit", "-C", os.fspath(project), *argv]
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
-        environment = {**os.environ, "PYTHONPATH": os.fspath(CHECKOUT), **(env or {})}
+        environment = {**os.environ, "PYTHONPATH": os.fspath(CHECKOUT)}
         child = subprocess.Popen(command, cwd=project, env=environment, stdout=output, stderr=output)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -78,12 +77,13 @@ def measured(project: Path, *argv: str, env: dict[str, str] | None = None) -> Co
     return Cost(usage.ru_utime + usage.ru_stime, time.monotonic() - started)
 
 
-def make_project(parent: Path, suite: str, checks: str = "") -> Path:
-    """Make a project in which every build is a whole one: no layer has its dependencies."""
+def make_project(parent: Path, suite: str, *, tests: bool = False, checks: str = "") -> Path:
+    """Make a project in which every build is a whole one: no layer has its dependencies. With or without the package's tests."""
+    options = "" if tests else '"nocheck"'
     project = Path(tempfile.mkdtemp(prefix=f"{suite}.", dir=parent))
     (project / "config").mkdir()
     (project / "config" / "debkit.toml").write_text(
-        f'[build]\nsuites = ["{suite}"]\nlayers = false\n[checks]\nrun = [{checks}]\n'
+        f'[build]\nsuites = ["{suite}"]\nlayers = false\noptions = [{options}]\n[checks]\nrun = [{checks}]\n'
     )
     return project
 
@@ -100,17 +100,17 @@ def cheaper(costs: list[Cost]) -> Cost:
 
 def measure(work: Path, suite: str, source: str) -> Line:
     """Build one source in all ways."""
-    ways = {way: make_project(work, suite) for way in ("native", "accelerated", "emulated", "tested")}
+    ways = {way: make_project(work, suite, tests=way == "tested") for way in ("native", "accelerated", "emulated", "tested")}
     location = os.fspath(CHECKOUT / source) if "/" in source else source
 
-    def build(way: str, *options: str, env: dict[str, str] | None = None) -> Cost:
-        return measured(ways[way], "build", location, "--no-publish", *options, env=env)
+    def build(way: str, *options: str) -> Cost:
+        return measured(ways[way], "build", location, "--no-publish", *options)
 
     native, accelerated = [], []
     for _ in range(ROUNDS):
-        native.append(build("native", "--arch", NATIVE, env=NO_TESTS))
-        accelerated.append(build("accelerated", "--arch", FOREIGN, "--via", "accelerated", env=NO_TESTS))
-    emulated = build("emulated", "--arch", FOREIGN, "--via", "emulated", env=NO_TESTS) if EMULATED else None
+        native.append(build("native", "--arch", NATIVE))
+        accelerated.append(build("accelerated", "--arch", FOREIGN, "--via", "accelerated"))
+    emulated = build("emulated", "--arch", FOREIGN, "--via", "emulated") if EMULATED else None
     tested = build("tested", "--arch", FOREIGN, "--via", "accelerated")
     sums = [packages(ways[way]) for way in ("accelerated", *(("emulated",) if EMULATED else ()), "tested")]
     names = sorted(set().union(*sums))
@@ -131,10 +131,10 @@ def compare_chroots(work: Path, suite: str) -> None:
 def compare_piuparts(work: Path, suite: str, source: str) -> None:
     """Time piuparts on the packages of both architectures, in turn."""
     seconds: dict[str, list[float]] = {NATIVE: [], FOREIGN: []}
-    project = make_project(work, suite, '"piuparts"')
+    project = make_project(work, suite, checks='"piuparts"')
     for _ in range(ROUNDS):
         for arch, found in seconds.items():
-            debkit(project, "build", source, "--no-publish", "--arch", arch, env=NO_TESTS)
+            debkit(project, "build", source, "--no-publish", "--arch", arch)
             found.append(float(str(report(project)["checks"][0]["seconds"])))
     ours, theirs = (min(seconds[arch]) for arch in (NATIVE, FOREIGN))
     print(

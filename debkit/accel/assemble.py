@@ -119,7 +119,9 @@ def fingerprint(content: bytes) -> str:
 
 
 def interpreted(file: Path, interpreter: str) -> bool:
-    """Whether a file is a script of that interpreter, by its first line."""
+    """Whether a file is a script of that interpreter: by its first line, which Python's modules need not have."""
+    if (interpreter, file.suffix) == ("python3", ".py"):
+        return True
     with file.open("rb") as stream:
         start, words = stream.read(2), stream.readline(256).decode(errors="replace").split()
     return start == b"#!" and bool(words) and words[0] in {f"/usr/bin/{interpreter}", f"/bin/{interpreter}"}
