@@ -18,17 +18,17 @@ static inline bool replace_plugin(struct verdict *verdict, const char **arg, con
     return true;
 }
 
-/* linker: ld, ar, nm, ranlib. Like not-version, but their options are words, which ld also takes after a single dash, and they
- * load plugins. */
+/* linker: ld, ar, nm, ranlib and the like. Cross ones tell the same of themselves as native ones do, but for gold, which is for the
+ * machines that it was configured for; their options are words, which ld also takes after a single dash, and they load plugins. */
 static inline bool linker(const struct request *request, struct verdict *verdict)
 {
+    bool gold = ends(verdict->twin.chars, "gold");
     for (const char **arg = request->args + 1; *arg; arg++) {
-        if (asks_for_version(*arg) || **arg == '@') /* a file of arguments may name a plugin */
+        if ((gold && asks_for_version(*arg)) || **arg == '@') /* a file of arguments may name a plugin */
             return false;
         const char *option = begins(*arg, "--") ? *arg + 1 : *arg;
         /* --verbose prints the directories that it searches; a cross linker names others. */
-        if (equal(option, "-version") || equal(option, "-help") || begins(option, "-verb") || begins(option, "-print-sys") ||
-            begins(option, "-target-h"))
+        if ((gold && equal(option, "-help")) || begins(option, "-verb") || begins(option, "-print-sys"))
             return false;
         if (begins(option, "-sysr") && !equal(option, "-sysroot=/")) /* it has other directories there */
             return false;

@@ -1,4 +1,4 @@
-/* Rules for tools that tell what they were built for: make, as, rsync. */
+/* Rules for tools that tell what they were built for: make, rsync. */
 
 #ifndef DEBKIT_VERSIONS_H
 #define DEBKIT_VERSIONS_H
@@ -35,7 +35,7 @@ static inline bool asks_no_make(const char *flags)
     return true;
 }
 
-/* not-version: make, as, rsync. They tell what they were built for when they are asked, and not else. */
+/* not-version: make, rsync. They tell what they were built for when they are asked, and not else. */
 static inline bool not_version(const struct request *request, struct verdict *verdict)
 {
     static const char *const words[] = {"--debug", "--dump-config", "--target-help", NULL};
