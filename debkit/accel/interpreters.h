@@ -40,8 +40,82 @@ static inline bool only_flags(const struct interpreter *interpreter, const char 
     return !*arg;
 }
 
+/* The next place where `text` has a word that is one of these, with no letter, digit or _ at either side; NULL: there is none. */
+static inline const char *find_word(const char *text, const char *const *words)
+{
+    for (const char *at = text; *at; at++) {
+        if (at > text && is_of_name(at[-1]))
+            continue;
+        for (const char *const *word = words; *word; word++)
+            if (begins(at, *word) && !is_of_name(at[length(*word)]))
+                return at;
+    }
+    return NULL;
+}
+
+/* Whether a text on perl's command line can neither load what is not perl's own, nor run a text that is not there to be seen (s///ee),
+ * nor look at its machine's numbers. */
+static inline bool asks_nothing(const char *text)
+{
+    static const char *const others[] = {"do", "eval", "no", "package", "require", "syscall", NULL};
+    static const char *const parts[] = {"::", "/proc", "/sys", "Config", "ee", "pack", NULL};
+    static const char *const use[] = {"use", NULL};
+    static const char *const used[] = {"use strict;", "use warnings;", "use FileHandle;", "use POSIX;", NULL};
+    for (const char *const *part = parts; *part; part++)
+        if (contains(text, *part))
+            return false;
+    if (find_word(text, others))
+        return false;
+    while ((text = find_word(text, use)))
+        if (!begins_with_one_of(text++, used))
+            return false;
+    return true;
+}
+
+/* Whether perl is to run texts on its command line, and such as ask nothing (perlrun(1)). */
+static inline bool is_one_liner(const struct interpreter *interpreter, const char **arg)
+{
+    bool found = false;
+    if (!equal(interpreter->name, "perl"))
+        return false;
+    for (; *arg && begins(*arg, "-") && !equal(*arg, "-") && !equal(*arg, "--"); arg++) {
+        const char *letter = *arg + 1;
+        while (*letter && *letter != 'e' && *letter != 'i') {
+            if (!has_letter("0alnpwW", *letter))
+                return false;
+            bool number = *letter == '0' || *letter == 'l';
+            letter++;
+            while (number && *letter >= '0' && *letter <= '7')
+                letter++;
+        }
+        if (*letter != 'e') /* what follows i ends a name */
+            continue;
+        const char *text = letter[1] ? letter + 1 : *++arg;
+        if (!text || !asks_nothing(text))
+            return false;
+        found = true;
+    }
+    return found;
+}
+
+/* What dh-python's tools ask each Python that there is; the answer is in the chroot's own modules. Python looks in the current
+ * directory first: a sysconfig.py that is there runs natively, too. */
+#define CONFIGURATION \
+    "print(\"__SEP__\".join(i or \"\" for i in " \
+    "s.get_config_vars(\"SOABI\", \"MULTIARCH\", \"INCLUDEPY\", \"LIBPL\", \"LDLIBRARY\")))"
+static inline bool tells_dh_python(const struct interpreter *interpreter, const char **arg)
+{
+    static const char *const texts[] = {"import sysconfig as s; " CONFIGURATION, "import sysconfig as s;" CONFIGURATION, NULL};
+    if (!equal(interpreter->name, "python3") || !equal(arg[0], "-c") || !arg[1])
+        return false;
+    for (const char *const *text = texts; *text; text++)
+        if (equal(arg[1], *text))
+            return !arg[2];
+    return false;
+}
+
 /* script: perl, python. Native for an installed script that is known to be the same everywhere, and for no other: a script of
- * the build tree, or one on the command line (-e, -c), may ask what it likes. */
+ * the build tree may ask what it likes, and so may one on the command line (-c; -e where it does more than handle text and files). */
 static inline bool script(const struct request *request, struct verdict *verdict)
 {
     const char *twin = base_name(verdict->twin.chars);
@@ -55,7 +129,9 @@ static inline bool script(const struct request *request, struct verdict *verdict
         verdict->script = *arg;
         if (!*arg || any_is_set(request, interpreter->variables))
             return false;
-        return compiles_python(request, interpreter, arg) || (**arg != '-' && request->is_marked(interpreter->name, *arg));
+        if (compiles_python(request, interpreter, arg) || tells_dh_python(interpreter, arg) || is_one_liner(interpreter, arg))
+            return true;
+        return **arg != '-' && request->is_marked(interpreter->name, *arg);
     }
     return false;
 }

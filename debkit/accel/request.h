@@ -79,6 +79,11 @@ static inline bool is_letter(char letter)
     return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
 }
 
+static inline bool is_of_name(char letter)
+{
+    return is_letter(letter) || (letter >= '0' && letter <= '9') || letter == '_';
+}
+
 static inline bool asks_for_version(const char *word)
 {
     return equal(word, "-v") || equal(word, "-V") || abbreviates(word, "--version") || abbreviates(word, "--help");
