@@ -4,7 +4,8 @@ For each source of the corpus whole sbuild runs, the installing of build depende
 (arm64) in turn, then emulated once, without the package's own tests; then accelerated once with them, since these stay emulated
 and are told apart. CPU seconds are user and system time of a run and of all that it started (getrusage(2)). The packages of the
 three arm64 runs are compared byte by byte. Then the making of a chroot, and piuparts. Takes hours; BENCH_CORPUS names fewer
-(trixie/bzip2 bookworm/hello), and BENCH_EMULATED=no leaves out the emulated runs, which take most of the time.
+(trixie/bzip2 bookworm/hello), and BENCH_EMULATED=no and BENCH_TESTS=no leave out the emulated runs and those with the package's
+own tests, which take most of the time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.bench import CHECKOUT, debkit, report
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
 CORPUS = [line for line in (CHECKOUT / "tests/data/accel-corpus").read_text().splitlines() if line and line[0] != "#"]
-EMULATED = os.environ.get("BENCH_EMULATED") != "no"
+EMULATED, TESTS = (os.environ.get(name) != "no" for name in ("BENCH_EMULATED", "BENCH_TESTS"))
 NATIVE, FOREIGN = "amd64", "arm64"
 WIDTHS = ("<28", ">15", ">15", ">17", ">8", ">8", ">7", "<9")
 
@@ -46,7 +47,7 @@ class Line:
     native: Cost
     accelerated: Cost
     emulated: Cost | None
-    tested: Cost
+    tested: Cost | None
     differing: tuple[str, ...]
 
     @property
@@ -58,8 +59,8 @@ class Line:
         return self.emulated.cpu / self.accelerated.cpu if self.emulated else None
 
     @property
-    def tests(self) -> float:
-        return self.tested.cpu - self.accelerated.cpu
+    def tests(self) -> float | None:
+        return self.tested.cpu - self.accelerated.cpu if self.tested else None
 
 
 def measured(project: Path, *argv: str) -> Cost:
@@ -111,8 +112,9 @@ def measure(work: Path, suite: str, source: str) -> Line:
         native.append(build("native", "--arch", NATIVE))
         accelerated.append(build("accelerated", "--arch", FOREIGN, "--via", "accelerated"))
     emulated = build("emulated", "--arch", FOREIGN, "--via", "emulated") if EMULATED else None
-    tested = build("tested", "--arch", FOREIGN, "--via", "accelerated")
-    sums = [packages(ways[way]) for way in ("accelerated", *(("emulated",) if EMULATED else ()), "tested")]
+    tested = build("tested", "--arch", FOREIGN, "--via", "accelerated") if TESTS else None
+    made = [way for way, wanted in (("accelerated", True), ("emulated", EMULATED), ("tested", TESTS)) if wanted]
+    sums = [packages(ways[way]) for way in made]
     names = sorted(set().union(*sums))
     differing = tuple(name for name in names if len({each.get(name) for each in sums}) > 1)
     return Line(cheaper(native), cheaper(accelerated), emulated, tested, differing)
@@ -190,9 +192,10 @@ def main() -> None:
                 print(f"{name} fails:\n{failure.output}", flush=True)
                 continue
             lines.append(line)
-            gain = f"{line.gain:.1f}" if line.gain else "-"
-            show(name, line.native, line.accelerated, line.emulated or "-", f"{line.ratio:.2f}", gain, f"{line.tests:.1f}",
-                 f"differ: {' '.join(line.differing)}" if line.differing else "identical")  # fmt: skip
+            gain, tests = (f"{figure:.1f}" if figure is not None else "-" for figure in (line.gain, line.tests))
+            same = "identical" if EMULATED or TESTS else "-"
+            show(name, line.native, line.accelerated, line.emulated or "-", f"{line.ratio:.2f}", gain, tests,
+                 f"differ: {' '.join(line.differing)}" if line.differing else same)  # fmt: skip
         if lines:
             summary(lines)
         compare_chroots(work, "trixie")
