@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 PREFIX = "debkit-gpg."
+LINK = "home"
 LONGEST_HOME = 107 - len("/S.gpg-agent.browser")
 LONGEST_PARENT = 50
 
@@ -45,7 +46,7 @@ def reachable(run: Run, home: Path) -> Iterator[Path]:
         yield home
         return
     with temporary(PREFIX, short_directory(), remove=partial(_remove, run)) as directory:
-        link = directory / "home"
+        link = directory / LINK
         link.symlink_to(home)
         try:
             yield link
@@ -54,10 +55,11 @@ def reachable(run: Run, home: Path) -> Iterator[Path]:
 
 
 def _remove(run: Run, directory: Path) -> None:
-    """Remove the directory of a throwaway home, whose agent is ended."""
+    """Remove the directory of a throwaway home or of a link to one, whose agent is ended."""
     try:
-        for home in directory.iterdir():
-            end_agent(run, home)
+        for home in directory.glob("*"):
+            link = home / LINK
+            end_agent(run, link if link.is_symlink() else home)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

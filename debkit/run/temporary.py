@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.run.command import CommandFailed
+from debkit.errors import DebkitError, Interrupted
 from debkit.run.lasting import lasting
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ def temporary(
     with lasting(partial(_locked, prefix, parent, mode), partial(_remove_locked, remove)) as (path, _):
         room = path / path.name[-8:]
         room.mkdir()
-        room.chmod(mode)
+        _change_mode(room, mode)
         yield room
 
 
 def sweep(prefix: str, parent: Path, remove: Callable[[Path], object]) -> None:
     """Remove this user's temporary directories whose makers are gone. `prefix`: of their names, a pattern as glob(7) has it."""
     for path in parent.glob(f"{prefix}{RANDOM}"):
-        with contextlib.suppress(OSError, CommandFailed):
+        with _no_obstacle():
             about = path.lstat()
             if not stat.S_ISDIR(about.st_mode) or not about.st_mode & MARK or about.st_uid != os.getuid():
                 continue
@@ -60,24 +60,35 @@ def sweep(prefix: str, parent: Path, remove: Callable[[Path], object]) -> None:
 
 
 def _locked(prefix: str, parent: Path, mode: int) -> tuple[Path, int]:
-    """Make a directory and lock it. Another run's sweep may take it before the lock is on: then make another.
+    """Make a directory, lock it, and only then mark it; where there are no locks it has no mark either, and nobody sweeps it.
 
-    The lock is a shared one, since NFS has no exclusive ones on directories; there, nothing is swept.
+    On a network file system the lock is this machine's own (flock(2)): two machines are not to build one project at once.
     """
-    while True:
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            path.chmod(mode | MARK)
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except (BlockingIOError, FileNotFoundError):
-            os.close(handle)
-            continue
-        except OSError:  # a file system without locks
-            return path, handle
-        if path.exists():
-            return path, handle
-        os.close(handle)
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        _change_mode(path, mode)
+    else:
+        _change_mode(path, mode | MARK)
+    return path, handle
+
+
+def _change_mode(path: Path, mode: int) -> None:
+    """Set what a mode says, and leave what a parent directory has handed on."""
+    path.chmod(mode | path.stat().st_mode & stat.S_ISGID)
+
+
+@contextlib.contextmanager
+def _no_obstacle() -> Iterator[None]:
+    """Let what cannot be removed lie."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except (OSError, DebkitError):
+        pass
 
 
 def _remove_locked(remove: Callable[[Path], object], made: tuple[Path, int]) -> None:

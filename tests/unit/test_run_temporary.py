@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import signal
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.run import temporary
+import pytest
+
+from debkit.errors import HostError, Interrupted
+from debkit.run import sweep, temporary
 from debkit.run.temporary import MARK
 
 if TYPE_CHECKING:
-    import pytest
+    from pathlib import Path
 
 DEAD = "debkit-x.aaaaaaaa"
 PRIVATE = 0o700 | MARK
@@ -43,14 +47,14 @@ def test_a_users_own_are_left_alone(tmp_path: Path) -> None:
     mine = {
         left(tmp_path / "debkit-x.bbbbbbbb", 0o700),
         left(tmp_path / "debkit-y.aaaaaaaa"),
-        left(tmp_path / "debkit-x.longer-than-that"),
+        left(tmp_path / "debkit-x.longer-one"),
     }
     (tmp_path / "debkit-x.cccccccc").symlink_to("debkit-y.aaaaaaaa")
     (tmp_path / "debkit-x.dddddddd").touch(PRIVATE)
-    with temporary("debkit-x.", tmp_path):
-        assert all((path / "file").exists() for path in mine)
-        assert (tmp_path / "debkit-x.cccccccc").is_symlink()
-        assert (tmp_path / "debkit-x.dddddddd").exists()
+    removed: list[Path] = []
+    sweep("debkit-x.", tmp_path, removed.append)
+    assert removed == []
+    assert all((path / "file").exists() for path in mine)
 
 
 def test_a_pattern_in_a_name_is_none(tmp_path: Path) -> None:
@@ -59,21 +63,50 @@ def test_a_pattern_in_a_name_is_none(tmp_path: Path) -> None:
         assert (tmp_path / "debkit-x.aaaaaaaa").exists()
 
 
-def test_what_a_sweep_takes_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    removed: list[Path] = []
-    chmod = Path.chmod
+def test_it_is_marked_when_it_is_locked_and_not_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+    before: list[Path] = []
 
-    def swept(path: Path, mode: int) -> None:
-        if not removed:
-            removed.append(path)
-            path.rmdir()
-        chmod(path, mode)
+    def swept_before(handle: int, operation: int) -> None:
+        if operation & fcntl.LOCK_SH:
+            sweep("debkit-x.", tmp_path, before.append)
+        flock(handle, operation)
 
-    monkeypatch.setattr(Path, "chmod", swept)
+    monkeypatch.setattr(fcntl, "flock", swept_before)
     with temporary("debkit-x.", tmp_path) as made:
-        assert made.exists()
-    assert removed
-    assert removed != [made.parent]
+        assert made.parent.stat().st_mode & MARK
+        with pytest.raises(BlockingIOError):
+            flock(os.open(made.parent, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert before == []
+
+
+def test_where_there_are_no_locks_it_has_no_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(_handle: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    with temporary("debkit-x.", tmp_path) as made:
+        assert not made.parent.stat().st_mode & MARK
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_group_that_a_directory_hands_on_stays(tmp_path: Path) -> None:
+    tmp_path.chmod(0o2770)
+    with temporary("debkit-x.", tmp_path) as made:
+        assert made.stat().st_mode & stat.S_ISGID
+
+
+def test_what_cannot_be_removed_is_no_obstacle_but_an_interrupt_counts(tmp_path: Path) -> None:
+    def fails(_path: Path) -> None:
+        raise HostError("no namespaces", cause="x", hint="y")
+
+    def interrupted(_path: Path) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    left(tmp_path / DEAD)
+    sweep("debkit-x.", tmp_path, fails)
+    with pytest.raises(Interrupted):
+        sweep("debkit-x.", tmp_path, interrupted)
 
 
 def test_it_can_be_locked_by_whoever_uses_it(tmp_path: Path) -> None:
