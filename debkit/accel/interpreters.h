@@ -98,14 +98,20 @@ static inline bool is_one_liner(const struct interpreter *interpreter, const cha
     return found;
 }
 
-/* What dh-python's tools ask each Python that there is; the answer is in the chroot's own modules. Python looks in the current
+/* What py3compile, py3clean and dh-python's tools ask each Python that there is; the answer is in the chroot's own modules. Python looks in the current
  * directory first: a sysconfig.py that is there runs natively, too. */
 #define CONFIGURATION \
     "print(\"__SEP__\".join(i or \"\" for i in " \
     "s.get_config_vars(\"SOABI\", \"MULTIARCH\", \"INCLUDEPY\", \"LIBPL\", \"LDLIBRARY\")))"
-static inline bool tells_dh_python(const struct interpreter *interpreter, const char **arg)
+static inline bool tells_of_python(const struct interpreter *interpreter, const char **arg)
 {
-    static const char *const texts[] = {"import sysconfig as s; " CONFIGURATION, "import sysconfig as s;" CONFIGURATION, NULL};
+    static const char *const texts[] = {
+        "import sysconfig as s; " CONFIGURATION,
+        "import sysconfig as s;" CONFIGURATION,
+        "import sys; print(sys.implementation.cache_tag)",
+        "import importlib.util; print(importlib.util.MAGIC_NUMBER)",
+        NULL,
+    };
     if (!equal(interpreter->name, "python3") || !equal(arg[0], "-c") || !arg[1])
         return false;
     for (const char *const *text = texts; *text; text++)
@@ -129,7 +135,7 @@ static inline bool script(const struct request *request, struct verdict *verdict
         verdict->script = *arg;
         if (!*arg || any_is_set(request, interpreter->variables))
             return false;
-        if (compiles_python(request, interpreter, arg) || tells_dh_python(interpreter, arg) || is_one_liner(interpreter, arg))
+        if (compiles_python(request, interpreter, arg) || tells_of_python(interpreter, arg) || is_one_liner(interpreter, arg))
             return true;
         return **arg != '-' && request->is_marked(interpreter->name, *arg);
     }

@@ -321,6 +321,7 @@ static const struct example {
     {EMULATED, PERL, ARGS("perl", "/usr/bin/dh"), ENV("PERL5DB=BEGIN {}"), NULL},
     {NATIVE, PYTHON, ARGS("python3.13", "-c", "import sysconfig as s; " CONFIGURATION), NULL, NULL},
     {NATIVE, PYTHON, ARGS("python3.11", "-c", "import sysconfig as s;" CONFIGURATION), NULL, NULL},
+    {NATIVE, PYTHON, ARGS("python3.13", "-c", "import sys; print(sys.implementation.cache_tag)"), NULL, NULL},
     {EMULATED, PYTHON, ARGS("python3", "-c", "import sysconfig as s; " CONFIGURATION), ENV("PYTHONPATH=/build"), NULL},
     {EMULATED, PYTHON, ARGS("python3", "-c", "import sysconfig as s; " CONFIGURATION ";import x"), NULL, NULL},
     {EMULATED, PYTHON, ARGS("python3", "-c", "print(1)"), NULL, NULL},
