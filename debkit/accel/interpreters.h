@@ -98,8 +98,8 @@ static inline bool is_one_liner(const struct interpreter *interpreter, const cha
     return found;
 }
 
-/* What py3compile, py3clean and dh-python's tools ask each Python that there is; the answer is in the chroot's own modules. Python looks in the current
- * directory first: a sysconfig.py that is there runs natively, too. */
+/* What py3compile, py3clean and dh-python's tools ask each Python that there is; the answer is in the chroot's own modules.
+ * Python looks in the current directory first: a sysconfig.py that is there runs natively, too. */
 #define CONFIGURATION \
     "print(\"__SEP__\".join(i or \"\" for i in " \
     "s.get_config_vars(\"SOABI\", \"MULTIARCH\", \"INCLUDEPY\", \"LIBPL\", \"LDLIBRARY\")))"
