@@ -92,6 +92,8 @@ def apply(root: Path, edits: Iterable[Edit]) -> frozenset[str]:
 def replaced(data: bytes, edit: Edit) -> bytes | None:
     """Give a file's content with the text replaced; None where it is not there as often as it should be, or has no room."""
     old, new = edit.old.encode(), edit.new.encode()
+    if edit.optional and old not in data:
+        return data
     if edit.within:
         return data.replace(old, new) if data.count(old) == edit.count and len(old) == len(new) else None
     old, new = old + b"\0", new + b"\0"

@@ -55,8 +55,8 @@ class Scripts(Choice):
 class Edit:
     """A NUL-terminated text that is another one in the toolbox, found `count` times in each of `files`.
 
-    With `within` it is a piece of one, and `new` as long. Where it cannot be made they have no twin, or no
-    program of `package` has one. `files` may be patterns (glob(7)).
+    With `within` it is a piece of one, and `new` as long; `optional`: they may also not have it at all. Where it cannot be
+    made they have no twin, or no program of `package` has one. `files` may be patterns (glob(7)).
     """
 
     files: tuple[str, ...]
@@ -65,6 +65,7 @@ class Edit:
     count: int
     reason: str
     within: bool = False
+    optional: bool = False
     package: str = ""
 
 

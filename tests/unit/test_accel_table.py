@@ -290,3 +290,10 @@ def test_a_twin_has_the_same_libraries(tmp_path: Path, theirs: dict[str, str], d
 def test_a_rebuild_is_the_same_source() -> None:
     assert assemble.REBUILT.sub("", "14.2.0-19cross1+b2") == "14.2.0-19"
     assert assemble.REBUILT.sub("", "12.2.0-14+deb12u1") == "12.2.0-14+deb12u1"
+
+
+def test_a_text_that_only_some_suites_have_is_replaced_where_it_is() -> None:
+    one = table.Edit(files=(), old="/lib/x/", new="/.nativ", count=1, optional=True, reason="")
+    assert edit.replaced(b"\0/lib/x/\0", one) == b"\0/.nativ\0"
+    assert edit.replaced(b"\0/elsewhere\0", one) == b"\0/elsewhere\0"
+    assert edit.replaced(b"\0/lib/x/\0a\0/lib/x/\0", one) is None
