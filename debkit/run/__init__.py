@@ -17,7 +17,6 @@ from debkit.run.command import (
     redact,
     require_tool,
 )
-from debkit.run.lasting import lasting
 from debkit.run.processes import Processes, interact
 from debkit.run.temporary import sweep, temporary
 from debkit.run.tree import descendants, end_at_home, peek
@@ -35,7 +34,6 @@ __all__ = [
     "failure",
     "find_tool",
     "interact",
-    "lasting",
     "peek",
     "redact",
     "require_tool",

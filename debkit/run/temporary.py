@@ -49,7 +49,7 @@ def sweep(prefix: str, parent: Path, remove: Callable[[Path], object]) -> None:
     for path in parent.glob(f"{prefix}{RANDOM}"):
         with _no_obstacle():
             about = path.lstat()
-            if not stat.S_ISDIR(about.st_mode) or not about.st_mode & MARK or about.st_uid != os.getuid():
+            if not about.st_mode & MARK or about.st_uid != os.getuid():
                 continue
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:

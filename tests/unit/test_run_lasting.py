@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.errors import Interrupted
-from debkit.run import Processes, lasting, temporary
+from debkit.run import Processes, temporary
+from debkit.run.lasting import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -75,8 +75,10 @@ def test_it_is_marked_when_it_is_locked_and_not_before(tmp_path: Path, monkeypat
     monkeypatch.setattr(fcntl, "flock", swept_before)
     with temporary("debkit-x.", tmp_path) as made:
         assert made.parent.stat().st_mode & MARK
+        handle = os.open(made.parent, os.O_RDONLY)
         with pytest.raises(BlockingIOError):
-            flock(os.open(made.parent, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
     assert before == []
 
 
