@@ -292,7 +292,8 @@ static const struct example {
     {EMULATED, PERL, ARGS("perl", ""), NULL, NULL},
     {EMULATED, PERL, ARGS("perl", "--", "/usr/bin/dh"), NULL, NULL},
     {NATIVE, PERL, ARGS("perl", "-e", "print 1"), NULL, NULL},
-    {NATIVE, PERL, ARGS("perl", "-we", "print \"cannot used\"", "-MConfig"), NULL, NULL}, /* the text's own argument */
+    {NATIVE, PERL, ARGS("perl", "-we", "print \"cannot used\"", "--", "-MConfig"), NULL, NULL}, /* the text's own argument */
+    {EMULATED, PERL, ARGS("perl", "-we", "print 1", "-MConfig"), NULL, NULL}, /* perl's */
     {NATIVE, PERL, ARGS("perl", "-w", "-0777", "-pi.bak", "-l012ne", "s/a/b/;", "-e", "use strict; use POSIX;"), NULL, NULL},
     {NATIVE, PERL, ARGS("perl", "-pe1", "--", "file"), NULL, NULL},
     {EMULATED, PERL, ARGS("perl", "-e"), NULL, NULL},

@@ -152,7 +152,7 @@ class TestInAForeignRoot:
         assert box.sh("perl -w /bin/pod2man x") == native.replace("/usr/bin/pod2man", "/bin/pod2man").replace(
             "/usr/bin/perl", "perl"
         )
-        assert box.sh("cp /bin/pod2man /tmp; cd /tmp; perl pod2man; perl -e 'print 1'") == "emulated\n1"
+        assert box.sh("cp /bin/pod2man /tmp; cd /tmp; perl pod2man; perl -MConfig -e 'print 1'") == "emulated\n1"
         # Another content at that path, as of a newer version or one that a package has diverted it for.
         script.write_text("#!/usr/bin/perl -w\nprint qq(replaced\n);")
         assert box.sh("pod2man x") == "replaced"
