@@ -55,8 +55,10 @@ class Reference:
     files: Mapping[str, tuple[str, ...]]
 
 
-def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch, foreign: Arch) -> tuple[str, ...]:
-    """Edit the root in the toolbox, and map the programs of the reference to it. Gives what `write_map` does."""
+def assemble(
+    toolbox: Path, reference: Reference, table: Table, *, native: Arch, foreign: Arch
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Edit the root in the toolbox, and map the programs of the reference to it. Gives what `write_map` and `edit.apply` do."""
     root = toolbox / "root"
     interpreter = read_interpreter(root / "usr/bin/dash")
     edit.relocate(root, edit.relocations(native, interpreter, table.directories))
@@ -71,7 +73,7 @@ def assemble(toolbox: Path, reference: Reference, table: Table, *, native: Arch,
     configure_perl(root, reference.root, native=native, foreign=foreign)
     name_modules(root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
-    return write_map(toolbox, reference, table, unfit)
+    return write_map(toolbox, reference, table, unfit), unfit
 
 
 def preload(toolbox: Path, loader: str, foreign: Arch) -> None:

@@ -14,8 +14,10 @@ from elftools.elf.elffile import ELFFile
 from debkit.errors import AccelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from elftools.elf.segments import Segment
 
     from debkit.accel.table import Edit
     from debkit.model import Arch
@@ -97,7 +99,7 @@ def replaced(data: bytes, edit: Edit) -> bytes | None:
     if edit.within:
         return data.replace(old, new) if data.count(old) == edit.count and len(old) == len(new) else None
     old, new = old + b"\0", new + b"\0"
-    places = [match.start() + 1 for match in re.finditer(re.escape(b"\0" + old), data)]
+    places = [match.start() for match in re.finditer(re.escape(old), data) if begins(data, match.start())]
     if len(places) != edit.count:
         return None
     changed = bytearray(data)
@@ -107,6 +109,25 @@ def replaced(data: bytes, edit: Edit) -> bytes | None:
         elif not move(changed, place, new):
             return None
     return bytes(changed)
+
+
+def begins(data: bytes, place: int) -> bool:
+    """Whether a text begins at `place`: another ends before it, or a pointer leads there, since numbers may lie before it."""
+    if data[place - 1 : place] == b"\0":
+        return True
+    try:
+        elf = ELFFile(io.BytesIO(data))
+        _, segment = next(holding(elf, place))
+        return bool(pointers_to(segment["p_vaddr"] + place - segment["p_offset"], elf))
+    except (ELFError, StopIteration):
+        return False
+
+
+def holding(elf: ELFFile, place: int) -> Iterator[tuple[int, Segment]]:
+    """Give the segment that has the file's byte at `place`, with its number."""
+    for number, segment in enumerate(elf.iter_segments()):
+        if segment["p_type"] == "PT_LOAD" and segment["p_offset"] <= place < segment["p_offset"] + segment["p_filesz"]:
+            yield number, segment
 
 
 def room(data: bytes, place: int, size: int) -> int:
@@ -126,11 +147,7 @@ def move(program: bytearray, place: int, text: bytes) -> bool:
     """
     try:
         elf = ELFFile(io.BytesIO(program))
-        number, segment = next(
-            (number, found)
-            for number, found in enumerate(elf.iter_segments())
-            if found["p_type"] == "PT_LOAD" and found["p_offset"] <= place < found["p_offset"] + found["p_filesz"]
-        )
+        number, segment = next(holding(elf, place))
         others = [other["p_offset"] for other in elf.iter_segments("PT_LOAD") if other["p_offset"] > place]
         pointers = pointers_to(segment["p_vaddr"] + place - segment["p_offset"], elf)
     except (ELFError, StopIteration):

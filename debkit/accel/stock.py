@@ -12,6 +12,7 @@ from debkit.chroot import cache
 from debkit.chroot.upkeep import COMPILERS, TOOLBOX, TOOLBOXES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 NOTE = "note.json"
@@ -21,7 +22,8 @@ NAMED = 3  # packages, where a library that has another version leaves many with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stocked:
-    """A toolbox: `count` twins, and the packages that have none because their versions `differ`. `in_use` is it just now.
+    """A toolbox: `count` twins, the packages that have none because their versions `differ`, and those, and programs by their
+    paths, that are `unfit` since the table's edits expect others. `in_use` is it just now.
 
     `compiler` tells its native compiler, empty where it has none. Or, by its `kind`, a compiler of `count` programs, on its own.
 
@@ -38,17 +40,19 @@ class Stocked:
     size: int
     count: int
     differing: tuple[str, ...]
+    unfit: tuple[str, ...]
     compiler: str
     in_use: bool
 
 
-def note(toolbox: Path, differing: tuple[str, ...], compiler: str) -> None:
+def note(toolbox: Path, differing: tuple[str, ...], compiler: str, unfit: Iterable[str] = ()) -> None:
     """Leave in a new toolbox what `listing` tells of it, and the empty file that a build's trace is bound over.
 
     With a native `compiler` it does not matter that the versions of its packages differ.
     """
     left = [line for line in differing if not (compiler and COMPILER.match(line))]
-    (toolbox / NOTE).write_text(json.dumps({"compiler": compiler, "differing": left}), encoding="utf-8")
+    noted = {"compiler": compiler, "differing": left, "unfit": sorted(unfit)}
+    (toolbox / NOTE).write_text(json.dumps(noted), encoding="utf-8")
     (toolbox / "trace").touch()
 
 
@@ -66,6 +70,7 @@ def listing() -> tuple[Stocked, ...]:
             size=entry.record.size,
             count=len(twins(entry.content)) if entry.record.kind == TOOLBOX else len(files(entry.content)),
             differing=differing(entry.content),
+            unfit=unfit(entry.content),
             compiler=compiler(entry.content) if entry.record.kind == TOOLBOX else entry.record.made_with,
             in_use=cache.in_use(entry.content),
         )
@@ -77,6 +82,11 @@ def listing() -> tuple[Stocked, ...]:
 def differing(toolbox: Path) -> tuple[str, ...]:
     """Give the packages that have no twins because of their versions."""
     return tuple(_noted(toolbox).get("differing", ()))
+
+
+def unfit(toolbox: Path) -> tuple[str, ...]:
+    """Give the packages, and paths of programs, that have no twins because they are not as the table's edits expect them."""
+    return tuple(_noted(toolbox).get("unfit", ()))
 
 
 def library_differs(differing: tuple[str, ...]) -> bool:

@@ -273,13 +273,14 @@ def _make(
         with cache.held(cache.shelf("debs")):
             debs = apt.download(run, recipe.root, recipe.pins, cache.shelf("debs"), progress=progress)
             made_of = unpacked(run, reference, recipe.pins, debs)
-        differing = assemble.assemble(temporary, made_of, recipe.twins, native=native, foreign=ARCHES[target.arch])
+        differing, unfit = assemble.assemble(temporary, made_of, recipe.twins, native=native, foreign=ARCHES[target.arch])
         apart = compiler.apart(temporary / "root", made_of, recipe.gcc) if own else ()
         if own and not apart:
             with cache.held(own.content):
                 compiler.put(own.content, temporary, reference, native)
             drop(run, temporary / "root", UNUSED_BESIDE_OWN)
-        stock.note(temporary, (*differing, *apart), compiler.told(temporary, recipe.gcc, own=bool(own and not apart)))
+        told = compiler.told(temporary, recipe.gcc, own=bool(own and not apart))
+        stock.note(temporary, (*differing, *apart), told, unfit)
         shutil.copyfile(qemu_of(target.arch), temporary / "qemu")
         (temporary / "qemu").chmod(0o755)
         put_dispatcher(run, target.suite, temporary, config=config, progress=progress)

@@ -67,7 +67,8 @@ def build(session: Session, *, suites: tuple[str, ...], arches: tuple[str, ...],
 @JSON
 @click.pass_obj
 def list_(session: Session, *, as_json: bool) -> None:
-    """List the toolboxes that are cached, and the packages that have no twins in them because of their version.
+    """List the toolboxes that are cached, and the packages that have no twins in them because of their version, or because
+    debkit's edits do not fit them.
 
     Compilers that `build --compiler` has made are listed too, with the number of their programs.
     """
@@ -84,6 +85,8 @@ def list_(session: Session, *, as_json: bool) -> None:
             session.console.result(f"{item.name}: native compiler: {item.compiler}")
         for line in stock.shortened(item.differing):
             session.console.result(f"{item.name}: no twins of {line}")
+        if item.unfit:
+            session.console.result(f"{item.name}: no twins of {', '.join(item.unfit)}, which the table's edits do not fit")
 
 
 @command.command()

@@ -6,6 +6,7 @@ Also what an accelerated build tells of its programs.
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -120,3 +121,20 @@ def test_the_toolbox_is_listed(trials: list[dict[str, Any]], project: Project) -
     assert max(item["count"] for item in listed if (item["suite"], item["arch"]) == ("trixie", "arm64")) > 150
     assert [item["name"] for item in listed] == [item.name for item in stock.listing()]
     assert project.debkit("accel", "build", "--arch", "arm64").out.strip() in {item["path"] for item in listed}
+
+
+def test_where_the_cross_compiler_is_another_all_but_the_compiler_is_native(project: Project, run: Processes) -> None:
+    tree = make_tree(project.path.parent / "older", name="older", distribution="bookworm")
+    ended = project.debkit("accel", "verify", "--arch", "arm64", "--suite", "bookworm", f"{tree}")
+    if trouble := own_handlers_trouble(run):
+        assert trouble in ended.err
+        return
+    assert ended.code == 0, ended.err
+    (file,) = (project.path / "dist/verify/accelerated/bookworm").rglob(f"*{trace.SUFFIX}")
+    programs = trace.load(file)
+    listed = [item for item in json.loads(project.debkit("accel", "list", "--json").out) if item.get("suite") == "bookworm"]
+    is_native = bool(max(listed, key=itemgetter("used"))["compiler"])  # by `accel build --compiler`
+    emulated = {one.path: one.twin for one in programs.emulated}
+    compiler = "/usr/lib/gcc/aarch64-linux-gnu/12/cc1"
+    assert (compiler in programs.twins, emulated.get(compiler)) == ((True, None) if is_native else (False, Twin.NONE))
+    assert {"/usr/sbin/runuser", "/usr/bin/dpkg", "/usr/bin/aarch64-linux-gnu-as"} <= programs.twins.keys()

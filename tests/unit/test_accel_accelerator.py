@@ -225,7 +225,7 @@ def test_one_that_is_too_big_is_not_kept(shelf: Path, recorder: Recorder, monkey
     monkeypatch.setattr(make, "bootstrap", bootstrap)
     monkeypatch.setattr(apt, "download", lambda *_, **__: ())
     monkeypatch.setattr(toolbox, "unpacked", lambda *_: reference)
-    monkeypatch.setattr(assemble, "assemble", lambda *_, **__: ())
+    monkeypatch.setattr(assemble, "assemble", lambda *_, **__: ((), frozenset()))
     monkeypatch.setattr(toolbox, "put_dispatcher", lambda *_, **__: None)
     monkeypatch.setattr(store, "size_of", lambda *_: toolbox.LIMIT + 1)
     recorder.reply("rm", action=remove)

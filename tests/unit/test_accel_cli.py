@@ -54,6 +54,7 @@ def put(
     suite: str = "trixie",
     differing: tuple[str, ...] = (),
     compiler: str = "",
+    unfit: tuple[str, ...] = (),
     days: float = 2,
 ) -> str:
     """Lay a toolbox with three twins in the cache and give its name."""
@@ -63,7 +64,7 @@ def put(
     for path in ("usr/bin/perl.0123456789abcdef", "usr/bin/perl5.40.1.0123456789abcdef", "usr/bin/g++-14.fedcba9876543210"):
         (content / "map" / path).parent.mkdir(parents=True, exist_ok=True)
         (content / "map" / path).touch()
-    stock.note(content, differing, compiler)
+    stock.note(content, differing, compiler, unfit)
     record = cache.Record(
         content=content.name, created=created, kind="toolbox", suite=suite, arch=arch, size=450_000_000, package_count=137,
         made_with="mmdebstrap",
@@ -73,11 +74,14 @@ def put(
 
 
 def test_the_list_tells_twins_and_the_packages_that_have_none(machine: Recorder, debkit: Callable[..., Result]) -> None:
-    name = put(machine, differing=("gcc-14 14.2.0-19, not 14.2.0-20",))
+    name = put(machine, differing=("gcc-14 14.2.0-19, not 14.2.0-20",), unfit=("apt", "/usr/bin/make"))
     lines = debkit("list").stdout.splitlines()
     assert lines[0].split() == ["NAME", "SUITE", "ARCH", "TWINS", "SIZE", "AGE", "USED", "NOTE"]
     assert lines[1].split() == [name, "trixie", "arm64", "3", "450", "MB", "2", "d", "now"]
-    assert lines[2] == f"{name}: no twins of gcc-14 14.2.0-19, not 14.2.0-20"
+    assert lines[2:] == [
+        f"{name}: no twins of gcc-14 14.2.0-19, not 14.2.0-20",
+        f"{name}: no twins of /usr/bin/make, apt, which the table's edits do not fit",
+    ]
 
 
 def test_the_list_tells_a_native_compiler_and_not_that_packages_of_it_differ(

@@ -113,6 +113,12 @@ def test_a_longer_text_goes_where_the_pointers_to_it_can_lead() -> None:
     assert [entry["r_addend"] for entry in relocations.iter_relocations()] == [0x1000 + end, 0x1110, 0x1000 + end]
 
 
+def test_a_text_to_which_a_pointer_leads_may_have_numbers_before_it() -> None:
+    numbered = [pointing(pointer).replace(b"\0x86", b"\xffx86") for pointer in (0x1100, 0x1101)]
+    assert b"\0aarch64-unknown-linux-gnu\0" in (edit.replaced(numbered[0], HOST) or b"")
+    assert edit.replaced(numbered[1], HOST) is None
+
+
 def test_where_a_program_lies_at_its_address_the_pointers_are_words_of_its_data() -> None:
     words = (0x1100, 0x1101, 0x1100 << 8, 0x1100)
     data, names = struct.pack("<4Q", *words), b"\0.data\0"
