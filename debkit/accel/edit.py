@@ -81,9 +81,10 @@ def apply(root: Path, edits: Iterable[Edit]) -> frozenset[str]:
     for edit in edits:
         for pattern in edit.files:
             for path in sorted(root.glob(pattern)):
-                if path.is_symlink():
+                before = b"" if path.is_symlink() else path.read_bytes()
+                if not before.startswith(MAGIC):
                     continue
-                data = replaced(path.read_bytes(), edit)
+                data = replaced(before, edit)
                 if data is None:
                     unfit.add(edit.package or f"/{path.relative_to(root)}")
                 else:

@@ -48,10 +48,10 @@ class Stocked:
 def note(toolbox: Path, differing: tuple[str, ...], compiler: str, unfit: Iterable[str] = ()) -> None:
     """Leave in a new toolbox what `listing` tells of it, and the empty file that a build's trace is bound over.
 
-    With a native `compiler` it does not matter that the versions of its packages differ.
+    With a native `compiler` it does not matter that the versions of its packages differ, nor which programs it replaced.
     """
     left = [line for line in differing if not (compiler and COMPILER.match(line))]
-    noted = {"compiler": compiler, "differing": left, "unfit": sorted(unfit)}
+    noted = {"compiler": compiler, "differing": left, "unfit": sorted(frozenset(unfit) - twins(toolbox))}
     (toolbox / NOTE).write_text(json.dumps(noted), encoding="utf-8")
     (toolbox / "trace").touch()
 

@@ -53,7 +53,7 @@ def test_it_runs_the_twin_or_qemu(run: Processes, root: Path) -> None:
     plugin = "/usr/libexec/gcc/x86_64-linux-gnu/14/liblto_plugin.so"
     native = "native|name|-plugin|/.native/liblto_plugin.so|files|"
     assert dispatched(run, root, "name", "-plugin", plugin) == native
-    assert dispatched(run, root, "name", "-v") == "native|/.native/qemu|-0|name|/usr/bin/foreign|-v|files|"
+    assert dispatched(run, root, "name", "--verbose") == "native|/.native/qemu|-0|name|/usr/bin/foreign|--verbose|files|"
     assert dispatched(run, root, "name", env="DEBKIT_ACCEL=off").startswith("native|/.native/qemu|-0|name|")
     (root / ".native/probe").unlink()
     emulated = f"native|/.native/qemu|-0|name|/usr/bin/foreign|-plugin|{plugin}|files|"
