@@ -34,13 +34,20 @@ class Arch:
         """What uname(2) tells a program of it under qemu (linux-user/uname.c)."""
         return {"arm": "armv7l", "i386": "i686"}.get(self.qemu, self.qemu)
 
-    def is_like(self, other: Arch) -> bool:
-        """Whether the two have words of one size and byte order, so that tools that print either are alike too."""
-        return (self.elf_bits, self.elf_little) == (other.elf_bits, other.elf_little)
+    def is_compared(self, other: Arch) -> bool:
+        """Whether the tools of both have been seen to do the same."""
+        return {self.name, other.name} <= COMPARED
+
+    @property
+    def cross(self) -> str:
+        """The triplet as it is in the names of cross tools' packages, which have no underscore."""
+        return self.triplet.replace("_", "-")
 
     def __str__(self) -> str:
         return self.name
 
+
+COMPARED = frozenset({"amd64", "arm64"})
 
 # Trixie's arm64 programs sign their return addresses, and qemu before 10 works out the signatures by the book: a perl loop took
 # 49 s with its default processor, 5.5 s with pauth-impdef=on, 2.7 s without. Debian's baseline is ARMv8.0, which has none.

@@ -3,9 +3,9 @@
 For each source of the corpus whole sbuild runs, the installing of build dependencies included: native (amd64) and accelerated
 (arm64) in turn, then emulated once, without the package's own tests; then accelerated once with them, since these stay emulated
 and are told apart. CPU seconds are user and system time of a run and of all that it started (getrusage(2)). The packages of the
-three arm64 runs are compared byte by byte. Then the making of a chroot, and piuparts. Takes hours; BENCH_CORPUS names fewer
-(trixie/bzip2 bookworm/hello), and BENCH_EMULATED=no and BENCH_TESTS=no leave out the emulated runs and those with the package's
-own tests, which take most of the time.
+emulated run and of an accelerated one are compared byte by byte. Then the making of a chroot, and piuparts. Takes hours;
+BENCH_CORPUS names fewer (trixie/bzip2 bookworm/hello), and BENCH_EMULATED=no and BENCH_TESTS=no leave out the emulated runs and
+those with the package's own tests, which take most of the time.
 """
 
 from __future__ import annotations
@@ -113,10 +113,8 @@ def measure(work: Path, suite: str, source: str) -> Line:
         accelerated.append(build("accelerated", "--arch", FOREIGN, "--via", "accelerated"))
     emulated = build("emulated", "--arch", FOREIGN, "--via", "emulated") if EMULATED else None
     tested = build("tested", "--arch", FOREIGN, "--via", "accelerated") if TESTS else None
-    made = [way for way, wanted in (("accelerated", True), ("emulated", EMULATED), ("tested", TESTS)) if wanted]
-    sums = [packages(ways[way]) for way in made]
-    names = sorted(set().union(*sums))
-    differing = tuple(name for name in names if len({each.get(name) for each in sums}) > 1)
+    ours, theirs = (packages(ways[way]) for way in ("accelerated", "emulated" if EMULATED else "accelerated"))
+    differing = tuple(name for name in sorted(ours | theirs) if ours.get(name) != theirs.get(name))
     return Line(cheaper(native), cheaper(accelerated), emulated, tested, differing)
 
 
@@ -171,7 +169,7 @@ def summary(lines: list[Line]) -> None:
     print(f"accelerated ÷ native: median {statistics.median(ratios):.2f} (goal ≤ 1.25), worst {max(ratios):.2f} (goal ≤ 1.5)")
     if gains:
         print(f"emulated ÷ accelerated: median {statistics.median(gains):.1f} (goal ≥ 6)")
-    if EMULATED or TESTS:
+    if EMULATED:
         print(f"identical packages: {sum(not line.differing for line in lines)} of {len(lines)}", flush=True)
 
 
@@ -194,13 +192,14 @@ def main() -> None:
                 continue
             lines.append(line)
             gain, tests = (f"{figure:.1f}" if figure is not None else "-" for figure in (line.gain, line.tests))
-            same = "identical" if EMULATED or TESTS else "-"
+            same = "identical" if EMULATED else "-"
             show(name, line.native, line.accelerated, line.emulated or "-", f"{line.ratio:.2f}", gain, tests,
                  f"differ: {' '.join(line.differing)}" if line.differing else same)  # fmt: skip
         if lines:
             summary(lines)
-        compare_chroots(work, "trixie")
-        compare_piuparts(work, "trixie", "bzip2")
+        for suite in dict(corpus):
+            compare_chroots(work, suite)
+            compare_piuparts(work, suite, "bzip2")
 
 
 if __name__ == "__main__":

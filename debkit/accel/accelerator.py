@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from debkit.accel import stock, toolbox
 from debkit.chroot import cache, store
+from debkit.chroot.upkeep import TOOLBOX
 from debkit.errors import DebkitError, DiskError, Interrupted, NetworkError
 from debkit.host import runs_natively
 from debkit.model import ARCHES, ChrootKind
@@ -32,7 +34,7 @@ class Accelerator:
     """What accelerates the foreign chroots of a run on a machine of the architecture `native`.
 
     Where a toolbox cannot be made, programs are emulated and `warn` is told why, once a target, unless the user `insists`: then
-    it is an error. Only who insists has one for an architecture that is not like the machine's own.
+    it is an error. Only who insists has one for an architecture whose tools were not compared with the machine's own.
     `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known. With
     `build_compiler` the suite's own is built for this machine where no package has it.
     """
@@ -106,7 +108,7 @@ def _attempt(
 ) -> Toolbox | None:
     if target in by.given_up or runs_natively(by.native, target.arch):
         return None
-    if not by.insists and not ARCHES[by.native].is_like(ARCHES[target.arch]):
+    if not by.insists and not ARCHES[by.native].is_compared(ARCHES[target.arch]):
         return None
     try:
         return _told(make, target)
@@ -130,6 +132,15 @@ def _told(make: Callable[[], Toolbox], target: Target) -> Toolbox:
             cause="the disk is full or read-only, or somebody changed the cache meanwhile",
             hint=f"df -h {cache_home()}",
         ) from problem
+
+
+def foretold(target: Target) -> tuple[str, ...]:
+    """Say what `told` does of the toolbox that the target used last, before anything is made."""
+    found = [item for item in stock.listing() if (item.kind, item.suite, item.arch) == (TOOLBOX, target.suite, target.arch)]
+    if not found:
+        return ("whether its compiler is native is known once its toolbox is made",)
+    last = max(found, key=attrgetter("used"))
+    return told(last.compiler, last.differing)
 
 
 def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:

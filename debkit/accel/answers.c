@@ -5,9 +5,10 @@
  * the machine's name (uname(2)), the path of the program itself (/proc/self/exe, proc(5)), and that there is no seccomp(2): a
  * filter of system calls would stay with the emulated programs that a twin starts.
  *
- * python's twin has the foreign one's names for compiled modules (twins.toml), and so finds those of the chroot; what it then loads
- * is the native one of the same path in the toolbox. Its modules ask sys.implementation which machine it was built for, sysconfig
- * among them, which reads the chroot's own data by that.
+ * The twins of perl and python find the modules of the chroot, the compiled ones too; what they then load is the native one of the
+ * same path in the toolbox. Python's has the foreign names for these (twins.toml). Its modules ask sys.implementation which
+ * machine it was built for, sysconfig among them, which reads the chroot's own data by that. Perl's looks in the toolbox, which has
+ * links to the chroot's directories there.
  *
  *     /.native/machine    the foreign machine's name
  *     /.native/multiarch  the foreign triplet
@@ -31,7 +32,9 @@
 __attribute__((used)) static const char sources[] = SOURCES;
 #endif
 
-#define ROOT "/.native/root"
+#define NATIVE "/.native/"
+#define ROOT NATIVE "root"
+#define PERL NATIVE "perl" /* what the links to the chroot's directories stand for, perl5 and perl-base too */
 #define MACHINE "/.native/machine"
 #define MULTIARCH "/.native/multiarch"
 #define NEXT ((void *)-1L) /* RTLD_NEXT of <dlfcn.h> */
@@ -138,21 +141,34 @@ static opener *next_dlopen(void) /* the C library's */
     return next;
 }
 
-/* Loads python's native module in place of the foreign one at `path`, where there is one. */
-static void *load_module(const char *path, int mode)
+/* Loads a native module, at `home` and `rest`, in place of the foreign one at `path`, where there is one. */
+static void *load_module(const char *path, const char *home, const char *rest, int mode)
 {
     struct text twin;
-    start_text(&twin, ROOT);
-    append(&twin, path);
+    start_text(&twin, home);
+    append(&twin, rest);
     bool there = twin.complete && call(__NR_faccessat, AT_FDCWD, (long)twin.chars, 0, 0) == 0;
     return next_dlopen()(there ? twin.chars : path, mode);
+}
+
+/* What follows "perl" in the path of a module that perl's twin has found: /.native/TRIPLET/perlREST. Not perl's: NULL. */
+static const char *of_perl(const char *path)
+{
+    if (!begins(path, NATIVE))
+        return NULL;
+    for (path += sizeof NATIVE - 1; *path && *path != '/'; path++)
+        ;
+    return begins(path, "/perl") ? path + sizeof "/perl" - 1 : NULL;
 }
 
 /* All else is a jump to the C library's, as gcc makes of a call that comes last: it looks at who calls it (DT_RUNPATH). */
 void *dlopen(const char *path, int mode)
 {
     if (PySys_AddAuditHook && path && begins(path, "/usr/lib/python3"))
-        return load_module(path, mode);
+        return load_module(path, ROOT, path, mode);
+    const char *rest = path ? of_perl(path) : NULL;
+    if (rest)
+        return load_module(path, PERL, rest, mode);
     return next_dlopen()(path, mode);
 }
 

@@ -4,6 +4,7 @@ root/                     the native tree, its programs edited so that they find
 TRIPLET, LOADER           links into it, at the paths that the edited programs name
 map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each
 scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively: its size and hash
+perl, perl5, perl-base    where perl's twin has the libraries of compiled modules from
 answers.so, preload       what twins are told of their machine (answers.c), and how they come to load it
 machine, multiarch        what they are told
 dispatch, qemu            what the kernel starts foreign programs with, and what emulates those that have no twin
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 ID_DIGITS = 16
 GO_BUILD_ID = "NT_GNU_GOLD_VERSION"  # as pyelftools calls every note of its type, 4
 MERGED = ("bin", "sbin", "lib")  # links to usr/… since Debian 12
-PERL_CONFIGURATION = frozenset({"Config.pm", "Config_heavy.pl", "Config_git.pl", "Errno.pm"})
 # A rebuild of a binary without a change of its source, and a cross compiler's build of the native one's source.
 REBUILT = re.compile(r"(\+b\d+|cross\d+)+$")
 INSTALLED = "install ok installed"
@@ -70,7 +70,7 @@ def assemble(
         link(toolbox / name, f"root/{next((path for path in paths if (root / path).exists()), paths[0])}")
     preload(toolbox, f"usr/lib/{native.triplet}/{Path(interpreter).name}", foreign)
     find_preloaded(root, native)
-    configure_perl(root, reference.root, native=native, foreign=foreign)
+    divide_perl(toolbox, native=native, foreign=foreign)
     name_modules(root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
     return write_map(toolbox, reference, table, unfit), unfit
@@ -129,14 +129,14 @@ def interpreted(file: Path, interpreter: str) -> bool:
     return start == b"#!" and bool(words) and words[0] in {f"/usr/bin/{interpreter}", f"/bin/{interpreter}"}
 
 
-def configure_perl(root: Path, reference: Path, *, native: Arch, foreign: Arch) -> None:
-    """Have the native perl answer as the foreign one when it is asked what it was built for (Config(3perl))."""
-    theirs, ours = reference / "usr/lib" / foreign.triplet, root / "usr/lib" / native.triplet
-    for file in sorted(theirs.glob("perl*/**/*")):
-        twin = ours / file.relative_to(theirs)
-        if file.name in PERL_CONFIGURATION and not file.is_symlink() and twin.exists():
-            twin.unlink()
-            shutil.copyfile(file, twin)
+def divide_perl(toolbox: Path, *, native: Arch, foreign: Arch) -> None:
+    """Have the native perl find the modules that the chroot has, its Config(3perl) among them, and no others.
+
+    The libraries of the compiled ones are those that answers.c has it load.
+    """
+    for directory in sorted((toolbox / "root/usr/lib" / native.triplet).glob("perl*")):
+        directory.rename(toolbox / directory.name)
+        link(directory, f"/usr/lib/{foreign.triplet}/{directory.name}")
 
 
 def name_modules(root: Path, *, native: Arch, foreign: Arch) -> None:
@@ -153,7 +153,7 @@ def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozense
     """
     root = toolbox / "root"
     shutil.rmtree(toolbox / "map", ignore_errors=True)
-    here, loaded = installed(root), libraries(root)
+    here, loaded, modules = installed(root), libraries(root), table.modules()
     differing: list[str] = []
     for twins in table.twins:
         ours, theirs = here.get(twins.native), reference.versions.get(twins.package)
@@ -162,7 +162,7 @@ def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozense
         if not same(ours, theirs):
             differing.append(f"{twins.package} {theirs}, not {ours}")
             continue
-        if apart := next(skew(loaded[twins.native], here, reference.versions), None):
+        if apart := next(skew((*loaded[twins.native], *modules.get(twins.package, ())), here, reference.versions), None):
             differing.append(f"{twins.package}: {apart}")
             continue
         for path, twin in programs(root, reference, twins):
@@ -179,8 +179,8 @@ def same(ours: str, theirs: str) -> bool:
 def skew(packages: Iterable[str], ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str]:
     """Say which of these packages are of other versions on the foreign side; those of other names there cannot be compared."""
     for name in packages:
-        if name in theirs and not same(ours[name], theirs[name]):
-            yield f"{name} {theirs[name]}, not {ours[name]}"
+        if name in theirs and not same(ours.get(name, ""), theirs[name]):
+            yield f"{name} {theirs[name]}, not {ours.get(name, 'here')}"
 
 
 def libraries(root: Path) -> dict[str, tuple[str, ...]]:

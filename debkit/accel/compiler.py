@@ -116,7 +116,7 @@ def _make(run: Run, gcc: Gcc, root: AptRoot, *, config: ChrootConfig, progress: 
         dsc = fetch(run, gcc, root, work / "source", progress=progress)
         (work / "tree").mkdir()
         temporary.mkdir(mode=0o755)
-        packages = (*PACKAGES, f"binutils-{gcc.foreign.triplet}")
+        packages = (*PACKAGES, f"binutils-{gcc.foreign.cross}")
         with roots.tools(run, gcc.target.suite, packages, config=config, progress=progress) as clean:
             progress.phase(f"building {gcc} for {gcc.foreign} as a program of {gcc.native}")
             argv = clean.argv(
@@ -161,7 +161,7 @@ def fetch(run: Run, gcc: Gcc, root: AptRoot, into: Path, *, progress: Progress) 
 def driver(run: Run, gcc: Gcc, root: AptRoot, into: Path, *, progress: Progress) -> Path:
     """Have the foreign driver, unpacked; nothing of it is run. Its package is gcc-N-TRIPLET since 14, and was gcc-N."""
     pins = apt.resolve_install(run, root, (gcc.source,))
-    own = tuple(pin for pin in pins if pin.name in {gcc.source, f"{gcc.source}-{gcc.foreign.triplet}"})
+    own = tuple(pin for pin in pins if pin.name in {gcc.source, f"{gcc.source}-{gcc.foreign.cross}"})
     with cache.held(cache.shelf("debs")):
         for deb in apt.download(run, root, own, cache.shelf("debs"), progress=progress):
             run(Command(argv=("dpkg-deb", "--extract", os.fspath(deb), os.fspath(into / "foreign")), minor=True))
@@ -198,7 +198,7 @@ def apart(root: Path, reference: assemble.Reference, gcc: Gcc) -> tuple[str, ...
 
     They are those of the cross compiler in the native root.
     """
-    loaded = assemble.libraries(root).get(f"cpp-{gcc.major}-{gcc.foreign.triplet}", ())
+    loaded = assemble.libraries(root).get(f"cpp-{gcc.major}-{gcc.foreign.cross}", ())
     return tuple(f"{gcc.source}: {line}" for line in assemble.skew(loaded, installed(root), reference.versions))
 
 

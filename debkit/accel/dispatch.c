@@ -349,7 +349,7 @@ __attribute__((used)) void dispatch(const char **stack)
         name_of(start.program, &path);
     bool native = find_twin(&start, &path, &verdict);
     if (native) {
-        trace("native ", path.chars, NULL);
+        trace("native ", path.chars, verdict.script);
         run_twin(&start, &verdict);
     }
     trace("emulated ", path.size ? path.chars : start.path, verdict.script);

@@ -26,6 +26,7 @@ NATIVE = "/.native"
 MAGIC = b"\x7fELF"
 GCONV_CACHE = "gconv-modules.cache"  # iconvconfig(8): names the directory of the C library's own libraries
 ALIGNMENT, LONG_TEXT = 8, 32
+OPERAND = 4  # bytes that an instruction moves to memory at once, of those that have them all in a row (amd64's)
 PAGE = 4096  # the smallest
 ADDEND, FILE_SIZE, MEMORY_SIZE, WORD = 16, 32, 40, 8  # r_addend, p_filesz and p_memsz of 64 bit, little endian (elf(5))
 
@@ -80,13 +81,15 @@ def apply(root: Path, edits: Iterable[Edit]) -> frozenset[str]:
     unfit: set[str] = set()
     for edit in edits:
         for pattern in edit.files:
-            for path in sorted(root.glob(pattern)):
+            found = sorted(root.glob(pattern))
+            unfit |= frozenset(edit.packages if not found and not edit.optional else ())
+            for path in found:
                 before = b"" if path.is_symlink() else path.read_bytes()
                 if not before.startswith(MAGIC):
                     continue
                 data = replaced(before, edit)
                 if data is None:
-                    unfit.add(edit.package or f"/{path.relative_to(root)}")
+                    unfit |= frozenset(edit.packages or (f"/{path.relative_to(root)}",))
                 else:
                     path.write_bytes(data)
     return frozenset(unfit)
@@ -101,6 +104,8 @@ def replaced(data: bytes, edit: Edit) -> bytes | None:
         return data.replace(old, new) if data.count(old) == edit.count and len(old) == len(new) else None
     old, new = old + b"\0", new + b"\0"
     places = [match.start() for match in re.finditer(re.escape(old), data) if begins(data, match.start())]
+    if edit.operand and not places:
+        return operand_replaced(data, edit)
     if len(places) != edit.count:
         return None
     changed = bytearray(data)
@@ -110,6 +115,17 @@ def replaced(data: bytes, edit: Edit) -> bytes | None:
         elif not move(changed, place, new):
             return None
     return bytes(changed)
+
+
+def operand_replaced(data: bytes, edit: Edit) -> bytes | None:
+    """Give a file's content with the text replaced where it is in code: its first letters fill the operand of an instruction, and
+    the rest, which stays, is another's. None where they are not there as often as they should be, or the rest is not the same.
+    """
+    first, rest = (slice(OPERAND), slice(OPERAND, None))
+    old, new = edit.old.encode(), edit.new.encode()
+    if len(old) <= OPERAND or old[rest] != new[rest] or data.count(old[first]) != edit.count:
+        return None
+    return data.replace(old[first], new[first])
 
 
 def begins(data: bytes, place: int) -> bool:

@@ -58,7 +58,7 @@ static inline const char *find_word(const char *text, const char *const *words)
 static inline bool asks_nothing(const char *text)
 {
     static const char *const others[] = {"do", "eval", "no", "package", "require", "syscall", NULL};
-    static const char *const parts[] = {"::", "/proc", "/sys", "Config", "ee", "pack", NULL};
+    static const char *const parts[] = {"::", "/proc", "/sys", "Config", "LDBL", "ee", "pack", NULL};
     static const char *const use[] = {"use", NULL};
     static const char *const used[] = {"use strict;", "use warnings;", "use FileHandle;", "use POSIX;", NULL};
     for (const char *const *part = parts; *part; part++)

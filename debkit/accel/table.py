@@ -30,10 +30,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twins(Choice):
-    """The tools of one foreign package and the rule by which their twins run."""
+    """The tools of one foreign package and the rule by which their twins run. `loaded_by`: what has modules in it, for those of
+    that package.
+    """
 
     native: str
     rule: str
+    loaded_by: str = ""
     paths: Mapping[str, str] = field(default_factory=dict)
 
     def twin(self, path: str) -> str:
@@ -55,8 +58,9 @@ class Scripts(Choice):
 class Edit:
     """A NUL-terminated text that is another one in the toolbox, found `count` times in each of `files`.
 
-    With `within` it is a piece of one, and `new` as long; `optional`: they may also not have it at all. Where it cannot be
-    made they have no twin, or no program of `package` has one. `files` may be patterns (glob(7)).
+    With `within` it is a piece of one, and `new` as long; `optional`: they may also not have it at all; `operand`: or only in
+    code, where a short text may be the operands of instructions. Where it cannot be
+    made they have no twin, or no program of `packages` has one. `files` may be patterns (glob(7)).
     """
 
     files: tuple[str, ...]
@@ -66,7 +70,8 @@ class Edit:
     reason: str
     within: bool = False
     optional: bool = False
-    package: str = ""
+    operand: bool = False
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +91,19 @@ class Table:
         """The foreign packages that it is about."""
         return tuple(dict.fromkeys(entry.package for entry in (*self.twins, *self.scripts)))
 
+    def modules(self) -> dict[str, tuple[str, ...]]:
+        """Give the packages with modules for the programs of others, by those packages."""
+        found: dict[str, tuple[str, ...]] = {}
+        for entry in self.twins:
+            if entry.loaded_by:
+                found[entry.loaded_by] = (*found.get(entry.loaded_by, ()), entry.package)
+        return found
+
 
 def load(native: Arch, foreign: Arch, *, gcc: str, go: str, python: str) -> Table:
     """Read the table for a pair of architectures; `gcc`, `go` and `python` are versions of the suite's: 14, 1.24, 3.13."""
     names = {"native": native.name, "foreign": foreign.name, "gnu": foreign.triplet, "own_gnu": native.triplet}
-    names |= {"host": canonical(foreign), "own_host": canonical(native)}
+    names |= {"cross": foreign.cross, "host": canonical(foreign), "own_host": canonical(native)}
     names |= {"gcc": gcc, "go": go, "python": python, "cpython": f"cpython-{python.replace('.', '')}"}
 
     def filled(value: Any) -> Any:
@@ -107,7 +120,13 @@ def load(native: Arch, foreign: Arch, *, gcc: str, go: str, python: str) -> Tabl
     data = filled(tomllib.loads(TWINS.read_text(encoding="utf-8")))
     return Table(
         twins=tuple(
-            Twins(**chosen(entry), native=entry.get("native", entry["package"]), rule=entry["rule"], paths=entry.get("paths", {}))
+            Twins(
+                **chosen(entry),
+                native=entry.get("native", entry["package"]),
+                rule=entry["rule"],
+                loaded_by=entry.get("loaded_by", ""),
+                paths=entry.get("paths", {}),
+            )
             for entry in data["twins"]
         ),
         scripts=tuple(Scripts(**chosen(entry), interpreter=entry["interpreter"]) for entry in data["scripts"]),

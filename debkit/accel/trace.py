@@ -38,7 +38,7 @@ SHARE = 0.01
 INSTALLED = ("/usr/", "/bin/", "/sbin/", "/lib")
 SUFFIX = ".trace.json"
 COSTLIEST = 10  # of either kind, where not all are told
-NAMED = 3  # of them in a sentence
+NAMED, LOGGED = 3, 200  # of them in a sentence, and in one for a log
 # Of what a build may write. A million programs take forty megabytes.
 LARGEST, LONGEST, MOST = 256 * 10**6, 4200, 20_000
 TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds
@@ -188,20 +188,23 @@ def twin_of(path: str, known: frozenset[str]) -> Twin:
     return Twin.NONE if path.startswith(INSTALLED) else Twin.OWN
 
 
-def sentence(programs: Programs) -> str:
-    """Tell it in one line."""
-    twins = [f"{Path(path).name} {count}" for path, count in programs.twins.items()]
-    emulated = [
-        f"{Path(one.path.partition(' ')[2] or one.path).name} {one.seconds:.1f} s" for one in programs.emulated if one.seconds
-    ]
+def sentence(programs: Programs, named: int = NAMED) -> str:
+    """Tell it in one line, `named` programs of either kind by their names."""
+    twins = [f"{_name(path)} {count}" for path, count in programs.twins.items()]
+    emulated = [f"{_name(one.path)} {one.seconds:.1f} s" for one in programs.emulated if one.seconds]
     return (
-        f"accelerated: {programs.native} programs ran natively{_in_brackets(twins)}, "
-        f"{programs.count} were emulated for {programs.seconds:.1f} s{_in_brackets(emulated)}"
+        f"accelerated: {programs.native} programs ran natively{_in_brackets(twins, named)}, "
+        f"{programs.count} were emulated for {programs.seconds:.1f} s{_in_brackets(emulated, named)}"
     )
 
 
-def _in_brackets(names: Sequence[str]) -> str:
-    some = [*names[:NAMED], *(("…",) if len(names) > NAMED else ())]
+def _name(path: str) -> str:
+    program, _, script = path.partition(" ")
+    return Path(program).name + f" {script}" if script.startswith("-") else Path(script or program).name
+
+
+def _in_brackets(names: Sequence[str], named: int) -> str:
+    some = [*names[:named], *(("…",) if len(names) > named else ())]
     return f" ({', '.join(some)})" if some else ""
 
 

@@ -115,7 +115,7 @@ def _traced(site: Site, result: BuildResult, toolbox: Toolbox, seconds: Mapping[
     """Tell how the programs of an accelerated build ran: in the result, in the log, and in a file beside it."""
     programs = trace.tally(*trace.read(site.trace), seconds, stock.twins(toolbox.path))
     with contextlib.suppress(OSError):  # where the disk is full, the build itself tells of it
-        noted(site.log, trace.sentence(programs))
+        noted(site.log, trace.sentence(programs, named=trace.LOGGED))
         trace.save(programs, site.log.with_suffix(trace.SUFFIX))
     return replace(result, programs=trace.costliest(programs))
 

@@ -8,10 +8,11 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import product, starmap
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
-from debkit.accel import Accelerator, trace
+from debkit.accel import Accelerator, foretold, trace
 from debkit.apt import source as fetch_source
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
@@ -24,7 +25,7 @@ from debkit.report import Ledger
 from debkit.run import Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -92,15 +93,16 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
                 ledger=ledger,
                 run=run,
                 machine=machine,
-                accelerator=accelerator_for(request, machine, console),
+                accelerator=accelerator_for(request, machine, console, told=made.notes),
             )
             carry_out(shift, passphrase)
         console.info(f"report: {ledger.path}")
 
 
-def accelerator_for(request: Request, machine: Host, console: Console) -> Accelerator:
-    """Give what accelerates the jobs of a run that are to be; who asked for it with --via gets no less."""
-    return Accelerator(native=machine.arch, insists=request.via is Via.ACCELERATED, tell=console.info, warn=console.warn)
+def accelerator_for(request: Request, machine: Host, console: Console, told: Iterable[str] = ()) -> Accelerator:
+    """Give what accelerates the jobs of a run that are to be; who asked for it with --via gets no less. `told` was told before."""
+    insists = request.via is Via.ACCELERATED
+    return Accelerator(native=machine.arch, insists=insists, tell=console.info, warn=console.warn, told=set(told))
 
 
 @contextlib.contextmanager
@@ -132,7 +134,12 @@ def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Ho
     """Look at the machine and at the source, and plan."""
     host.demand_scratch()
     machine = host.facts(run, arches=request.arches)
-    return plan(request, describe(request, config, run), machine, config), machine
+    return plan(request, describe(request, config, run), machine, config, compilers(request)), machine
+
+
+def compilers(request: Request) -> dict[Target, tuple[str, ...]]:
+    """Tell of each target what is known of its compiler when it is accelerated."""
+    return {target: foretold(target) for target in starmap(Target, product(request.suites, request.arches))}
 
 
 def show_plan(console: Console, made: Plan, title: str = "plan") -> None:
@@ -200,7 +207,7 @@ def informed(shift: Shift, sources: dict[str, Source]) -> Shift:
         return shift
     made = sources[shift.plan.suites[0]]
     facts = SourceFacts(name=made.name, version=made.version, architectures=made.architectures)
-    settled_plan = plan(shift.plan.request, facts, shift.machine, shift.config)
+    settled_plan = plan(shift.plan.request, facts, shift.machine, shift.config, compilers(shift.plan.request))
     if settled_plan.jobs != shift.plan.jobs:
         show_plan(shift.console, settled_plan, f"plan, now that {made.name} is known")
     shift.ledger.put("plan", settled_plan)

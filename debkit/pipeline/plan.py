@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from debkit import backends
@@ -12,7 +13,7 @@ from debkit.model import ARCHES, Target, Via
 from debkit.source import builds_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from debkit.config import Config
     from debkit.host import Host
@@ -79,8 +80,17 @@ class Plan:
         return tuple(dict.fromkeys(job.target.suite for job in self.jobs))
 
 
-def plan(request: Request, source: SourceFacts, machine: Host, config: Config) -> Plan:
-    """Choose the jobs. Raises SourceError when nothing can be built, HostError when an architecture cannot run here."""
+def plan(
+    request: Request,
+    source: SourceFacts,
+    machine: Host,
+    config: Config,
+    compilers: Mapping[Target, tuple[str, ...]] = MappingProxyType({}),
+) -> Plan:
+    """Choose the jobs; `compilers` tells of each target what is to be known of its compiler when it is accelerated.
+
+    Raises SourceError when nothing can be built, HostError when an architecture cannot run here.
+    """
     unaccelerated = why_unaccelerated(request, source, machine, config)
     ways = {arch: choose_via(arch, machine, request.via, unaccelerated) for arch in request.arches}
     for arch, (via, _) in ways.items():
@@ -108,13 +118,15 @@ def plan(request: Request, source: SourceFacts, machine: Host, config: Config) -
         for suite in request.suites
         for arch in arches
     )
+    left_out = tuple(arch for arch in request.arches if arch not in arches)
+    told = (f"{job.target}: {line}" for job in jobs if job.via is Via.ACCELERATED for line in compilers.get(job.target, ()))
     return Plan(
         request=request,
         source=source,
         backend=config.build.backend,
         jobs=jobs,
         checks=config.checks.run,
-        notes=tuple(_notes(request, source, machine, config, left_out=tuple(a for a in request.arches if a not in arches))),
+        notes=(*told, *_notes(request, source, machine, config, left_out=left_out)),
     )
 
 
@@ -178,10 +190,8 @@ def choose_via(arch: str, machine: Host, forced: Via | None, unaccelerated: str)
     if here:
         raise HostError(f"{arch} is not {forced} here", cause="it runs natively", hint=f"leave --via {forced} out")
     demand_programs(arch, machine)
-    if not unaccelerated and forced is not Via.ACCELERATED and not ARCHES[machine.arch].is_like(ARCHES[arch]):
-        unaccelerated = (
-            "its words or their byte order are not this machine's, so its tools may differ (--via accelerated tries it)"
-        )
+    if not unaccelerated and forced is not Via.ACCELERATED and not ARCHES[machine.arch].is_compared(ARCHES[arch]):
+        unaccelerated = f"its tools have not been compared with {machine.arch}'s (--via accelerated tries it)"
     if not unaccelerated:
         return Via.ACCELERATED, f"native twins of {arch}'s known tools run, all else through qemu-{ARCHES[arch].qemu}"
     if forced is Via.ACCELERATED:

@@ -294,6 +294,7 @@ static const struct example {
     {NATIVE, PERL, ARGS("perl", "-e", "print 1"), NULL, NULL},
     {NATIVE, PERL, ARGS("perl", "-we", "print \"cannot used\"", "--", "-MConfig"), NULL, NULL}, /* the text's own argument */
     {EMULATED, PERL, ARGS("perl", "-we", "print 1", "-MConfig"), NULL, NULL}, /* perl's */
+    {EMULATED, PERL, ARGS("perl", "-e", "use POSIX; print LDBL_DIG"), NULL, NULL},
     {NATIVE, PERL, ARGS("perl", "-w", "-0777", "-pi.bak", "-l012ne", "s/a/b/;", "-e", "use strict; use POSIX;"), NULL, NULL},
     {NATIVE, PERL, ARGS("perl", "-pe1", "--", "file"), NULL, NULL},
     {EMULATED, PERL, ARGS("perl", "-e"), NULL, NULL},

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import apt
-from debkit.accel import table, toolbox
+from debkit.accel import stock, table, toolbox
 from debkit.chroot import layers, namespace, roots, store
 from debkit.config import ChrootConfig, Config
 from debkit.model import ARCHES
@@ -66,11 +66,18 @@ class Outcome:
     trace: frozenset[str]
 
 
+@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+def suite(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def tools(accelerator: Accelerator | None, run: Processes, build_chroot: Callable[[str, str], Chroot]) -> Toolbox | None:
+def tools(
+    suite: str, accelerator: Accelerator | None, run: Processes, build_chroot: Callable[[str, str], Chroot]
+) -> Toolbox | None:
     """The toolbox, where there is acceleration; `accelerator` tells why there is none."""
     return (
-        toolbox.ensure(run, build_chroot("trixie", "arm64"), native=accelerator.native, config=ChrootConfig())
+        toolbox.ensure(run, build_chroot(suite, "arm64"), native=accelerator.native, config=ChrootConfig())
         if accelerator
         else None
     )
@@ -78,22 +85,23 @@ def tools(accelerator: Accelerator | None, run: Processes, build_chroot: Callabl
 
 @pytest.fixture(scope="module")
 def root(
+    suite: str,
     tools: Toolbox | None,
     run: Processes,
     build_chroot: Callable[[str, str], Chroot],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Path]:
     """A root with all packages of the table."""
-    base, home = build_chroot("trixie", "arm64"), tmp_path_factory.mktemp("twins")
+    base, home = build_chroot(suite, "arm64"), tmp_path_factory.mktemp("twins")
     lists = store.apt_root(base)
     versions = {name: toolbox.version(run, lists, package, pattern) for name, package, pattern in toolbox.VERSIONS}
     names = table.load(ARCHES["amd64"], ARCHES["arm64"], **versions).packages
-    tree = make_tree(home / "twins", distribution="trixie")
+    tree = make_tree(home / "twins", distribution=suite)
     control = tree / "debian/control"
     wanted = ", ".join(("debhelper-compat (= 13)", *BESIDES, *apt.known(run, lists, names)))
     control.write_text(control.read_text().replace("debhelper-compat (= 13)", wanted))
     source = open_source(
-        run, os.fspath(tree), suite="trixie", first_suite=True, config=Config(project=home), staging=home / "sources"
+        run, os.fspath(tree), suite=suite, first_suite=True, config=Config(project=home), staging=home / "sources"
     )
     layer = layers.layer(run, replace(base, toolbox=tools), source, build_all=True, config=ChrootConfig())
     with roots.opened(run, layer) as path:
@@ -145,9 +153,17 @@ def test_every_twin_does_as_the_program_does(tools: Toolbox | None, root: Path, 
     assert not [line for line in emulated.trace if line.startswith("native ")]
     assert unlike(native.printed, emulated.printed) == []
     assert differing(native.left, emulated.left) == []
-    paths = (file.relative_to(tools.path / "map") for file in (tools.path / "map").rglob("*") if file.is_file())
-    mapped = {f"native /{path.with_suffix('')}" for path in paths}
-    assert sorted(mapped - native.trace) == [], "twins that no command has run"
+    run_natively = frozenset(word for line in native.trace if line.startswith("native ") for word in line.split()[1:])
+    assert sorted(stock.twins(tools.path) - run_natively) == [], "twins that no command has run"
+    scripts = frozenset(
+        path for home in (tools.path / "scripts").iterdir() for path in stock.files(home) if is_started(root, path)
+    )
+    assert sorted(scripts - run_natively) == [], "scripts that no command has run"
+
+
+def is_started(root: Path, script: str) -> bool:
+    """Whether it is a program, not a module that one loads."""
+    return os.access(root / script.lstrip("/"), os.X_OK)
 
 
 def unlike(native: Mapping[str, tuple[str, ...]], emulated: Mapping[str, tuple[str, ...]]) -> list[str]:

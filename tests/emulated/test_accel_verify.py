@@ -6,6 +6,7 @@ Also what an accelerated build tells of its programs.
 from __future__ import annotations
 
 import json
+import re
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,8 @@ def test_an_accelerated_build_tells_what_ran(trials: list[dict[str, Any]], proje
     assert 0 < programs.seconds == pytest.approx(sum(one.seconds for one in programs.emulated), abs=0.1)
     assert all(one.path.startswith(("/", "./")) for one in programs.emulated)
     last = (into / "same_1.0_arm64.build").read_text().splitlines()[-1]
-    assert last == f"debkit: {trace.sentence(programs)}"
+    assert last == f"debkit: {trace.sentence(programs, named=trace.LOGGED)}"
+    assert re.search(r"\bdh \d+, .*\bcc1 \d+, ", last)
     assert not list((project.path / "dist/verify/emulated").rglob(f"*{trace.SUFFIX}"))
     shown = project.debkit("accel", "trace", f"{into}/same_1.0_arm64{trace.SUFFIX}")
     assert shown.out.splitlines()[1].endswith(("none", "version", "own program"))

@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from debkit import cli
-from debkit.accel import stock, trace
+from debkit.accel import foretold, stock, trace
 from debkit.chroot import cache, upkeep
 from debkit.config import ChrootConfig
 from debkit.errors import ConfigError, LockedError
-from debkit.model import Emulated, Programs, Twin
+from debkit.model import Emulated, Programs, Target, Twin
 from tests.unit.test_chroot_cli import Stoppable
 
 if TYPE_CHECKING:
@@ -90,6 +90,15 @@ def test_the_list_tells_a_native_compiler_and_not_that_packages_of_it_differ(
     name = put(machine, differing=("gcc-12 2, not 1", "dash 4, not 3"), compiler="gcc-12 2, built from the suite's source")
     told = debkit("list").stdout.splitlines()[2:]
     assert told == [f"{name}: native compiler: gcc-12 2, built from the suite's source", f"{name}: no twins of dash 4, not 3"]
+
+
+def test_the_compiler_is_foretold_by_the_toolbox_that_was_used_last(machine: Recorder) -> None:
+    unknown = foretold(Target("trixie", "arm64"))
+    put(machine, suite="bookworm", compiler="gcc-12 2")
+    assert foretold(Target("trixie", "arm64")) == unknown
+    put(machine, compiler="gcc-14 14.2.0-19")
+    assert foretold(Target("trixie", "arm64")) == ("native compiler: gcc-14 14.2.0-19",)
+    assert "known once" in unknown[0]
 
 
 def test_the_list_for_programs_is_json(machine: Recorder, debkit: Callable[..., Result]) -> None:

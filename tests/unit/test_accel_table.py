@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from tests.unit.test_accel_compiler import HEADS, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 AMD64, ARM64 = ARCHES["amd64"], ARCHES["arm64"]
 RULES = {"always", "bash", "compiler", "gawk", "goarch", "linker", "no-floats", "not-version", "proper", "script"}
@@ -27,7 +27,7 @@ def test_the_table_can_be_read_for_any_pair(native: str, foreign: str) -> None:
     assert {entry.rule for entry in read.twins} <= RULES
     assert all(entry.reason for entry in (*read.twins, *read.scripts))
     assert all(entry.reason for entry in read.edits)
-    assert f"binutils-{ARCHES[foreign].triplet}" in read.packages
+    assert f"binutils-{ARCHES[foreign].triplet.replace('_', '-')}" in read.packages
 
 
 def test_a_twin_may_be_at_another_path() -> None:
@@ -51,7 +51,9 @@ def test_texts_are_edited_whole_and_as_often_as_they_should_be(tmp_path: Path) -
     assert not edit.apply(tmp_path, (one,))
     assert (tmp_path / "tool").read_bytes() == b"\x7fELF\0/usr/lib/gcc/\0\0\0\0\0\0\0/usr/lib/gcc-cross/x\0"
     assert edit.apply(tmp_path, (one,)) == {"/tool"}
-    assert edit.apply(tmp_path, (replace(one, package="gcc"),)) == {"gcc"}
+    assert edit.apply(tmp_path, (replace(one, packages=("gcc", "cpp")),)) == {"gcc", "cpp"}
+    assert edit.apply(tmp_path, (replace(one, files=("none",), packages=("gcc",)),)) == {"gcc"}
+    assert edit.apply(tmp_path, (replace(one, files=("none",), packages=("gcc",), optional=True),)) == frozenset()
 
 
 def test_a_piece_of_a_text_is_edited_in_its_place(tmp_path: Path) -> None:
@@ -98,6 +100,24 @@ def pointing(*pointers: int, behind: bytes = bytes(64)) -> bytes:
 
 
 HOST = table.Edit(files=(), old="x86_64-pc-linux-gnu", new="aarch64-unknown-linux-gnu", count=1, reason="")
+
+
+ARCHITECTURE = table.Edit(files=(), old="amd64", new="arm64", count=1, reason="", operand=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "edit_", "changed"),
+    [
+        (b"\xc7D$pamd6\xc6D$t4", ARCHITECTURE, b"\xc7D$parm6\xc6D$t4"),
+        (b"\xc7D$pamd6\xc6D$t4\0amd64\0", ARCHITECTURE, b"\xc7D$pamd6\xc6D$t4\0arm64\0"),
+        (b"\xc7D$pamd6\xc6D$t4\xc7D$pamd6\xc6D$t4", ARCHITECTURE, None),
+        (b"\xc7D$pamd6\xc6D$t4", replace(ARCHITECTURE, new="armhf"), None),
+        (b"\xc7D$pamd6\xc6D$t4", replace(ARCHITECTURE, operand=False), None),
+        (b"nothing", ARCHITECTURE, None),
+    ],
+)
+def test_a_short_text_may_be_the_operand_of_an_instruction(code: bytes, edit_: table.Edit, changed: bytes | None) -> None:
+    assert edit.replaced(code, edit_) == changed
 
 
 def test_a_longer_text_goes_where_the_pointers_to_it_can_lead() -> None:
@@ -182,6 +202,15 @@ def test_libraries_to_preload_are_found_by_name(tmp_path: Path) -> None:
     assert (libraries / "libfakeroot-sysv.so").exists()
 
 
+def test_perl_has_the_chroots_modules_and_only_the_libraries_are_the_toolboxs(tmp_path: Path) -> None:
+    library = tmp_path / "root/usr/lib/x86_64-linux-gnu/perl5/5.40/auto/X/X.so"
+    library.parent.mkdir(parents=True)
+    library.write_text("native")
+    assemble.divide_perl(tmp_path, native=AMD64, foreign=ARM64)
+    assert (tmp_path / "root/usr/lib/x86_64-linux-gnu/perl5").readlink() == Path("/usr/lib/aarch64-linux-gnu/perl5")
+    assert (tmp_path / "perl5/5.40/auto/X/X.so").read_text() == "native"
+
+
 def test_compiled_modules_of_python_have_the_foreign_names_too(tmp_path: Path) -> None:
     modules = tmp_path / "usr/lib/python3.13/lib-dynload"
     modules.mkdir(parents=True)
@@ -251,19 +280,23 @@ def twins_of(tmp_path: Path, ours: Mapping[str, tuple[str, str]], theirs: Mappin
     for name in ours:
         shared = f"/usr/lib/x86_64-linux-gnu/{name}.so.6\n" if name.startswith("lib") else ""
         (info / (f"{name}:amd64.list" if shared else f"{name}.list")).write_text(f"/.\n/usr/share/doc/{name}\n{shared}")
-    files = {"coreutils": ("/usr/bin/cat",), "dash": ("/usr/bin/dash",)}
     for path in ("usr/bin/cat", "usr/bin/dash"):
         for root in (toolbox / "root", reference):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(whole(HEADS / "arm64"))
             (root / path).chmod(0o755)
-    foreign = assemble.Reference(root=reference, versions=theirs, files=files)
-    chosen = tuple(table.Twins(package=name, native=name, rule="always", reason="") for name in files)
+    foreign = assemble.Reference(root=reference, versions=theirs, files=FILES)
+    chosen = tuple(table.Twins(package=name, native=name, rule="always", reason="", loaded_by=loaded_by(name)) for name in FILES)
     empty = table.Table(twins=chosen, scripts=(), links={}, directories=(), edits=())
     differing = assemble.write_map(toolbox, foreign, empty)
     return {file.name.partition(".")[0] for file in (toolbox / "map").rglob("*") if file.is_file()}, differing
 
 
+def loaded_by(package: str) -> str:
+    return "dash" if package == "libfor-dash" else ""
+
+
+FILES = {"coreutils": ("/usr/bin/cat",), "dash": ("/usr/bin/dash",), "libfor-dash": ()}
 HERE = {
     "coreutils": ("9.7-3", "Pre-Depends: libacl1 (>= 2.2), libselinux1 (>= 3) | libgone1\nDepends: awk, libcross\n"),
     "dash": ("0.5-1", ""),
@@ -291,6 +324,20 @@ THERE = {name: version for name, (version, _) in HERE.items() if name != "libcro
 )
 def test_a_twin_has_the_same_libraries(tmp_path: Path, theirs: dict[str, str], differing: tuple[str, ...]) -> None:
     assert twins_of(tmp_path, HERE, THERE | theirs) == ({"dash"} if differing else {"cat", "dash"}, differing)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differing"),
+    [
+        ({"libfor-dash": ("1", "")}, {"libfor-dash": "1+b1"}, ()),
+        ({"libfor-dash": ("1", "")}, {"libfor-dash": "2"}, ("dash: libfor-dash 2, not 1", "libfor-dash 2, not 1")),
+        ({}, {"libfor-dash": "2"}, ("dash: libfor-dash 2, not here",)),
+    ],
+)
+def test_where_a_twins_modules_are_others_there_is_no_twin(
+    tmp_path: Path, ours: dict[str, tuple[str, str]], theirs: dict[str, str], differing: tuple[str, ...]
+) -> None:
+    assert twins_of(tmp_path, HERE | ours, THERE | theirs) == ({"cat"} if differing else {"cat", "dash"}, differing)
 
 
 def test_a_rebuild_is_the_same_source() -> None:
