@@ -100,7 +100,7 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
 
 
 def accelerator_for(request: Request, machine: Host, console: Console, told: Iterable[str] = ()) -> Accelerator:
-    """Give what accelerates the jobs of a run that are to be; who asked for it with --via gets no less. `told` was told before."""
+    """Give what accelerates the jobs of a run that are to be; who asked for it with --via gets no less. `told` is told before."""
     insists = request.via is Via.ACCELERATED
     return Accelerator(native=machine.arch, insists=insists, tell=console.info, warn=console.warn, told=set(told))
 
