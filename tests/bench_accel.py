@@ -20,6 +20,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from debkit.chroot import upkeep
+from debkit.config import ChrootConfig
 from tests.bench import CHECKOUT, debkit, report
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
@@ -119,12 +121,13 @@ def measure(work: Path, suite: str, source: str) -> Line:
 
 
 def compare_chroots(work: Path, suite: str) -> None:
-    """Time the making of the chroots, in turn."""
+    """Time the making of the chroots to build in, in turn."""
     project = make_project(work, suite)
+    names = {item.arch: item.name for item in upkeep.listing(ChrootConfig()) if (item.suite, item.kind) == (suite, "build")}
     costs: dict[str, list[Cost]] = {NATIVE: [], FOREIGN: []}
     for _ in range(ROUNDS):
         for arch, found in costs.items():
-            found.append(measured(project, "chroot", "update", "--suite", suite, "--arch", arch))
+            found.append(measured(project, "chroot", "update", names[arch]))
     tell_pair(f"chroot of {suite}", costs)
 
 
