@@ -2,8 +2,9 @@
  *
  * A library that the toolbox's loader preloads into every twin: of /etc/ld.so.preload (ld.so(8)) it reads /.native/preload
  * instead, so that the environment shows nothing of it. Where an answer of the kernel would differ, it is given as qemu gives it:
- * the machine's name (uname(2)), the path of the program itself (/proc/self/exe, proc(5)), and that there is no seccomp(2): a
- * filter of system calls would stay with the emulated programs that a twin starts.
+ * the machine's name (uname(2)), the path of the program itself (/proc/self/exe, proc(5)), that there is no seccomp(2), and that
+ * limits of memory are set (setrlimit(2)), which are not: filters and limits would stay with the emulated programs that a twin
+ * starts.
  *
  * The twins of perl and python find the modules of the chroot, the compiled ones too; what they then load is the native one of the
  * same path in the toolbox. Python's has the foreign names for these (twins.toml). Its modules ask sys.implementation which
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
+#include <linux/resource.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -47,6 +49,10 @@ int uname(struct utsname *about);
 long readlink(const char *restrict path, char *restrict target, size_t size);
 long readlinkat(int directory, const char *restrict path, char *restrict target, size_t size);
 int prctl(int what, ...);
+int setrlimit(int resource, const void *limits);
+int setrlimit64(int resource, const void *limits);
+int prlimit(int process, int resource, const void *limits, void *before);
+int prlimit64(int process, int resource, const void *limits, void *before);
 long syscall(long number, ...);
 void *dlopen(const char *path, int mode);
 void *dlsym(void *library, const char *name);
@@ -130,6 +136,33 @@ long syscall(long number, ...)
     long f = va_arg(rest, long);
     va_end(rest);
     return answer(number == __NR_seccomp ? -ENOSYS : call6(number, a, b, c, d, e, f));
+}
+
+/* qemu takes a limit of the memory of the foreign program, and leaves it be: it would be one of its own. */
+static long limit(long process, int resource, const void *limits, void *before)
+{
+    bool of_memory = resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK;
+    return answer(call(__NR_prlimit64, process, resource, of_memory ? 0 : (long)limits, (long)before));
+}
+
+int setrlimit(int resource, const void *limits)
+{
+    return (int)limit(0, resource, limits, NULL);
+}
+
+int setrlimit64(int resource, const void *limits)
+{
+    return (int)limit(0, resource, limits, NULL);
+}
+
+int prlimit(int process, int resource, const void *limits, void *before)
+{
+    return (int)limit(process, resource, limits, before);
+}
+
+int prlimit64(int process, int resource, const void *limits, void *before)
+{
+    return (int)limit(process, resource, limits, before);
 }
 
 typedef void *opener(const char *path, int mode);

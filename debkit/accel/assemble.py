@@ -4,6 +4,7 @@ root/                     the native tree, its programs edited so that they find
 TRIPLET, LOADER           links into it, at the paths that the edited programs name
 map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each
 scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively: its size and hash
+bfd-plugins               gcc's, for ar(1) and its kin
 perl, perl5, perl-base    where perl's twin has the libraries of compiled modules from
 answers.so, preload       what twins are told of their machine (answers.c), and how they come to load it
 machine, multiarch        what they are told
@@ -68,6 +69,8 @@ def assemble(
     link(toolbox / Path(edit.loader(interpreter)).name, f"{native.triplet}/{Path(interpreter).name}")
     for name, paths in table.links.items():
         link(toolbox / name, f"root/{next((path for path in paths if (root / path).exists()), paths[0])}")
+    (toolbox / "bfd-plugins").mkdir()
+    link(toolbox / "bfd-plugins/liblto_plugin.so", "../liblto_plugin.so")
     preload(toolbox, f"usr/lib/{native.triplet}/{Path(interpreter).name}", foreign)
     find_preloaded(root, native)
     divide_perl(toolbox, native=native, foreign=foreign)

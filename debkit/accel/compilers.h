@@ -44,11 +44,13 @@ static inline bool offloads(const char *arg)
 /* Whether the linker is to tell what it read: a cross driver names the start files by another of their paths. */
 static inline bool tells_of_files(const char *arg)
 {
-    if (equal(arg, "-Xlinker"))
+    static const char *const options[] = {"-map", "-Map", ",-M", "-cref", "-depend", "-print-gc", "-trace", "-verb", ",-t", ",-y", NULL};
+    if (equal(arg, "-Xlinker") || equal(arg, "-t"))
         return true;
-    if (!begins(arg, "-Wl,"))
-        return false;
-    return contains(arg, "-Map") || contains(arg, "-depend") || contains(arg, "-trace") || contains(arg, "-verb") || contains(arg, ",-t");
+    for (const char *const *option = options; *option; option++)
+        if (begins(arg, "-Wl,") && contains(arg, *option))
+            return true;
+    return false;
 }
 
 /* Whether headers and libraries are to be found below another root: a cross compiler has other directories there. */

@@ -7,6 +7,7 @@
 #ifndef DEBKIT_DECIDE_H
 #define DEBKIT_DECIDE_H
 
+#include "awks.h"
 #include "compilers.h"
 #include "interpreters.h"
 #include "linkers.h"
@@ -31,7 +32,7 @@ struct rule {
 
 static const struct rule RULES[] = {
     {"always", always}, {"bash", bash}, {"compiler", compiler}, {"gawk", gawk}, {"goarch", goarch},
-    {"linker", linker}, {"no-floats", no_floats}, {"not-version", not_version}, {"proper", proper}, {"script", script},
+    {"linker", linker}, {"mawk", mawk}, {"no-floats", no_floats}, {"not-version", not_version}, {"proper", proper}, {"script", script},
 };
 
 /* Whether a program is to read what the kernel tells of the machine or of the program itself. There qemu answers for the kernel. */

@@ -1,4 +1,4 @@
-/* Rules for interpreters: perl and python with installed scripts, and gawk. */
+/* Rules for interpreters: perl and python with installed scripts. */
 
 #ifndef DEBKIT_INTERPRETERS_H
 #define DEBKIT_INTERPRETERS_H
@@ -40,25 +40,12 @@ static inline bool only_flags(const struct interpreter *interpreter, const char 
     return !*arg;
 }
 
-/* The next place where `text` has a word that is one of these, with no letter, digit or _ at either side; NULL: there is none. */
-static inline const char *find_word(const char *text, const char *const *words)
-{
-    for (const char *at = text; *at; at++) {
-        if (at > text && is_of_name(at[-1]))
-            continue;
-        for (const char *const *word = words; *word; word++)
-            if (begins(at, *word) && !is_of_name(at[length(*word)]))
-                return at;
-    }
-    return NULL;
-}
-
 /* Whether a text on perl's command line can neither load what is not perl's own, nor run a text that is not there to be seen (s///ee),
  * nor look at its machine's numbers. */
 static inline bool asks_nothing(const char *text)
 {
     static const char *const others[] = {"do", "eval", "no", "package", "require", "syscall", NULL};
-    static const char *const parts[] = {"::", "/proc", "/sys", "Config", "LDBL", "ee", "pack", NULL};
+    static const char *const parts[] = {"::", "/proc", "/sys", "CHAR_M", "Config", "INC", "LDBL", "ee", "pack", NULL};
     static const char *const use[] = {"use", NULL};
     static const char *const used[] = {"use strict;", "use warnings;", "use FileHandle;", "use POSIX;", NULL};
     for (const char *const *part = parts; *part; part++)
@@ -140,18 +127,6 @@ static inline bool script(const struct request *request, struct verdict *verdict
         return **arg != '-' && request->is_marked(interpreter->name, *arg);
     }
     return false;
-}
-
-/* gawk: knows nothing of its machine, but may load a library (-l). */
-static inline bool gawk(const struct request *request, struct verdict *verdict)
-{
-    (void)verdict;
-    if (!harmless(request, "AWKLIBPATH", is_empty))
-        return false;
-    for (const char **arg = request->args + 1; *arg; arg++)
-        if (begins(*arg, "-l") || begins(*arg, "--lo") || contains(*arg, "@load"))
-            return false;
-    return true;
 }
 
 #endif

@@ -18,10 +18,33 @@ static inline bool replace_plugin(struct verdict *verdict, const char **arg, con
     return true;
 }
 
+/* Whether LD_RUN_PATH names no directories but those that are searched anyway: a native linker looks there for libraries that others
+ * need, and a cross linker does not. */
+static inline bool only_usual_directories(const char *directories)
+{
+    while (*directories) {
+        if (begins(directories, "/usr/"))
+            directories += sizeof "/usr" - 1;
+        if (!begins(directories, "/lib"))
+            return false;
+        directories += sizeof "/lib" - 1;
+        const char *triplet = *directories == '/' ? directories + 1 : directories;
+        for (directories = triplet; *directories && *directories != ':' && *directories != '/'; directories++)
+            ;
+        if (*directories == '/' || (directories != triplet && !(directories > triplet + 4 && begins(directories - 4, "-gnu"))))
+            return false;
+        if (*directories)
+            directories++;
+    }
+    return true;
+}
+
 /* linker: ld, ar, nm, ranlib and the like. Cross ones tell the same of themselves as native ones do, but for gold, which is for the
  * machines that it was configured for; their options are words, which ld also takes after a single dash, and they load plugins. */
 static inline bool linker(const struct request *request, struct verdict *verdict)
 {
+    if (!harmless(request, "LD_RUN_PATH", only_usual_directories))
+        return false;
     bool gold = ends(verdict->twin.chars, "gold");
     for (const char **arg = request->args + 1; *arg; arg++) {
         if ((gold && asks_for_version(*arg)) || **arg == '@') /* a file of arguments may name a plugin */

@@ -8,7 +8,7 @@
 /* Whether what stands behind the % of a printf(3) format converts a floating-point number. */
 static inline bool converts_float(const char *conversion)
 {
-    while (*conversion && has_letter("-+ #0'I*.$123456789", *conversion))
+    while (*conversion && has_letter("-+ #0'I*.$123456789hjlLtz", *conversion))
         conversion++;
     return *conversion && has_letter("aAeEfFgG", *conversion);
 }
@@ -51,6 +51,8 @@ static inline bool no_floats(const struct request *request, struct verdict *verd
         if (equal(name, "seq") && is_float(*arg))
             return false;
         if (equal(name, "sort") && contains(*arg, "g") && has_letter("-+0123456789", **arg)) /* -g, -k 1,2g, +0g */
+            return false;
+        if (equal(name, "sort") && abbreviates(*arg, "--sort") && arg[1] && *arg[1] == 'g') /* --sort general-numeric */
             return false;
         if (equal(name, "od") && (contains(*arg, "L") || contains(*arg, "16"))) /* -t fL, -t f16 */
             return false;

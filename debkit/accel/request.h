@@ -84,6 +84,19 @@ static inline bool is_of_name(char letter)
     return is_letter(letter) || (letter >= '0' && letter <= '9') || letter == '_';
 }
 
+/* The next place where `text` has a word that is one of these, with no letter, digit or _ at either side; NULL: there is none. */
+static inline const char *find_word(const char *text, const char *const *words)
+{
+    for (const char *at = text; *at; at++) {
+        if (at > text && is_of_name(at[-1]))
+            continue;
+        for (const char *const *word = words; *word; word++)
+            if (begins(at, *word) && !is_of_name(at[length(*word)]))
+                return at;
+    }
+    return NULL;
+}
+
 static inline bool asks_for_version(const char *word)
 {
     return equal(word, "-v") || equal(word, "-V") || abbreviates(word, "--version") || abbreviates(word, "--help");

@@ -39,15 +39,22 @@ static inline bool loads_command(const char *call)
 }
 
 /* Whether a script asks for what a twin would answer otherwise: one look at each byte, since libtool has 300 kB and is run for each
- * file that is compiled. A line that has both printf and a conversion of a floating-point number is taken to join them. */
+ * file that is compiled. A line that has both printf and a conversion of a floating-point number is taken to join them, and what is
+ * quoted behind a printf is of its line. */
 static inline bool asks_bash_of_machine(const char *script)
 {
     bool prints = false, floats = false;
+    char quote = 0; /* that is open, of those behind a printf */
     for (const char *at = script; *at; at++) {
         switch (*at) {
         case '\n':
-            if (at == script || at[-1] != '\\')
+            if (!quote && (at == script || at[-1] != '\\'))
                 prints = floats = false;
+            break;
+        case '\'':
+        case '"':
+            if (prints && (!quote || quote == *at))
+                quote = quote ? 0 : *at;
             break;
         case '%':
             floats = floats || converts_float(at + 1);

@@ -21,6 +21,7 @@
 #define GXX "compiler\n" TWIN "aarch64-linux-gnu-g++-14\n"
 #define PROPER "proper\n" TWIN "cc1\n"
 #define GAWK "gawk\n" TWIN "gawk\n"
+#define MAWK "mawk\n" TWIN "mawk\n"
 #define GO "goarch\n" TWIN "compile\n"
 #define COLLECT2 "proper\n" TWIN "collect2\n"
 #define FLOATS(tool) "no-floats\n" TWIN tool "\n"
@@ -119,6 +120,9 @@ static const struct example {
     {NATIVE, BASH, ARGS("bash", "--norc", "--noprofile", "--posix", "-e", "./configure", "--versions=all"), NULL, NULL},
     {NATIVE, BASH, ARGS("bash", "./configure", "gcc", "-Wvla", "--help", "--version"), NULL, NULL}, /* the script's own */
     {NATIVE, BASH, ARGS("bash", "--", "./configure"), NULL, NULL},
+    {NATIVE, BASH, ARGS("bash", "-c", "printf '%s'\necho '%f'"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "printf \"total:\n %.25f\" 1"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "printf '\"\n%lf' 1"), NULL, NULL},
     {NATIVE, BASH, ARGS("bash", "-c", ""), ENV("BASH_ENV=", "BASH_FUNC_f%%=() {  printf %s x\n}"), NULL},
     {EMULATED, BASH, ARGS("bash", "--version"), NULL, NULL},
     {EMULATED, BASH, ARGS("bash", "-version", "-c", "echo"), NULL, NULL},
@@ -150,7 +154,23 @@ static const struct example {
     {EMULATED, BASH, ARGS("bash", "-c", "f"), ENV("BASH_FUNC_f%%=() {  printf %f 1\n}"), NULL},
     {EMULATED, BASH, ARGS("bash", "-c", "f"), ENV("BASH_ENV=rc"), NULL},
     /* gawk */
-    {NATIVE, GAWK, ARGS("gawk", "-i", "inplace", "--lint", "{print}"), ENV("AWKLIBPATH="), NULL},
+    {NATIVE, GAWK, ARGS("gawk", "--posix", "-F", "fiE", "-vfor=1", "{print for_, in_; x[1] in y}"), ENV("AWKLIBPATH="), NULL},
+    {NATIVE, GAWK, ARGS("gawk", "-f", "./floats", "-F:", "-f./configure"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "BEGIN {for (k in a) print k}"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "-f", "./loops"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "-f./loops"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "-nf", "./floats"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "--file=./floats"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "-f"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "-f", "-"), NULL, NULL},
+    {EMULATED, GAWK, ARGS("gawk", "-i", "inplace", "{print}"), NULL, NULL}, /* it is not looked for where gawk does */
+    {NATIVE, MAWK, ARGS("mawk", "-F", "%", "-v", "x=100%", "BEGIN {for (k in a) printf \"%-5.2f%d %s%%\", 1, k, \"\"}"), NULL, NULL},
+    {NATIVE, MAWK, ARGS("mawk", "-f", "./floats", "data", "x"), NULL, NULL},
+    {EMULATED, MAWK, ARGS("mawk", "BEGIN {srand(20240101123456)}"), NULL, NULL},
+    {EMULATED, MAWK, ARGS("mawk", "BEGIN {printf \"%08x\", -1}"), NULL, NULL},
+    {EMULATED, MAWK, ARGS("mawk", "BEGIN {printf \"%s %*u\", 5, -1}"), NULL, NULL},
+    {EMULATED, MAWK, ARGS("mawk", "-f", "./unsigned"), NULL, NULL},
+    {EMULATED, MAWK, ARGS("mawk", "-Wexec", "./floats"), NULL, NULL},
     {EMULATED, GAWK, ARGS("gawk", "-l", "./x.so", "{print}"), NULL, NULL},
     {EMULATED, GAWK, ARGS("gawk", "--load=x", "{print}"), NULL, NULL},
     {EMULATED, GAWK, ARGS("gawk", "@load \"x\"; {print}"), NULL, NULL},
@@ -159,6 +179,7 @@ static const struct example {
     {NATIVE, FLOATS("printf"), ARGS("printf", "%s %d%% %5.3s e\\n", "x", "1"), NULL, NULL},
     {NATIVE, FLOATS("printf"), ARGS("printf", "%"), NULL, NULL},
     {EMULATED, FLOATS("printf"), ARGS("printf", "%.20g", "0.1"), NULL, NULL},
+    {EMULATED, FLOATS("printf"), ARGS("printf", "%.25Lf", "0.1"), NULL, NULL},
     {EMULATED, FLOATS("printf"), ARGS("printf", "%%%1$.30f", "0.1"), NULL, NULL},
     {EMULATED, FLOATS("printf"), ARGS("printf", "%s %-+ #012.3A", "x", "1"), NULL, NULL},
     {NATIVE, FLOATS("seq"), ARGS("seq", "-w", "-s", ",", "-3", "+7", "100"), NULL, NULL},
@@ -174,6 +195,7 @@ static const struct example {
     {NATIVE, FLOATS("sort"), ARGS("sort", "-u", "-k", "1,2n", "-t", "g", "gone"), NULL, NULL},
     {EMULATED, FLOATS("sort"), ARGS("sort", "-rg"), NULL, NULL},
     {EMULATED, FLOATS("sort"), ARGS("sort", "--gen"), NULL, NULL},
+    {EMULATED, FLOATS("sort"), ARGS("sort", "--sor", "general-numeric"), NULL, NULL},
     {EMULATED, FLOATS("sort"), ARGS("sort", "-k1,2g"), NULL, NULL},
     {EMULATED, FLOATS("sort"), ARGS("sort", "-k", "1,2g"), NULL, NULL},
     {EMULATED, FLOATS("sort"), ARGS("sort", "+0g", "-1", "x"), NULL, NULL},
@@ -228,6 +250,10 @@ static const struct example {
     {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,-Map=x.map"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,--dependency-file=x.d"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,-z,now,-t"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-t"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,-M"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,--print-map"), NULL, NULL},
+    {EMULATED, GCC, ARGS("gcc", "x.o", "-Wl,--gc-sections,--print-gc-sections"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "x.o", "-Xlinker", "-Map"), NULL, NULL},
     {NATIVE, GCC, ARGS("gcc", "x.o", "-Wl,-z,relro,--as-needed,-soname,libx.so.1"), NULL, NULL},
     {EMULATED, GCC, ARGS("gcc", "-foffload=disable", "-c", "x.c"), NULL, NULL},
@@ -258,6 +284,12 @@ static const struct example {
     /* linker */
     {NATIVE, LD, ARGS("ld", "-o", "x", "x.o", "--version-script=x.map", "-version-script", "y.map"), NULL, NULL},
     {NATIVE, LD, ARGS("ld", "-plugin", PLUGIN, "-plugin-opt=-fresolution=x", "x.o"), NULL, "/.native/liblto_plugin.so"},
+    {NATIVE, LD, ARGS("ld"), ENV("LD_RUN_PATH="), NULL},
+    {NATIVE, LD, ARGS("ld"), ENV("LD_RUN_PATH=/usr/lib/aarch64-linux-gnu:/lib:/usr/lib"), NULL},
+    {EMULATED, LD, ARGS("ld"), ENV("LD_RUN_PATH=/build/b"), NULL},
+    {EMULATED, LD, ARGS("ld"), ENV("LD_RUN_PATH=/usr/lib/aarch64-linux-gnu:/usr/lib/x"), NULL},
+    {EMULATED, LD, ARGS("ld"), ENV("LD_RUN_PATH=/usr/lib/aarch64-linux-gnu/x"), NULL},
+    {EMULATED, LD, ARGS("ld"), ENV("LD_RUN_PATH=/usr/library"), NULL},
     {NATIVE, LD, ARGS("ar", "rc", "--plugin", PLUGIN, "x.a"), NULL, "/.native/liblto_plugin.so"},
     {NATIVE, LD, ARGS("nm", "--plugin=" PLUGIN, "x.o"), NULL, "--plugin=/.native/liblto_plugin.so"},
     {NATIVE, LD, ARGS("ld", "-plugin=" PLUGIN, "x.o"), NULL, "--plugin=/.native/liblto_plugin.so"},
@@ -295,6 +327,7 @@ static const struct example {
     {NATIVE, PERL, ARGS("perl", "-we", "print \"cannot used\"", "--", "-MConfig"), NULL, NULL}, /* the text's own argument */
     {EMULATED, PERL, ARGS("perl", "-we", "print 1", "-MConfig"), NULL, NULL}, /* perl's */
     {EMULATED, PERL, ARGS("perl", "-e", "use POSIX; print LDBL_DIG"), NULL, NULL},
+    {EMULATED, PERL, ARGS("perl", "-e", "print \"@INC\""), NULL, NULL},
     {NATIVE, PERL, ARGS("perl", "-w", "-0777", "-pi.bak", "-l012ne", "s/a/b/;", "-e", "use strict; use POSIX;"), NULL, NULL},
     {NATIVE, PERL, ARGS("perl", "-pe1", "--", "file"), NULL, NULL},
     {EMULATED, PERL, ARGS("perl", "-e"), NULL, NULL},
@@ -345,6 +378,10 @@ static const char *read_text(const char *script)
 {
     if (!strcmp(script, "./configure"))
         return "#! /bin/sh\nas_echo='printf %s\\n'\nprintf \"%s\\n\" \"$x\" | sed 's%/[^/]*$%%'\n";
+    if (!strcmp(script, "./loops"))
+        return "function f(a) {\n  for (k in a) print k\n}\n";
+    if (!strcmp(script, "./unsigned"))
+        return "END { printf(\"%o\", $1) }";
     return strcmp(script, "./floats") ? NULL : "printf '%g\\n' 1";
 }
 

@@ -22,7 +22,19 @@ QEMU = b"\x7fELF and so on"
 
 def test_every_rule_of_the_table_is_one_of_the_dispatchers() -> None:
     rules = set(re.findall(r'\{"([a-z-]+)", [a-z_]+\}', (dispatcher.HOME / "decide.h").read_text()))
-    assert {"always", "bash", "compiler", "gawk", "goarch", "linker", "no-floats", "not-version", "proper", "script"} == rules
+    assert {
+        "always",
+        "bash",
+        "compiler",
+        "gawk",
+        "goarch",
+        "linker",
+        "mawk",
+        "no-floats",
+        "not-version",
+        "proper",
+        "script",
+    } == rules
     twins = tomllib.loads((dispatcher.HOME / "twins.toml").read_text())["twins"]
     assert {entry["rule"] for entry in twins} <= rules
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AMD64, ARM64 = ARCHES["amd64"], ARCHES["arm64"]
-RULES = {"always", "bash", "compiler", "gawk", "goarch", "linker", "no-floats", "not-version", "proper", "script"}
+RULES = {"always", "bash", "compiler", "gawk", "goarch", "linker", "mawk", "no-floats", "not-version", "proper", "script"}
 
 
 @pytest.mark.parametrize(("native", "foreign"), [("amd64", "arm64"), ("arm64", "amd64"), ("amd64", "armhf"), ("amd64", "s390x")])
