@@ -66,9 +66,9 @@ class Outcome:
     trace: frozenset[str]
 
 
-@pytest.fixture(scope="module", params=["trixie", "bookworm"])
-def suite(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(scope="module")
+def suite() -> str:
+    return "trixie"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def tools(
 ) -> Toolbox | None:
     """The toolbox, where there is acceleration; `accelerator` tells why there is none."""
     return (
-        toolbox.ensure(run, build_chroot(suite, "arm64"), native=accelerator.native, config=ChrootConfig())
+        toolbox.ensure(run, build_chroot(suite, "arm64"), native=accelerator.native, config=ChrootConfig(), build_compiler=True)
         if accelerator
         else None
     )
@@ -153,12 +153,19 @@ def test_every_twin_does_as_the_program_does(tools: Toolbox | None, root: Path, 
     assert not [line for line in emulated.trace if line.startswith("native ")]
     assert unlike(native.printed, emulated.printed) == []
     assert differing(native.left, emulated.left) == []
-    run_natively = frozenset(word for line in native.trace if line.startswith("native ") for word in line.split()[1:])
+    run_natively = frozenset(canonical(root, word) for line in native.trace if line[0] == "n" for word in line.split()[1:])
     assert sorted(stock.twins(tools.path) - run_natively) == [], "twins that no command has run"
     scripts = frozenset(
         path for home in (tools.path / "scripts").iterdir() for path in stock.files(home) if is_started(root, path)
     )
     assert sorted(scripts - run_natively) == [], "scripts that no command has run"
+
+
+def canonical(root: Path, path: str) -> str:
+    """Follow the links that a path leads to in a root."""
+    while (root / path.lstrip("/")).is_symlink():
+        path = os.path.normpath(Path(path).parent / (root / path.lstrip("/")).readlink())
+    return path
 
 
 def is_started(root: Path, script: str) -> bool:
