@@ -1,4 +1,4 @@
-"""Likewise every twin of a suite whose cross compiler is of another version than its own: the compiler is built from source first."""
+"""Likewise every twin of a suite whose cross compiler is of another version than its own: the compiler is built first."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from debian.debfile import DebFile
 
 from debkit import accel, backends
 from debkit.backends import sbuild
@@ -17,6 +18,7 @@ from debkit.config import BuildConfig, Config
 from debkit.model import ARCHES, BuildState, ChrootKind, Target, Via
 from debkit.run import Command, Processes
 from debkit.source import open_source
+from tests.command import CHECKOUT, make_project
 from tests.jobs import Narration
 from tests.trees import make_tree
 
@@ -91,3 +93,14 @@ def test_an_accelerated_one_tells_what_ran(built: dict[Way, BuildResult], accele
     programs = built[backend, Via.ACCELERATED].programs
     assert bool(programs and programs.native > 100) == bool(accelerator)
     assert built[backend, Via.EMULATED].programs is None
+
+
+def test_debkits_own_package_has_the_dispatcher_as_an_arm64_program(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", "[checks]\nrun = []\n")
+    ended = project.debkit("build", os.fspath(CHECKOUT), "--arch", "arm64", "--no-publish")
+    assert ended.code == 0, ended.err
+    (deb,) = (project.path / "dist").rglob("debkit-accel_*_arm64.deb")
+    for name in ("dispatch", "answers.so"):
+        program = DebFile(os.fspath(deb)).data.get_content(f"usr/libexec/debkit/{name}") or b""
+        assert program[:4] == b"\x7fELF"
+        assert int.from_bytes(program[18:20], "little") == ARCHES["arm64"].elf_machine
