@@ -154,11 +154,9 @@ def test_every_twin_does_as_the_program_does(tools: Toolbox | None, root: Path, 
     assert unlike(native.printed, emulated.printed) == []
     assert differing(native.left, emulated.left) == []
     run_natively = frozenset(canonical(root, word) for line in native.trace if line[0] == "n" for word in line.split()[1:])
-    assert sorted(stock.twins(tools.path) - run_natively) == [], "twins that no command has run"
-    scripts = frozenset(
-        path for home in (tools.path / "scripts").iterdir() for path in stock.files(home) if is_started(root, path)
-    )
-    assert sorted(scripts - run_natively) == [], "scripts that no command has run"
+    scripts = (path for home in (tools.path / "scripts").iterdir() for path in stock.files(home) if is_started(root, path))
+    idle = sorted((stock.twins(tools.path) | frozenset(scripts)) - run_natively)
+    assert not idle, "\n".join(("no command has run these:", *idle))
 
 
 def canonical(root: Path, path: str) -> str:
