@@ -44,6 +44,7 @@ LARGEST, LONGEST, MOST = 256 * 10**6, 4200, 20_000
 TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds
 GONE = (OSError, ValueError, IndexError)  # a process may end while it is looked at, and its files then be missing or empty
 OTHERS = "(others)"
+LINKS = 40  # path_resolution(7)
 DELETED = " (deleted)"  # how the kernel tells of a program that is no more
 # Interpreters, and their flags that tell nothing of what they run, as the dispatcher has them (interpreters.h).
 INTERPRETERS = (
@@ -128,17 +129,26 @@ def spent(home: str) -> Iterator[float]:
 
 
 def program(home: str, root: str, words: bytes) -> str:
-    """Name an emulated program by its canonical path, as the dispatcher does: of the mapped files the first that is called so,
-    else the first, since a link may have another name. Before any is, by what it was called.
+    """Name an emulated program by its canonical path, as the dispatcher does: of the mapped files the first that is called so, or
+    as what a link of that name leads to. Before any is, by what it was called.
     """
     called = printable(b"".join(words.split(b"\0")[3:4]))
+    names = {Path(path).name for path in (called, followed(f"{home}/root", called))}
     mapped = [
         printable(b"/" + path).removeprefix(root)
         for _, slash, path in (line.partition(b"/") for line in peek(f"{home}/maps", LONGEST).splitlines())
         if slash and not path.endswith(EMULATOR.encode()) and not path.startswith(b"memfd:")
     ]
-    same = [path for path in mapped if Path(path).name == Path(called).name]
+    same = [path for path in mapped if Path(path).name in names]
     return next(iter((*same, *mapped, *canonical((called,)))), called)
+
+
+def followed(root: str, path: str) -> str:
+    """Follow the links that a path leads to in a root, as far as they can be read."""
+    with contextlib.suppress(OSError):
+        for _ in range(LINKS):
+            path = os.path.normpath(Path(path).parent / Path(f"{root}{path}").readlink())
+    return path
 
 
 def script(path: str, words: bytes) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import pytest
 
 from debkit import apt
 from debkit.accel import stock, table, toolbox
+from debkit.accel.trace import followed
 from debkit.chroot import layers, namespace, roots, store
 from debkit.config import ChrootConfig, Config
 from debkit.model import ARCHES
@@ -153,17 +154,11 @@ def test_every_twin_does_as_the_program_does(tools: Toolbox | None, root: Path, 
     assert not [line for line in emulated.trace if line.startswith("native ")]
     assert unlike(native.printed, emulated.printed) == []
     assert differing(native.left, emulated.left) == []
-    run_natively = frozenset(canonical(root, word) for line in native.trace if line[0] == "n" for word in line.split()[1:])
+    words = (word for line in native.trace if line.startswith("native ") for word in line.split()[1:])
+    run_natively = frozenset(followed(os.fspath(root), word) for word in words)
     scripts = (path for home in (tools.path / "scripts").iterdir() for path in stock.files(home) if is_started(root, path))
     idle = sorted((stock.twins(tools.path) | frozenset(scripts)) - run_natively)
     assert not idle, "\n".join(("no command has run these:", *idle))
-
-
-def canonical(root: Path, path: str) -> str:
-    """Follow the links that a path leads to in a root."""
-    while (root / path.lstrip("/")).is_symlink():
-        path = os.path.normpath(Path(path).parent / (root / path.lstrip("/")).readlink())
-    return path
 
 
 def is_started(root: Path, script: str) -> bool:
