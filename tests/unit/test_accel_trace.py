@@ -99,7 +99,9 @@ def test_a_link_is_named_by_what_it_leads_to(tmp_path: Path) -> None:
     (binaries / "python3").symlink_to("/etc/alternatives/python3")
     (tmp_path / "root/etc/alternatives").mkdir(parents=True)
     (tmp_path / "root/etc/alternatives/python3").symlink_to("../../usr/bin/python3.13")
-    (tmp_path / "maps").write_text(f"1-2 r--p 0 fe:00 3 {ROOT}/usr/lib/libffi.so.8\n3-4 r--p 0 fe:00 4 {ROOT}/usr/bin/python3.13\n")
+    (tmp_path / "maps").write_text(
+        f"1-2 r--p 0 fe:00 3 {ROOT}/usr/lib/libffi.so.8\n3-4 r--p 0 fe:00 4 {ROOT}/usr/bin/python3.13\n"
+    )
     words = b"\0".join(map(os.fsencode, called("/usr/bin/python3", "-c", "1")))
     assert trace.program(os.fspath(tmp_path), ROOT, words) == "/usr/bin/python3.13"
 
