@@ -60,6 +60,7 @@ bench-accel: ## measure accelerated builds against native and emulated ones (hou
 
 accel-verify: setup ## prove on the corpus that accelerated builds make the same bytes (hours)
 	@failed=; for suite in $(or $(SUITE),$(sort $(shell sed -n 's,^\([a-z]*\)/.*,\1,p' $(CORPUS)))); do \
+	  $(DEBKIT) accel build --compiler --suite $$suite $(ARCH:%=--arch %) && \
 	  $(DEBKIT) accel verify --suite $$suite $(ARCH:%=--arch %) $(FLAGS) $$(sed -n "s,^$$suite/,,p" $(CORPUS)) || failed=1; \
 	done; [ -z "$$failed" ]
 
