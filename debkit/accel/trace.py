@@ -136,7 +136,7 @@ def program(home: str, root: str, words: bytes) -> str:
     names = {Path(path).name for path in (called, followed(f"{home}/root", called))}
     mapped = [
         printable(b"/" + path).removeprefix(root)
-        for _, slash, path in (line.partition(b"/") for line in peek(f"{home}/maps", LONGEST).splitlines())
+        for _, slash, path in (line.partition(b"/") for line in peek(f"{home}/maps").splitlines())
         if slash and not path.endswith(EMULATOR.encode()) and not path.startswith(b"memfd:")
     ]
     same = [path for path in mapped if Path(path).name in names]

@@ -50,7 +50,10 @@ def descendants(pid: int, proc: str = "/proc") -> tuple[int, ...]:
 
 
 def peek(path: str, size: int = -1) -> bytes:
-    """Read the beginning of a file in /proc. Some look at all processes all the time, and pathlib costs more than the kernel."""
+    """Read a file in /proc, or what of its beginning the kernel gives at once.
+
+    Some look at all processes all the time, and pathlib costs more than the kernel.
+    """
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         return file.read(size)
 
