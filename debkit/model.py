@@ -203,7 +203,7 @@ class Emulated:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
     """How the programs of an accelerated build ran: `native` as their twins, in `twins` how often each, the commonest first;
-    and which were emulated, the costliest first.
+    and which were emulated, the costliest first. An interpreter's path is followed by what it runs: "/usr/bin/perl /usr/bin/dh".
 
     `seconds` is all the CPU time of `count` emulated ones.
     """

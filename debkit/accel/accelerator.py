@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from debkit.accel import stock, toolbox
 from debkit.chroot import cache, store
-from debkit.chroot.upkeep import TOOLBOX
+from debkit.chroot.upkeep import TOOLBOXES
 from debkit.errors import DebkitError, DiskError, Interrupted, NetworkError
 from debkit.host import runs_natively
 from debkit.model import ARCHES, ChrootKind
@@ -136,11 +136,12 @@ def _told(make: Callable[[], Toolbox], target: Target) -> Toolbox:
 
 def foretold(target: Target) -> tuple[str, ...]:
     """Say what `told` does of the toolbox that the target used last, before anything is made."""
-    found = [item for item in stock.listing() if (item.kind, item.suite, item.arch) == (TOOLBOX, target.suite, target.arch)]
+    entries = cache.entries(cache_home() / TOOLBOXES)
+    found = [entry for entry in entries if (entry.record.suite, entry.record.arch) == (target.suite, target.arch)]
     if not found:
         return ("whether its compiler is native is known once its toolbox is made",)
-    last = max(found, key=attrgetter("used"))
-    return told(last.compiler, last.differing)
+    last = max(found, key=attrgetter("used")).content
+    return told(stock.compiler(last), stock.differing(last))
 
 
 def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:

@@ -37,22 +37,22 @@ static inline bool no_program_asks(const struct request *request, bool (*asks)(c
 }
 
 /* In what order a loop finds an array's keys is the order of their hashes; those of gawk reckon with chars. */
-static inline bool loops_over_array(const char *program)
+static inline bool loops_or_loads(const char *program)
 {
     static const char *const loop[] = {"for", NULL}, *const keys[] = {"in", NULL};
-    return find_word(program, loop) && find_word(program, keys);
+    return (find_word(program, loop) && find_word(program, keys)) || contains(program, "@load") || contains(program, "@include");
 }
 
 /* gawk: may also load a library (-l). */
 static inline bool gawk(const struct request *request, struct verdict *verdict)
 {
     (void)verdict;
-    if (!harmless(request, "AWKLIBPATH", is_empty))
+    if (!harmless(request, "AWKLIBPATH", is_empty) || !harmless(request, "AWKPATH", is_empty))
         return false;
     for (const char **arg = request->args + 1; *arg; arg++)
-        if (begins(*arg, "-l") || begins(*arg, "--lo") || contains(*arg, "@load"))
+        if (begins(*arg, "-l") || begins(*arg, "--lo"))
             return false;
-    return no_program_asks(request, loops_over_array);
+    return no_program_asks(request, loops_or_loads);
 }
 
 /* mawk has printf and srand make unsigned numbers of what may have a sign, or be too large. */
@@ -63,7 +63,7 @@ static inline bool makes_unsigned(const char *program)
     for (; *program; program++) {
         if (*program != '%')
             continue;
-        while (*++program && has_letter("-+ #0*.123456789", *program))
+        while (*++program && has_letter("-+ #0'*.123456789hl", *program))
             ;
         if (!*program)
             return false;

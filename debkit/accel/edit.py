@@ -1,4 +1,4 @@
-"""Edits of native programs, so that they find their loader, libraries and the chroot's own files: of texts, never of code."""
+"""Edits of native programs, so that they find their loader, libraries and the chroot's own files: of texts, one in code."""
 
 from __future__ import annotations
 
@@ -123,15 +123,21 @@ def operand_replaced(data: bytes, edit: Edit) -> bytes | None:
     """
     first, rest = (slice(OPERAND), slice(OPERAND, None))
     old, new = edit.old.encode(), edit.new.encode()
-    if len(old) <= OPERAND or old[rest] != new[rest] or data.count(old[first]) != edit.count:
+    if len(old) <= OPERAND or old in data or old[rest] != new[rest] or data.count(old[first]) != edit.count:
         return None
     return data.replace(old[first], new[first])
 
 
 def begins(data: bytes, place: int) -> bool:
-    """Whether a text begins at `place`: another ends before it, or a pointer leads there, since numbers may lie before it."""
-    if data[place - 1 : place] == b"\0":
+    """Whether a text begins at `place`: another ends before it, or a pointer leads there, since numbers may lie before it.
+
+    A pointer may lead into the end of a longer text, too.
+    """
+    before = data[place - 1 : place]
+    if before == b"\0":
         return True
+    if before.isascii() and before.decode("ascii").isprintable():
+        return False
     try:
         elf = ELFFile(io.BytesIO(data))
         _, segment = next(holding(elf, place))
@@ -160,7 +166,7 @@ def move(program: bytearray, place: int, text: bytes) -> bool:
     """Put a new text for that at `place` behind the last of its segment, and have the pointers in data lead there instead.
 
     The kernel maps whole pages, so a segment may grow to the end of its last. False: it cannot, or no pointer leads to the text:
-    the program's code does, and code is not edited.
+    the program's code does, which is not edited for that.
     """
     try:
         elf = ELFFile(io.BytesIO(program))

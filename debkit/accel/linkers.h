@@ -31,7 +31,8 @@ static inline bool only_usual_directories(const char *directories)
         const char *triplet = *directories == '/' ? directories + 1 : directories;
         for (directories = triplet; *directories && *directories != ':' && *directories != '/'; directories++)
             ;
-        if (*directories == '/' || (directories != triplet && !(directories > triplet + 4 && begins(directories - 4, "-gnu"))))
+        bool named = directories != triplet;
+        if (*directories == '/' || (named && (triplet[-1] != '/' || directories < triplet + 4 || !begins(directories - 4, "-gnu"))))
             return false;
         if (*directories)
             directories++;

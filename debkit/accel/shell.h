@@ -51,6 +51,12 @@ static inline bool asks_bash_of_machine(const char *script)
             if (!quote && (at == script || at[-1] != '\\'))
                 prints = floats = false;
             break;
+        case '\\':
+            at += quote != '\'' && at[1] && at[1] != '\n';
+            break;
+        case '#':
+            prints = prints && (quote || at == script || at[-1] != ' ');
+            break;
         case '\'':
         case '"':
             if (prints && (!quote || quote == *at))

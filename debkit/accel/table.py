@@ -59,8 +59,8 @@ class Edit:
     """A NUL-terminated text that is another one in the toolbox, found `count` times in each of `files`.
 
     With `within` it is a piece of one, and `new` as long; `optional`: they may also not have it at all; `operand`: or only in
-    code, where a short text may be the operands of instructions. Where it cannot be
-    made they have no twin, or no program of `packages` has one. `files` may be patterns (glob(7)).
+    code, where a short text may be the operands of instructions. Where it cannot be made they have no twin, or no program of
+    `packages` has one. `files` may be patterns (glob(7)).
     """
 
     files: tuple[str, ...]

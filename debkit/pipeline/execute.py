@@ -8,7 +8,6 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import product, starmap
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
@@ -134,12 +133,7 @@ def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Ho
     """Look at the machine and at the source, and plan."""
     host.demand_scratch()
     machine = host.facts(run, arches=request.arches)
-    return plan(request, describe(request, config, run), machine, config, compilers(request)), machine
-
-
-def compilers(request: Request) -> dict[Target, tuple[str, ...]]:
-    """Tell of each target what is known of its compiler when it is accelerated."""
-    return {target: foretold(target) for target in starmap(Target, product(request.suites, request.arches))}
+    return plan(request, describe(request, config, run), machine, config, foretold), machine
 
 
 def show_plan(console: Console, made: Plan, title: str = "plan") -> None:
@@ -207,7 +201,7 @@ def informed(shift: Shift, sources: dict[str, Source]) -> Shift:
         return shift
     made = sources[shift.plan.suites[0]]
     facts = SourceFacts(name=made.name, version=made.version, architectures=made.architectures)
-    settled_plan = plan(shift.plan.request, facts, shift.machine, shift.config, compilers(shift.plan.request))
+    settled_plan = plan(shift.plan.request, facts, shift.machine, shift.config, foretold)
     if settled_plan.jobs != shift.plan.jobs:
         show_plan(shift.console, settled_plan, f"plan, now that {made.name} is known")
     shift.ledger.put("plan", settled_plan)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from debkit import backends
@@ -13,7 +12,7 @@ from debkit.model import ARCHES, Target, Via
 from debkit.source import builds_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from debkit.config import Config
     from debkit.host import Host
@@ -85,9 +84,9 @@ def plan(
     source: SourceFacts,
     machine: Host,
     config: Config,
-    compilers: Mapping[Target, tuple[str, ...]] = MappingProxyType({}),
+    foretold: Callable[[Target], tuple[str, ...]] = lambda _target: (),
 ) -> Plan:
-    """Choose the jobs; `compilers` tells of each target what is to be known of its compiler when it is accelerated.
+    """Choose the jobs; `foretold` says what is to be known of the compiler of a target that is accelerated.
 
     Raises SourceError when nothing can be built, HostError when an architecture cannot run here.
     """
@@ -119,7 +118,7 @@ def plan(
         for arch in arches
     )
     left_out = tuple(arch for arch in request.arches if arch not in arches)
-    told = (f"{job.target}: {line}" for job in jobs if job.via is Via.ACCELERATED for line in compilers.get(job.target, ()))
+    told = (f"{job.target}: {line}" for job in jobs if job.via is Via.ACCELERATED for line in foretold(job.target))
     return Plan(
         request=request,
         source=source,

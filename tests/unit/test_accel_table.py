@@ -114,6 +114,7 @@ ARCHITECTURE = table.Edit(files=(), old="amd64", new="arm64", count=1, reason=""
         (b"\xc7D$pamd6\xc6D$t4", replace(ARCHITECTURE, new="armhf"), None),
         (b"\xc7D$pamd6\xc6D$t4", replace(ARCHITECTURE, operand=False), None),
         (b"nothing", ARCHITECTURE, None),
+        (b"\0amd64-microcode\0", ARCHITECTURE, None),
     ],
 )
 def test_a_short_text_may_be_the_operand_of_an_instruction(code: bytes, edit_: table.Edit, changed: bytes | None) -> None:
@@ -137,6 +138,7 @@ def test_a_text_to_which_a_pointer_leads_may_have_numbers_before_it() -> None:
     numbered = [pointing(pointer).replace(b"\0x86", b"\xffx86") for pointer in (0x1100, 0x1101)]
     assert b"\0aarch64-unknown-linux-gnu\0" in (edit.replaced(numbered[0], HOST) or b"")
     assert edit.replaced(numbered[1], HOST) is None
+    assert edit.replaced(pointing(0x1100).replace(b"\0x86", b"-x86"), HOST) is None, "the end of a longer text"
 
 
 def test_where_a_program_lies_at_its_address_the_pointers_are_words_of_its_data() -> None:

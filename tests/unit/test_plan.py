@@ -146,10 +146,13 @@ def test_acceleration_is_left_out_for_a_reason(build: BuildConfig, via: Via | No
 def test_the_plan_tells_which_compiler_an_accelerated_build_has() -> None:
     request = Request(where=".", suites=("trixie",), arches=("amd64", "arm64"))
     source = SourceFacts(name="hello", version="1.0", architectures=("any",))
-    compilers = {Target("trixie", arch): (f"the compiler of {arch}", "and more") for arch in request.arches}
-    made = plan(request, source, NEW, CONFIG, compilers)
+
+    def foretold(target: Target) -> tuple[str, ...]:
+        return f"the compiler of {target.arch}", "and more"
+
+    made = plan(request, source, NEW, CONFIG, foretold)
     assert made.notes[:2] == ("trixie/arm64: the compiler of arm64", "trixie/arm64: and more")
-    emulated = plan(request, source, PC, CONFIG, compilers)
+    emulated = plan(request, source, PC, CONFIG, foretold)
     assert emulated.notes == made.notes[2:]
 
 
