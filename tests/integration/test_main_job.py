@@ -127,4 +127,4 @@ def test_make_deb_makes_the_package_of_the_tree_it_is_typed_in(debkit_cache: Pat
     done = run(Command(argv=("make", "deb", "ARCH=amd64"), cwd=checkout, env=state))
     assert re.search(r"^  sudo apt-get .*install debkit debkit-accel$", done.stdout, re.MULTILINE)
     packages = {path.name.partition("_")[0] for path in (checkout / "repo/pool").rglob("*.deb")}
-    assert packages == {"debkit", "debkit-accel"}
+    assert packages == {"debkit", "debkit-accel", "debkit-accel-dbgsym"}
