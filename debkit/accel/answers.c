@@ -37,8 +37,8 @@ __attribute__((used)) static const char sources[] = SOURCES;
 #define NATIVE "/.native/"
 #define ROOT NATIVE "root"
 #define PERL NATIVE "perl" /* what the links to the chroot's directories stand for, perl5 and perl-base too */
-#define MACHINE "/.native/machine"
-#define MULTIARCH "/.native/multiarch"
+#define MACHINE NATIVE "machine"
+#define MULTIARCH NATIVE "multiarch"
 #define NEXT ((void *)-1L) /* RTLD_NEXT of <dlfcn.h> */
 
 struct utsname { /* <sys/utsname.h>, which no file without a C library has */

@@ -52,7 +52,7 @@ static inline bool asks_bash_of_machine(const char *script)
                 prints = floats = false;
             break;
         case '\\':
-            at += quote != '\'' && at[1] && at[1] != '\n';
+            at += quote != '\'' && at[1] && has_letter("\\'\"", at[1]); /* \printf and \%f are what they are without it */
             break;
         case '#':
             prints = prints && (quote || at == script || at[-1] != ' ');

@@ -130,7 +130,7 @@ def spent(home: str) -> Iterator[float]:
 
 def program(home: str, root: str, words: bytes) -> str:
     """Name an emulated program by its canonical path, as the dispatcher does: of the mapped files the first that is called so, or
-    as what a link of that name leads to. Before any is, by what it was called.
+    as what a link of that name leads to. Where none is, by what it was called.
     """
     called = printable(b"".join(words.split(b"\0")[3:4]))
     names = {Path(path).name for path in (called, followed(f"{home}/root", called))}
@@ -140,7 +140,7 @@ def program(home: str, root: str, words: bytes) -> str:
         if slash and not path.endswith(EMULATOR.encode()) and not path.startswith(b"memfd:")
     ]
     same = [path for path in mapped if Path(path).name in names]
-    return next(iter((*same, *mapped, *canonical((called,)))), called)
+    return next(iter((*same, *canonical((called,)))), called)
 
 
 def followed(root: str, path: str) -> str:

@@ -124,6 +124,8 @@ static const struct example {
     {EMULATED, BASH, ARGS("bash", "-c", "printf \"total:\n %.25f\" 1"), NULL, NULL},
     {EMULATED, BASH, ARGS("bash", "-c", "printf '\"\n%lf' 1"), NULL, NULL},
     {EMULATED, BASH, ARGS("bash", "-c", "printf \"say \\\"x\n%.25f\\\"\" 1"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "\\printf %f 1"), NULL, NULL},
+    {EMULATED, BASH, ARGS("bash", "-c", "printf \\%.20f 0.1"), NULL, NULL},
     {NATIVE, BASH, ARGS("bash", "-c", "printf %s don\\'t\ndate +%F"), NULL, NULL},
     {NATIVE, BASH, ARGS("bash", "-c", "printf %s x # don't\ndate +%F"), NULL, NULL},
     {NATIVE, BASH, ARGS("bash", "-c", ""), ENV("BASH_ENV=", "BASH_FUNC_f%%=() {  printf %s x\n}"), NULL},
