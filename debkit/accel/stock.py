@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,10 +49,12 @@ class Stocked:
 def note(toolbox: Path, differing: tuple[str, ...], compiler: str, unfit: Iterable[str] = ()) -> None:
     """Leave in a new toolbox what `listing` tells of it, and the empty file that a build's trace is bound over.
 
-    With a native `compiler` it does not matter that the versions of its packages differ, nor which programs it replaced.
+    With a native `compiler` it does not matter that the versions of its packages differ, nor that a program does not fit which it
+    replaced or whose file it made superfluous.
     """
     left = [line for line in differing if not (compiler and COMPILER.match(line))]
-    noted = {"compiler": compiler, "differing": left, "unfit": sorted(frozenset(unfit) - twins(toolbox))}
+    missed = {name for name in unfit if not name.startswith("/") or os.path.lexists(f"{toolbox}/root{name}")} - twins(toolbox)
+    noted = {"compiler": compiler, "differing": left, "unfit": sorted(missed)}
     (toolbox / NOTE).write_text(json.dumps(noted), encoding="utf-8")
     (toolbox / "trace").touch()
 

@@ -279,7 +279,6 @@ def _make(
             with cache.held(own.content):
                 compiler.put(own.content, temporary, reference, native)
             drop(run, temporary / "root", UNUSED_BESIDE_OWN)
-            unfit = frozenset(path for path in unfit if not (path.startswith("/") and "/gcc-cross/" in path))
         told = compiler.told(temporary, recipe.gcc, own=bool(own and not apart))
         stock.note(temporary, (*differing, *apart), told, unfit)
         shutil.copyfile(qemu_of(target.arch), temporary / "qemu")

@@ -64,6 +64,8 @@ def put(
     for path in ("usr/bin/perl.0123456789abcdef", "usr/bin/perl5.40.1.0123456789abcdef", "usr/bin/g++-14.fedcba9876543210"):
         (content / "map" / path).parent.mkdir(parents=True, exist_ok=True)
         (content / "map" / path).touch()
+    (content / "root" / "usr/bin").mkdir(parents=True)
+    (content / "root" / "usr/bin/make").touch()
     stock.note(content, differing, compiler, unfit)
     record = cache.Record(
         content=content.name, created=created, kind="toolbox", suite=suite, arch=arch, size=450_000_000, package_count=137,
@@ -74,7 +76,7 @@ def put(
 
 
 def test_the_list_tells_twins_and_the_packages_that_have_none(machine: Recorder, debkit: Callable[..., Result]) -> None:
-    name = put(machine, differing=("gcc-14 14.2.0-19, not 14.2.0-20",), unfit=("apt", "/usr/bin/make"))
+    name = put(machine, differing=("gcc-14 14.2.0-19, not 14.2.0-20",), unfit=("apt", "/usr/bin/make", "/usr/bin/not-in-it-any-more"))
     lines = debkit("list").stdout.splitlines()
     assert lines[0].split() == ["NAME", "SUITE", "ARCH", "TWINS", "SIZE", "AGE", "USED", "NOTE"]
     assert lines[1].split() == [name, "trixie", "arm64", "3", "450", "MB", "2", "d", "now"]
