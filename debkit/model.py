@@ -35,8 +35,8 @@ class Arch:
         return {"arm": "armv7l", "i386": "i686"}.get(self.qemu, self.qemu)
 
     def is_compared(self, other: Arch) -> bool:
-        """Whether the tools of both have been seen to do the same."""
-        return {self.name, other.name} <= COMPARED
+        """Whether this architecture's tools have been seen to do the same as the other's, in whose place they run."""
+        return (self.name, other.name) in COMPARED
 
     @property
     def cross(self) -> str:
@@ -47,7 +47,7 @@ class Arch:
         return self.name
 
 
-COMPARED = frozenset({"amd64", "arm64"})
+COMPARED = frozenset({("amd64", "arm64")})
 
 # Trixie's arm64 programs sign their return addresses, and qemu before 10 works out the signatures by the book: a perl loop took
 # 49 s with its default processor, 5.5 s with pauth-impdef=on, 2.7 s without. Debian's baseline is ARMv8.0, which has none.

@@ -2,7 +2,8 @@
 
 root/                     the native tree, its programs edited so that they find their loader and libraries here
 TRIPLET, LOADER           links into it, at the paths that the edited programs name
-map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each
+map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each, and the
+                          libraries that the chroot must have for it, with theirs
 scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively: its size and hash
 bfd-plugins               gcc's, for ar(1) and its kin
 perl, perl5, perl-base    where perl's twin has the libraries of compiled modules from
@@ -15,6 +16,7 @@ A build-id makes the map exact: a newer program, a diverted one, or one of a bui
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -76,7 +78,7 @@ def assemble(
     divide_perl(toolbox, native=native, foreign=foreign)
     name_modules(root, native=native, foreign=foreign)
     mark_scripts(toolbox, reference, table)
-    return write_map(toolbox, reference, table, unfit), unfit
+    return write_map(toolbox, reference, table, foreign, unfit), unfit
 
 
 def preload(toolbox: Path, loader: str, foreign: Arch) -> None:
@@ -148,7 +150,9 @@ def name_modules(root: Path, *, native: Arch, foreign: Arch) -> None:
         link(file.with_name(file.name.replace(native.triplet, foreign.triplet)), file.name)
 
 
-def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def write_map(
+    toolbox: Path, reference: Reference, table: Table, foreign: Arch, unfit: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     """Write the map, anew. The twins and packages `unfit` are left out.
 
     Gives the packages that have no twins because versions differ: "PACKAGE THEIRS, not OURS", or "PACKAGE: LIBRARY THEIRS, not
@@ -170,7 +174,8 @@ def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozense
             continue
         for path, twin in programs(root, reference, twins):
             if twin not in unfit and (number := build_id(reference.root / path.lstrip("/"))):
-                enter(toolbox, path, number, twins.rule, f"{edit.NATIVE}/root{twin}")
+                beside = loads(reference.root, path, foreign)
+                enter(toolbox, path, number=number, rule=twins.rule, twin=f"{edit.NATIVE}/root{twin}", beside=beside)
     return tuple(differing)
 
 
@@ -222,11 +227,43 @@ def closure(package: str, needs: Mapping[str, Iterable[str]]) -> frozenset[str]:
     return found
 
 
-def enter(toolbox: Path, path: str, number: str, rule: str, twin: str) -> None:
-    """Enter a twin into the map, for the foreign program at `path` with the build-id `number`."""
+def enter(toolbox: Path, path: str, *, number: str, rule: str, twin: str, beside: Mapping[str, str]) -> None:
+    """Enter a twin into the map, for the foreign program at `path` with the build-id `number`.
+
+    It stands for the program `beside` these libraries, build-ids by paths: a chroot's may be upgraded when the program is not.
+    """
     entry = toolbox / f"map{path}.{number[:ID_DIGITS]}"
     entry.parent.mkdir(parents=True, exist_ok=True)
-    entry.write_text(f"{rule}\n{twin}\n", encoding="utf-8")
+    loaded = "".join(f"{path} {number[:ID_DIGITS]}\n" for path, number in sorted(beside.items()))
+    entry.write_text(f"{rule}\n{twin}\n\n{loaded}", encoding="utf-8")
+
+
+def loads(root: Path, program: str, foreign: Arch) -> dict[str, str]:
+    """Give the libraries that a foreign program and they themselves ask for, with their build-ids.
+
+    Those in other directories than the loader's own belong to a program's own package, and change with it.
+    """
+    found: dict[str, str] = {}
+    new = [*asks_for(root / program.lstrip("/"))[0]]
+    while new:
+        name = new.pop()
+        places = (f"/usr/lib/{foreign.triplet}/{name}", f"/usr/lib/{name}")
+        path = next((place for place in places if (root / place[1:]).exists()), "")
+        if path and path not in found:
+            more, found[path] = asks_for(root / path[1:])
+            new += more
+    return {path: number for path, number in found.items() if number}
+
+
+@functools.cache
+def asks_for(path: Path) -> tuple[tuple[str, ...], str]:
+    """Read which libraries a program or library asks for by itself (elf(5), DT_NEEDED), and its own build-id."""
+    with path.open("rb") as file:
+        try:
+            tags = (tag for segment in ELFFile(file).iter_segments("PT_DYNAMIC") for tag in segment.iter_tags("DT_NEEDED"))
+            return tuple(str(tag.needed) for tag in tags), build_id(path)
+        except ELFError:
+            return (), ""
 
 
 def programs(root: Path, reference: Reference, twins: Twins) -> Iterator[tuple[str, str]]:

@@ -209,17 +209,18 @@ def told(toolbox: Path, gcc: Gcc, *, own: bool) -> str:
     return f"{gcc}, built from the suite's source" if own else f"{gcc}, which the suite has as a cross compiler too"
 
 
-def put(compiler: Path, toolbox: Path, reference: Path, native: Arch) -> None:
+def put(compiler: Path, toolbox: Path, reference: Path, gcc: Gcc) -> None:
     """Put it into a toolbox, as `compiler/`, and map the programs of a foreign root to it."""
     tree = toolbox / "compiler"
     shutil.copytree(compiler, tree)
     paths = stock.files(compiler)
     interpreter = assemble.read_interpreter(tree / paths[0].lstrip("/"))
-    edit.relocate(tree, edit.relocations(native, interpreter))
+    edit.relocate(tree, edit.relocations(gcc.native, interpreter))
     for path in paths:
         program = reference / path.lstrip("/")
         if path.endswith(f"/{PLUGIN}"):
             assemble.link(toolbox / PLUGIN, f"compiler{path}")
         elif program.exists() and (number := assemble.build_id(program)):
             rule = "compiler" if path.startswith("/usr/bin/") else "proper"
-            assemble.enter(toolbox, path, number, rule, f"{edit.NATIVE}/compiler{path}")
+            twin, beside = f"{edit.NATIVE}/compiler{path}", assemble.loads(reference, path, gcc.foreign)
+            assemble.enter(toolbox, path, number=number, rule=rule, twin=twin, beside=beside)

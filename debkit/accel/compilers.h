@@ -24,20 +24,35 @@ static inline bool does_link(const struct request *request)
     return true;
 }
 
-/* Whether a cross driver links otherwise: it does not look where LIBRARY_PATH says. A native one of C++ or Fortran has an option
- * more for the compiler proper, of offloading to other machines, which no cross compiler is built for; and debugging information
- * tells of it. */
+/* Whether a cross driver links otherwise: it does not look where LIBRARY_PATH and LPATH say. */
 static inline bool links_otherwise(const struct request *request, const struct verdict *verdict)
 {
     const char *name = base_name(verdict->twin.chars);
     if (!does_link(request) || contains(name, "cpp"))
         return false;
-    return !contains(name, "gcc") || !harmless(request, "LIBRARY_PATH", is_empty);
+    return !contains(name, "gcc") || !harmless(request, "LIBRARY_PATH", is_empty) || !harmless(request, "LPATH", is_empty);
 }
 
-/* Whether code may be offloaded to other machines: see above. */
+/* A native driver hands an option on to the compiler proper for libm and for Fortran's library, which g++ and gfortran link by
+ * themselves: that code which is offloaded to other machines is to have it too. No cross compiler is built to offload, and its driver
+ * does not. Debugging information tells of the option. */
+static inline bool may_be_offloaded(const char **arg)
+{
+    static const char *const libraries[] = {"m", "gfortran"};
+    const char *library = begins(*arg, "-l") ? *arg + 2 : begins(*arg, "--library=") ? *arg + sizeof "--library=" - 1 : NULL;
+    if (equal(*arg, "-l") || equal(*arg, "--library"))
+        library = arg[1];
+    for (size_t at = 0; library && at < sizeof libraries / sizeof *libraries; at++)
+        if (equal(library, libraries[at]))
+            return true;
+    return false;
+}
+
+/* Whether code is offloaded to other machines. What an emulated driver says of that for its libraries is nothing to a compiler. */
 static inline bool offloads(const char *arg)
 {
+    if (begins(arg, "-foffload-options=-l_GCC_"))
+        return false;
     return equal(arg, "-fopenmp") || begins(arg, "-fopenacc") || begins(arg, "-foffload") || begins(arg, "-ftree-parallelize-loops");
 }
 
@@ -80,7 +95,7 @@ static inline bool compiler(const struct request *request, struct verdict *verdi
     for (const char **arg = request->args + 1; *arg; arg++) {
         if (offloads(*arg) || tells_of_files(*arg) || (begins_with_one_of(*arg, emulated) && !begins_with_one_of(*arg, native)))
             return false;
-        if (has_other_root(arg))
+        if (has_other_root(arg) || may_be_offloaded(arg))
             return false;
         if (begins(*arg, "-m") && contains(*arg, "=native")) /* -march, -mcpu, -mtune, and with features: =native+crc */
             return false;

@@ -4,7 +4,8 @@
  * For each program it either runs the native twin that the map names for just this program, by its path and its build-id, or
  * qemu. The twin has the same arguments and environment; nothing of the choice is to be seen in it. See docs/acceleration.md.
  *
- *     /.native/map/PATH.BUILD-ID   a rule of decide.h and the twin's path, for the foreign program at PATH with that build-id
+ *     /.native/map/PATH.BUILD-ID   a rule of decide.h and the twin's path, for the foreign program at PATH with that build-id; then,
+ *                                  after an empty line, the foreign libraries that it loads: "PATH BUILD-ID" a line
  *     /.native/scripts/NAME/PATH   there when the twin of that name, perl or python3, may run the script at PATH: its fingerprint
  *                                  (fingerprint.h)
  *     /.native/off                 there when nothing is to be accelerated; as DEBKIT_ACCEL=off does for one process and its own
@@ -229,6 +230,51 @@ static bool is_off(const struct start *start)
     return exists(NATIVE "/off") || exists("/etc/ld.so.preload");
 }
 
+/* Ends `text` before the first such letter, and gives what follows it; NULL where there is none. */
+static char *cut(char *text, char letter)
+{
+    for (; *text; text++)
+        if (*text == letter) {
+            *text = 0;
+            return text + 1;
+        }
+    return NULL;
+}
+
+static bool has_build_id(const char *path, const char *expected)
+{
+    char build_id[BUILD_ID_TEXT];
+    long file = open_file(path, O_RDONLY | O_NONBLOCK);
+    if (file < 0)
+        return false;
+    bool same = read_build_id(read_program, &file, build_id) && equal(build_id, expected);
+    close_file(file);
+    return same;
+}
+
+/* Whether the chroot's libraries are those that the twin's own are builds of: it may have been upgraded since the toolbox was made. */
+static bool has_libraries(char *lines)
+{
+    while (*lines) {
+        char *path = lines, *build_id = cut(path, ' ');
+        lines = build_id ? cut(build_id, '\n') : NULL;
+        if (!lines || !has_build_id(path, build_id))
+            return false;
+    }
+    return true;
+}
+
+/* Ends the map's entry at its empty line, and gives the libraries that follow. */
+static char *part_libraries(char *entry)
+{
+    for (; *entry; entry++)
+        if (entry[0] == '\n' && entry[1] == '\n') {
+            entry[1] = 0;
+            return entry + 2;
+        }
+    return entry;
+}
+
 /* Finds the map's entry for the program, and decides. True: run the verdict's twin. */
 static bool find_twin(const struct start *start, const struct text *path, struct verdict *verdict)
 {
@@ -243,8 +289,9 @@ static bool find_twin(const struct start *start, const struct text *path, struct
     append(&name, build_id);
     if (!name.complete || !read_whole(name.chars, &entry))
         return false;
+    char *libraries = part_libraries(entry.chars);
     struct request request = {entry.chars, start->args, start->environment, is_marked, read_text, is_at_root};
-    return runs_natively(&request, verdict);
+    return runs_natively(&request, verdict) && has_libraries(libraries);
 }
 
 /* Comes back where the twin cannot be executed, all being as it was. */

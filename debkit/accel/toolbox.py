@@ -277,7 +277,7 @@ def _make(
         apart = compiler.apart(temporary / "root", made_of, recipe.gcc) if own else ()
         if own and not apart:
             with cache.held(own.content):
-                compiler.put(own.content, temporary, reference, native)
+                compiler.put(own.content, temporary, reference, recipe.gcc)
             drop(run, temporary / "root", UNUSED_BESIDE_OWN)
         told = compiler.told(temporary, recipe.gcc, own=bool(own and not apart))
         stock.note(temporary, (*differing, *apart), told, unfit)

@@ -19,7 +19,7 @@ from debkit.host.binfmt import read_handler
 from debkit.host.elf import ANSWER, program
 from debkit.model import ARCHES, ChrootKind, ChrootSpec, Target
 from debkit.run import Command
-from tests.accel_dispatch import ANY_CODE, HEADS, NATIVE, SOURCES, Box
+from tests.accel_dispatch import ANY_CODE, BUILD_ID, HEADS, NATIVE, SOURCES, Box
 from tests.conftest import SUITE
 
 if TYPE_CHECKING:
@@ -53,6 +53,13 @@ def compiler(run: Processes, debkit_cache: Path) -> Iterator[ToolRoot]:
     """A clean root with gcc: the machine needs none."""
     with roots.tools(run, SUITE, ("gcc", "libc6-dev"), config=ChrootConfig()) as root:
         yield root
+
+
+def build_id_at(root: Path, path: str) -> int:
+    """Give where in a library's file its build-id is."""
+    found = BUILD_ID.search((root / path.lstrip("/")).read_bytes())
+    assert found, path
+    return found.start(1)
 
 
 def compile_c(run: Processes, compiler: ToolRoot, into: Path, source: Path, *options: str) -> None:
@@ -197,6 +204,43 @@ class TestInAForeignRoot:
             case _:
                 pytest.fail(how)
         assert box.sh(sed) == "b"
+
+    def test_a_twin_runs_beside_the_libraries_that_it_was_made_of(self, box: Box) -> None:
+        libraries = assemble.loads(box.root, "/usr/bin/sed", ARM64)
+        assert {Path(path).name for path in libraries} >= {"libc.so.6", "libselinux.so.1", "libpcre2-8.so.0"}
+        entry = box.map("/usr/bin/sed")
+        entry.unlink()
+        number = entry.suffix[1:]
+        assemble.enter(box.path, "/usr/bin/sed", number=number, rule="always", twin="/.native/sed", beside=libraries)
+        assert box.sh("echo a | sed s/a/b/").startswith("native|sed|")
+        # As an upgrade of the library alone would have it.
+        libc = "/usr/lib/aarch64-linux-gnu/libc.so.6"
+        changed = bytearray((box.root / libc[1:]).read_bytes())
+        changed[build_id_at(box.root, libc)] ^= 1
+        (box.root / "changed").write_bytes(changed)
+        assert box.sh(f"mount --bind /changed {libc}; echo a | sed s/a/b/") == "b"
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            "{path} 0123456789abcdef\n",
+            "/usr/lib/gone.so {id}\n",
+            "{path} {id}",
+            "{path}\n",
+            "{path} \n",
+            "/dev/null {id}\n",
+            " {id}\n",
+        ],
+    )
+    def test_with_other_libraries_it_is_emulated(self, lines: str, box: Box) -> None:
+        path, number = next(iter(assemble.loads(box.root, "/usr/bin/sed", ARM64).items()))
+        entry = box.map("/usr/bin/sed")
+        before = entry.read_text()
+        right = f"{path} {number[:16]}\n"
+        entry.write_text(f"{before}\n{right}")
+        assert box.sh("echo a | sed s/a/b/").startswith("native|sed|")
+        entry.write_text(f"{before}\n{right}{lines.format(path=path, id=number[:16])}")
+        assert box.sh("echo a | sed s/a/b/") == "b"
 
     def test_ldd_tells_of_the_foreign_program(self, box: Box) -> None:
         assert "ld-linux-aarch64.so.1" in box.sh("LD_TRACE_LOADED_OBJECTS=1 sed")

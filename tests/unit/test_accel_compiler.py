@@ -87,11 +87,11 @@ def test_a_toolbox_gets_it_with_an_entry_for_each_program_that_the_foreign_root_
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(whole(HEADS / head))
     toolbox.mkdir()
-    compiler.put(made, toolbox, reference, ARCHES["amd64"])
+    compiler.put(made, toolbox, reference, GCC)
     entries = {file.relative_to(toolbox).with_suffix("").as_posix(): file.read_text() for file in toolbox.glob("map/**/*.*")}
     assert entries == {
-        f"map/{driver}": f"compiler\n/.native/compiler/{driver}\n",
-        f"map/{proper}": f"proper\n/.native/compiler/{proper}\n",
+        f"map/{driver}": f"compiler\n/.native/compiler/{driver}\n\n",
+        f"map/{proper}": f"proper\n/.native/compiler/{proper}\n\n",
     }
     assert b"/.native/ld-linux-x86-64.so" in (toolbox / "compiler" / proper).read_bytes()
     assert b"/.native/" not in (made / proper).read_bytes()

@@ -290,7 +290,7 @@ def twins_of(tmp_path: Path, ours: Mapping[str, tuple[str, str]], theirs: Mappin
     foreign = assemble.Reference(root=reference, versions=theirs, files=FILES)
     chosen = tuple(table.Twins(package=name, native=name, rule="always", reason="", loaded_by=loaded_by(name)) for name in FILES)
     empty = table.Table(twins=chosen, scripts=(), links={}, directories=(), edits=())
-    differing = assemble.write_map(toolbox, foreign, empty)
+    differing = assemble.write_map(toolbox, foreign, empty, ARCHES["arm64"])
     return {file.name.partition(".")[0] for file in (toolbox / "map").rglob("*") if file.is_file()}, differing
 
 
