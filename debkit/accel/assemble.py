@@ -170,7 +170,7 @@ def write_map(toolbox: Path, reference: Reference, table: Table, unfit: frozense
             continue
         for path, twin in programs(root, reference, twins):
             if twin not in unfit and (number := build_id(reference.root / path.lstrip("/"))):
-                enter(toolbox, path, number, twins.rule, f"{edit.NATIVE}/root{twin}")
+                enter(toolbox, path, number=number, rule=twins.rule, twin=f"{edit.NATIVE}/root{twin}")
     return tuple(differing)
 
 
@@ -222,7 +222,7 @@ def closure(package: str, needs: Mapping[str, Iterable[str]]) -> frozenset[str]:
     return found
 
 
-def enter(toolbox: Path, path: str, number: str, rule: str, twin: str) -> None:
+def enter(toolbox: Path, path: str, *, number: str, rule: str, twin: str) -> None:
     """Enter a twin into the map, for the foreign program at `path` with the build-id `number`."""
     entry = toolbox / f"map{path}.{number[:ID_DIGITS]}"
     entry.parent.mkdir(parents=True, exist_ok=True)

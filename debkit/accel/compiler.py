@@ -222,4 +222,4 @@ def put(compiler: Path, toolbox: Path, reference: Path, native: Arch) -> None:
             assemble.link(toolbox / PLUGIN, f"compiler{path}")
         elif program.exists() and (number := assemble.build_id(program)):
             rule = "compiler" if path.startswith("/usr/bin/") else "proper"
-            assemble.enter(toolbox, path, number, rule, f"{edit.NATIVE}/compiler{path}")
+            assemble.enter(toolbox, path, number=number, rule=rule, twin=f"{edit.NATIVE}/compiler{path}")
