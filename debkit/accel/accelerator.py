@@ -111,7 +111,7 @@ def _attempt(
     if not by.insists and not ARCHES[by.native].is_compared(ARCHES[target.arch]):
         return None
     try:
-        return _told(make, target)
+        return _made(make, target)
     except passed_on:
         raise
     except DebkitError as problem:
@@ -122,7 +122,7 @@ def _attempt(
         return None
 
 
-def _told(make: Callable[[], Toolbox], target: Target) -> Toolbox:
+def _made(make: Callable[[], Toolbox], target: Target) -> Toolbox:
     """Make a toolbox; that a file of it can be neither read nor written is as good a reason as any to do without."""
     try:
         return make()
