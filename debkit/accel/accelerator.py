@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
@@ -29,6 +30,22 @@ BUILD = " (debkit accel build --compiler has it built for this machine, once)"
 RENEW = " (debkit chroot update brings the libraries together where the suite has)"
 
 
+@dataclass(slots=True)
+class Notebook:
+    """What a run knows by now, for jobs beside each other: the lines that were `told`, the targets that do without a toolbox."""
+
+    told: set[str] = field(default_factory=set)
+    given_up: set[Target] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take_down(self, line: str) -> bool:
+        """Take down a line that is to be told; give whether it was not before."""
+        with self.lock:
+            new = line not in self.told
+            self.told.add(line)
+        return new
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accelerator:
     """What accelerates the foreign chroots of a run on a machine of the architecture `native`.
@@ -44,8 +61,7 @@ class Accelerator:
     tell: Callable[[str], None]
     warn: Callable[[str], None]
     build_compiler: bool = False
-    given_up: set[Target] = field(default_factory=set)
-    told: set[str] = field(default_factory=set)
+    notebook: Notebook = field(default_factory=Notebook)
 
 
 @contextlib.contextmanager
@@ -79,7 +95,7 @@ def opened(
         )
         found = _attempt(by, spec.target, ensure)
         for line in told(stock.compiler(found.path), stock.differing(found.path)) if found else ():
-            _once(by.tell, by.told, f"{spec.target}: {line}")
+            _tell_once(by, f"{spec.target}: {line}")
     with _held(found):
         yield replace(chroot, toolbox=found)
 
@@ -106,7 +122,7 @@ def _attempt(
     make: Callable[[], Toolbox],
     passed_on: tuple[type[DebkitError], ...] = (Interrupted,),
 ) -> Toolbox | None:
-    if target in by.given_up or runs_natively(by.native, target.arch):
+    if target in by.notebook.given_up or runs_natively(by.native, target.arch):
         return None
     if not by.insists and not ARCHES[by.native].is_compared(ARCHES[target.arch]):
         return None
@@ -117,7 +133,7 @@ def _attempt(
     except DebkitError as problem:
         if by.insists:
             raise
-        by.given_up.add(target)
+        by.notebook.given_up.add(target)
         by.warn(f"{target} is emulated, not accelerated: {problem.what}: {problem.cause}")
         return None
 
@@ -154,10 +170,9 @@ def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:
     return (first, f"emulated too: {'; '.join(stock.shortened(others))}") if others else (first,)
 
 
-def _once(tell: Callable[[str], None], before: set[str], line: str) -> None:
-    if line not in before:
-        before.add(line)
-        tell(line)
+def _tell_once(by: Accelerator, line: str) -> None:
+    if by.notebook.take_down(line):
+        by.tell(line)
 
 
 def _held(found: Toolbox | None) -> contextlib.AbstractContextManager[None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
-from debkit.accel import Accelerator, foretold, trace
+from debkit.accel import Accelerator, Notebook, foretold, trace
 from debkit.apt import source as fetch_source
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
@@ -101,7 +101,8 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
 def accelerator_for(request: Request, machine: Host, console: Console, told: Iterable[str] = ()) -> Accelerator:
     """Give what accelerates the jobs of a run that are to be; who asked for it with --via gets no less. `told` is told before."""
     insists = request.via is Via.ACCELERATED
-    return Accelerator(native=machine.arch, insists=insists, tell=console.info, warn=console.warn, told=set(told))
+    notebook = Notebook(told=set(told))
+    return Accelerator(native=machine.arch, insists=insists, tell=console.info, warn=console.warn, notebook=notebook)
 
 
 @contextlib.contextmanager

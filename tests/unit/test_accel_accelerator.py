@@ -7,7 +7,9 @@ import errno
 import json
 import os
 import shutil
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,7 +18,7 @@ import pytest
 
 from debkit import accel, apt
 from debkit.accel import assemble, compiler, stock, table, toolbox
-from debkit.accel.accelerator import BUILD, RENEW, Accelerator, told
+from debkit.accel.accelerator import BUILD, RENEW, Accelerator, Notebook, told
 from debkit.apt import AptRoot, Pin
 from debkit.chroot import cache, make, roots, store
 from debkit.config import ChrootConfig
@@ -164,7 +166,7 @@ def test_without_the_network_no_chroot_is_made_so_that_an_old_one_may_serve_on_w
     with pytest.raises(NetworkError), shop.open(by):
         pass
     assert not shop.told
-    assert not by.given_up
+    assert not by.notebook.given_up
 
 
 @pytest.mark.parametrize(("insists", "problem"), [(True, AccelError("what", cause="why", hint="next")), (False, Interrupted(2))])
@@ -186,6 +188,24 @@ def test_what_differs_is_told_once(shop: Shop) -> None:
         f"told bookworm/arm64: the compiler is emulated: gcc-12-aarch64-linux-gnu 2, not 1; g++-12 2, not 1{BUILD}",
         "told bookworm/arm64: emulated too: dash 4, not 3",
     ]
+
+
+def test_of_jobs_beside_each_other_one_tells_a_line() -> None:
+    class Slow(set[str]):
+        """A set in which looking takes so long that every other job looks meanwhile."""
+
+        def __contains__(self, line: object) -> bool:
+            found = super().__contains__(line)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(0.02)
+            return found
+
+    together = threading.Barrier(2)
+    notebook = Notebook(told=Slow())
+    with ThreadPoolExecutor(2) as jobs:
+        assert sorted(jobs.map(notebook.take_down, ["a line"] * 2)) == [False, True]
+    assert not notebook.take_down("a line")
+    assert notebook.take_down("another")
 
 
 def test_with_a_native_compiler_the_versions_of_its_packages_do_not_matter(shop: Shop) -> None:
