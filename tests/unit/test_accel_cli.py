@@ -76,7 +76,9 @@ def put(
 
 
 def test_the_list_tells_twins_and_the_packages_that_have_none(machine: Recorder, debkit: Callable[..., Result]) -> None:
-    name = put(machine, differing=("gcc-14 14.2.0-19, not 14.2.0-20",), unfit=("apt", "/usr/bin/make", "/usr/bin/not-in-it-any-more"))
+    name = put(
+        machine, differing=("gcc-14 14.2.0-19, not 14.2.0-20",), unfit=("apt", "/usr/bin/make", "/usr/bin/not-in-it-any-more")
+    )
     lines = debkit("list").stdout.splitlines()
     assert lines[0].split() == ["NAME", "SUITE", "ARCH", "TWINS", "SIZE", "AGE", "USED", "NOTE"]
     assert lines[1].split() == [name, "trixie", "arm64", "3", "450", "MB", "2", "d", "now"]
