@@ -52,14 +52,16 @@ class Accelerator:
 
     Where a toolbox cannot be made, programs are emulated and `warn` is told why, once a target, unless the user `insists`: then
     it is an error. Only who insists has one for an architecture whose tools were not compared with the machine's own.
-    `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known. With
-    `build_compiler` the suite's own is built for this machine where no package has it.
+    `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known; and why all is, where
+    nobody compared the tools, or where something is `against` accelerating anything. With `build_compiler` the suite's own
+    compiler is built for this machine where no package has it.
     """
 
     native: str
     insists: bool
     tell: Callable[[str], None]
     warn: Callable[[str], None]
+    against: str = ""
     build_compiler: bool = False
     notebook: Notebook = field(default_factory=Notebook)
 
@@ -124,7 +126,11 @@ def _attempt(
 ) -> Toolbox | None:
     if target in by.notebook.given_up or runs_natively(by.native, target.arch):
         return None
-    if not by.insists and not ARCHES[by.native].is_compared(ARCHES[target.arch]):
+    if by.against:
+        _tell_once(by, f"foreign chroots are emulated, not accelerated: {by.against}")
+        return None
+    if not by.insists and (uncompared := why_uncompared(by.native, target.arch)):
+        _tell_once(by, f"{target.arch} is emulated, not accelerated: {uncompared}")
         return None
     try:
         return _made(make, target)
@@ -148,6 +154,11 @@ def _made(make: Callable[[], Toolbox], target: Target) -> Toolbox:
             cause="the disk is full or read-only, or somebody changed the cache meanwhile",
             hint=f"df -h {cache_home()}",
         ) from problem
+
+
+def why_uncompared(native: str, arch: str) -> str:
+    """Say why nobody knows whether a machine's tools do the same as those of `arch`; empty where they do."""
+    return "" if ARCHES[native].is_compared(ARCHES[arch]) else f"its tools have not been compared with {native}'s"
 
 
 def foretold(target: Target) -> tuple[str, ...]:

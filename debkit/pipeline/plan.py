@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debkit import backends
+from debkit.accel import why_uncompared
 from debkit.errors import HostError, SourceError
 from debkit.host import runs_natively
 from debkit.model import ARCHES, Target, Via
@@ -189,8 +190,8 @@ def choose_via(arch: str, machine: Host, forced: Via | None, unaccelerated: str)
     if here:
         raise HostError(f"{arch} is not {forced} here", cause="it runs natively", hint=f"leave --via {forced} out")
     demand_programs(arch, machine)
-    if not unaccelerated and forced is not Via.ACCELERATED and not ARCHES[machine.arch].is_compared(ARCHES[arch]):
-        unaccelerated = f"its tools have not been compared with {machine.arch}'s (--via accelerated tries it)"
+    if not unaccelerated and forced is not Via.ACCELERATED and (uncompared := why_uncompared(machine.arch, arch)):
+        unaccelerated = f"{uncompared} (--via accelerated tries it)"
     if not unaccelerated:
         return Via.ACCELERATED, f"native twins of {arch}'s known tools run, all else through qemu-{ARCHES[arch].qemu}"
     if forced is Via.ACCELERATED:

@@ -70,10 +70,11 @@ class Shop:
                 self.made_with = box
         return Chroot(spec=spec, tarball=self.path / "base.tar.zst", created=0.0)
 
-    def accelerator(self, *, insists: bool = False) -> Accelerator:
+    def accelerator(self, *, insists: bool = False, against: str = "") -> Accelerator:
         return Accelerator(
             native="amd64",
             insists=insists,
+            against=against,
             tell=lambda line: self.told.append(f"told {line}"),
             warn=lambda line: self.told.append(f"warned {line}"),
         )
@@ -119,11 +120,31 @@ def test_nothing_is_asked_for_where_nothing_is_emulated_or_all_is(shop: Shop, ta
     assert shop.made_with is None
 
 
-@pytest.mark.parametrize(("insists", "asked"), [(False, []), (True, ["for bookworm/armhf"])])
-def test_who_insists_has_one_for_an_architecture_of_other_words(shop: Shop, asked: list[str], *, insists: bool) -> None:
-    with shop.open(shop.accelerator(insists=insists), Target("bookworm", "armhf")):
-        pass
+UNCOMPARED = "told armhf is emulated, not accelerated: its tools have not been compared with amd64's"
+
+
+@pytest.mark.parametrize(("insists", "asked", "told"), [(False, [], [UNCOMPARED]), (True, ["for bookworm/armhf"], [])])
+def test_who_insists_has_one_for_an_architecture_of_other_words_and_who_does_not_is_told_once(
+    shop: Shop, asked: list[str], told: list[str], *, insists: bool
+) -> None:
+    by = shop.accelerator(insists=insists)
+    for suite in ("bookworm", "trixie")[: 1 if insists else 2]:
+        with shop.open(by, Target(suite, "armhf")) as chroot:
+            assert bool(chroot.toolbox) == insists
     assert shop.asked == asked
+    assert [line for line in shop.told if "compiler" not in line] == told
+
+
+def test_what_is_against_it_is_told_once_and_only_of_what_is_emulated(shop: Shop) -> None:
+    by = shop.accelerator(against="DEBKIT_ACCEL is off")
+    with shop.open(by, Target("bookworm", "amd64")):
+        pass
+    assert not shop.told
+    for target in (TARGET, Target("trixie", "arm64"), Target("trixie", "riscv64")):
+        with shop.open(by, target) as chroot:
+            assert chroot.toolbox is None
+    assert not shop.asked
+    assert shop.told == ["told foreign chroots are emulated, not accelerated: DEBKIT_ACCEL is off"]
 
 
 def test_what_proves_acceleration_is_made_without_it(shop: Shop) -> None:
