@@ -79,8 +79,10 @@ class Shop:
             warn=lambda line: self.told.append(f"warned {line}"),
         )
 
-    def open(self, by: Accelerator | None, target: Target = TARGET) -> contextlib.AbstractContextManager[Chroot]:
-        spec = ChrootSpec(kind=ChrootKind.CLEAN, target=target)
+    def open(
+        self, by: Accelerator | None, target: Target = TARGET, kind: ChrootKind = ChrootKind.BUILD
+    ) -> contextlib.AbstractContextManager[Chroot]:
+        spec = ChrootSpec(kind=kind, target=target)
         return accel.opened(Recorder(), spec, by=by, config=CONFIG)
 
 
@@ -209,6 +211,13 @@ def test_what_differs_is_told_once(shop: Shop) -> None:
         f"told bookworm/arm64: the compiler is emulated: gcc-12-aarch64-linux-gnu 2, not 1; g++-12 2, not 1{BUILD}",
         "told bookworm/arm64: emulated too: dash 4, not 3",
     ]
+
+
+def test_of_a_system_without_a_compiler_nothing_is_told_of_one(shop: Shop) -> None:
+    stock.note(shop.path, ("gcc-12 2, not 1", "dash 4, not 3"), "")
+    with shop.open(shop.accelerator(), kind=ChrootKind.CLEAN):
+        pass
+    assert shop.told == ["told bookworm/arm64: emulated too: dash 4, not 3"]
 
 
 def test_of_jobs_beside_each_other_one_tells_a_line() -> None:
