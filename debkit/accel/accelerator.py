@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
@@ -29,23 +30,40 @@ BUILD = " (debkit accel build --compiler has it built for this machine, once)"
 RENEW = " (debkit chroot update brings the libraries together where the suite has)"
 
 
+@dataclass(slots=True)
+class Notebook:
+    """What a run knows by now, for jobs beside each other: the lines that were `told`, the targets that do without a toolbox."""
+
+    told: set[str] = field(default_factory=set)
+    given_up: set[Target] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take_down(self, line: str) -> bool:
+        """Take down a line that is to be told; give whether it was not before."""
+        with self.lock:
+            new = line not in self.told
+            self.told.add(line)
+        return new
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accelerator:
     """What accelerates the foreign chroots of a run on a machine of the architecture `native`.
 
     Where a toolbox cannot be made, programs are emulated and `warn` is told why, once a target, unless the user `insists`: then
     it is an error. Only who insists has one for an architecture whose tools were not compared with the machine's own.
-    `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known. With
-    `build_compiler` the suite's own is built for this machine where no package has it.
+    `tell` is told, once too, which compiler runs, and what is emulated in a chroot although it is known; and why all is, where
+    nobody compared the tools, or where something is `against` accelerating anything. With `build_compiler` the suite's own
+    compiler is built for this machine where no package has it.
     """
 
     native: str
     insists: bool
     tell: Callable[[str], None]
     warn: Callable[[str], None]
+    against: str = ""
     build_compiler: bool = False
-    given_up: set[Target] = field(default_factory=set)
-    told: set[str] = field(default_factory=set)
+    notebook: Notebook = field(default_factory=Notebook)
 
 
 @contextlib.contextmanager
@@ -78,8 +96,9 @@ def opened(
             progress=progress,
         )
         found = _attempt(by, spec.target, ensure)
-        for line in told(stock.compiler(found.path), stock.differing(found.path)) if found else ():
-            _once(by.tell, by.told, f"{spec.target}: {line}")
+        lines = told(stock.compiler(found.path), stock.differing(found.path)) if found else ()
+        for line in lines if spec.kind.builds else lines[1:]:  # a clean system has no compiler
+            _tell_once(by, f"{spec.target}: {line}")
     with _held(found):
         yield replace(chroot, toolbox=found)
 
@@ -106,23 +125,27 @@ def _attempt(
     make: Callable[[], Toolbox],
     passed_on: tuple[type[DebkitError], ...] = (Interrupted,),
 ) -> Toolbox | None:
-    if target in by.given_up or runs_natively(by.native, target.arch):
+    if target in by.notebook.given_up or runs_natively(by.native, target.arch):
         return None
-    if not by.insists and not ARCHES[by.native].is_compared(ARCHES[target.arch]):
+    if by.against:
+        _tell_once(by, f"foreign chroots are emulated, not accelerated: {by.against}")
+        return None
+    if not by.insists and (uncompared := why_uncompared(by.native, target.arch)):
+        _tell_once(by, f"{target.arch} is emulated, not accelerated: {uncompared}")
         return None
     try:
-        return _told(make, target)
+        return _made(make, target)
     except passed_on:
         raise
     except DebkitError as problem:
         if by.insists:
             raise
-        by.given_up.add(target)
+        by.notebook.given_up.add(target)
         by.warn(f"{target} is emulated, not accelerated: {problem.what}: {problem.cause}")
         return None
 
 
-def _told(make: Callable[[], Toolbox], target: Target) -> Toolbox:
+def _made(make: Callable[[], Toolbox], target: Target) -> Toolbox:
     """Make a toolbox; that a file of it can be neither read nor written is as good a reason as any to do without."""
     try:
         return make()
@@ -132,6 +155,11 @@ def _told(make: Callable[[], Toolbox], target: Target) -> Toolbox:
             cause="the disk is full or read-only, or somebody changed the cache meanwhile",
             hint=f"df -h {cache_home()}",
         ) from problem
+
+
+def why_uncompared(native: str, arch: str) -> str:
+    """Say why nobody knows whether a machine's tools do the same as those of `arch`; empty where they do."""
+    return "" if ARCHES[native].is_compared(ARCHES[arch]) else f"its tools have not been compared with {native}'s"
 
 
 def foretold(target: Target) -> tuple[str, ...]:
@@ -154,10 +182,9 @@ def told(compiler: str, differing: tuple[str, ...]) -> tuple[str, ...]:
     return (first, f"emulated too: {'; '.join(stock.shortened(others))}") if others else (first,)
 
 
-def _once(tell: Callable[[str], None], before: set[str], line: str) -> None:
-    if line not in before:
-        before.add(line)
-        tell(line)
+def _tell_once(by: Accelerator, line: str) -> None:
+    if by.notebook.take_down(line):
+        by.tell(line)
 
 
 def _held(found: Toolbox | None) -> contextlib.AbstractContextManager[None]:

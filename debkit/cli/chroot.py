@@ -170,15 +170,14 @@ def shell(
     sys.exit(code if code >= 0 else 128 - code)
 
 
-def _accelerator(session: Session) -> Accelerator | None:
-    """Have what accelerates foreign chroots, unless the configuration or this machine is against it."""
+def _accelerator(session: Session) -> Accelerator:
+    """Have what accelerates foreign chroots, or tells why the configuration or this machine is against it."""
     from debkit import accel, host  # noqa: PLC0415
     from debkit.pipeline.plan import why_nothing_is  # noqa: PLC0415
 
     machine, console = host.facts(session.run), session.console
-    if why_nothing_is(machine, session.config, accelerate=session.accelerate):
-        return None
-    return accel.Accelerator(native=machine.arch, insists=False, tell=console.info, warn=console.warn)
+    against = why_nothing_is(machine, session.config, accelerate=session.accelerate)
+    return accel.Accelerator(native=machine.arch, insists=False, tell=console.info, warn=console.warn, against=against)
 
 
 def _specs(session: Session, suites: tuple[str, ...], arches: tuple[str, ...], kind: str) -> list[ChrootSpec]:

@@ -117,7 +117,10 @@ def own_handlers_trouble(run: Run) -> str:
     """Say why a user namespace has no binfmt_misc of its own, or nothing. Linux has it since 6.7."""
     where = os.fspath(Path("/") / MOUNT_POINT)
     argv = ("unshare", "--user", "--map-root-user", "--mount", "--", "mount", "-t", "binfmt_misc", "binfmt_misc", where)
-    done = run(Command(argv=argv, ok=ANY_CODE, timeout=PROOF_SECONDS))
+    try:
+        done = run(Command(argv=argv, ok=ANY_CODE, timeout=PROOF_SECONDS))
+    except TimeoutFailure as problem:
+        return problem.what
     if done.code == 0:
         return ""
     said = next((line.strip() for line in reversed(done.tail) if line.strip()), f"mount exited with {done.code}")
@@ -134,6 +137,13 @@ def mount_fact(root: Path) -> Fact:
     load = () if where.is_dir() else (Step(argv=("modprobe", "binfmt_misc")),)
     mend = (*load, Step(argv=("mount", "-t", "binfmt_misc", "binfmt_misc", os.fspath(where))))
     return Fact(name="binfmt_misc", state=State.BAD, text="not mounted: nobody can tell which emulators are there", mend=mend)
+
+
+def acceleration_fact(trouble: str) -> Fact:
+    """Tell whether foreign builds can be accelerated, or the `trouble` with it: they work all the same, emulated."""
+    possible = "possible: user namespaces have binfmt_misc of their own"
+    text = f"none, foreign builds are emulated: {trouble}" if trouble else possible
+    return Fact(name="acceleration", state=State.OK, text=text)
 
 
 def arch_fact(run: Run, arch: Arch, *, machine: str, isolated: bool, root: Path) -> Fact:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import DebkitError, HostError, Interrupted
-from debkit.host.binfmt import arch_fact, mount_fact, runs_natively
+from debkit.host.binfmt import acceleration_fact, arch_fact, mount_fact, runs_natively
 from debkit.host.fact import Fact, State
 from debkit.host.machine import facts as describe
+from debkit.host.machine import why_unaccelerated
 from debkit.host.namespaces import find_trouble, ids_fact, namespaces_fact
 from debkit.host.room import clock_fact, room_facts
 from debkit.host.tools import keyring_fact, python_fact, tool_facts
@@ -40,6 +41,7 @@ def doctor(run: Run, *, arches: tuple[str, ...], backend: str = "sbuild", root: 
         namespaces_fact(trouble),
         *((mount_fact(root),) if foreign else ()),
         *(arch_fact(run, ARCHES[arch], machine=here.arch, isolated=trouble is None, root=root) for arch in arches),
+        *((acceleration_fact(why_unaccelerated(run, trouble)),) if foreign else ()),
         *room_facts(),
         clock_fact(root),
     )

@@ -14,6 +14,7 @@ from debkit.model import ARCHES
 from debkit.run import Command
 
 if TYPE_CHECKING:
+    from debkit.host.namespaces import Trouble
     from debkit.run import Run
 
 
@@ -63,11 +64,16 @@ def facts(run: Run, *, arches: tuple[str, ...] = tuple(ARCHES), root: Path = Pat
         system=release.get("ID", "linux"),
         version=release.get("VERSION_ID") or release.get("VERSION_CODENAME", ""),
         kernel=platform.release(),
-        unaccelerated=trouble.reason if trouble else own_handlers_trouble(run) if foreign else "",
+        unaccelerated=why_unaccelerated(run, trouble) if foreign else "",
         direct=os.geteuid() == 0 and read(root / LIMIT) == "0",
         cpus=len(os.sched_getaffinity(0)),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     )
+
+
+def why_unaccelerated(run: Run, trouble: Trouble | None) -> str:
+    """Say why namespaces have no handlers of their own for foreign programs, the `trouble` with any namespace first."""
+    return trouble.reason if trouble else own_handlers_trouble(run)
 
 
 def native_arch(run: Run) -> str:

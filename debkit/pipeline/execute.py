@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
-from debkit.accel import Accelerator, foretold, trace
+from debkit.accel import Accelerator, Notebook, foretold, trace
 from debkit.apt import source as fetch_source
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
@@ -69,6 +69,7 @@ class Shift:
 class Judged:
     """What one job came to."""
 
+    job: Job
     build: BuildResult
     checks: tuple[CheckReport, ...]
 
@@ -101,7 +102,8 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
 def accelerator_for(request: Request, machine: Host, console: Console, told: Iterable[str] = ()) -> Accelerator:
     """Give what accelerates the jobs of a run that are to be; who asked for it with --via gets no less. `told` is told before."""
     insists = request.via is Via.ACCELERATED
-    return Accelerator(native=machine.arch, insists=insists, tell=console.info, warn=console.warn, told=set(told))
+    notebook = Notebook(told=set(told))
+    return Accelerator(native=machine.arch, insists=insists, tell=console.info, warn=console.warn, notebook=notebook)
 
 
 @contextlib.contextmanager
@@ -192,7 +194,7 @@ def carry_out(shift: Shift, passphrase: Passphrase) -> None:
         if signing:
             for suite, made in sources.items():
                 signing = keys.unlock(signing, passphrase)  # an agent forgets a passphrase within minutes, and builds take hours
-                publish(shift, made, tuple(j for j in judged if j.build.target.suite == suite), signing)
+                publish(shift, made, tuple(j for j in judged if j.job.target.suite == suite), signing)
 
 
 def informed(shift: Shift, sources: dict[str, Source]) -> Shift:
@@ -316,11 +318,12 @@ def judge_one(
     siblings = tuple(deb for deb in lent.debs if deb.stem.endswith("_all")) if lender is not job else ()
     result = builds[job.target].result() if job.builds else replace(lent, target=job.target, via=job.via, debs=siblings)
     first = next(other for other in shift.plan.jobs if other.target.suite == job.target.suite) is job
-    reports = jobs.check(result, workshop(shift), row, siblings=siblings, source=sources[job.target.suite] if first else None)
+    made = sources[job.target.suite] if first else None
+    reports = jobs.check(result, workshop(shift), row, tried=job.tried, siblings=siblings, source=made)
     shift.ledger.add("checks", *reports)
     passed = all(report.outcome is Outcome.PASS for report in reports)
     row.done("built and checked" if passed else "checks did not all pass")
-    return Judged(build=result, checks=reports)
+    return Judged(job=job, build=result, checks=reports)
 
 
 def lends_to(other: Job, job: Job) -> bool:
@@ -353,8 +356,7 @@ def show_checks(shift: Shift, judged: tuple[Judged, ...]) -> None:
 def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Keys) -> None:
     """Sign one suite's packages, put them into the archive, and prove what a clean client sees."""
     suite = made.suite
-    builders = {job.target for job in shift.plan.jobs if job.builds}
-    results = tuple(each.build for each in judged if each.build.target in builders)
+    results = tuple(each.build for each in judged if each.job.builds)
     with shift.console.step(f"sign and publish for {suite}"), shift.console.jobs((suite,)) as rows:
         row = rows[suite]
         row.phase("signing")
@@ -363,7 +365,7 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
         shift.ledger.add("files", *upload.files)
         published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
         shift.ledger.add("published", published)
-        for target, by in ((each.build.target, workshop(shift).by(each.build.via)) for each in judged):
+        for target, by in ((each.job.target, workshop(shift).by(each.job.tried)) for each in judged):
             row.phase(f"installing on a clean {target}")
             sighting = archive.prove(shift.run, shift.config, published, target=target, by=by, progress=row)
             shift.ledger.add("sightings", sighting)

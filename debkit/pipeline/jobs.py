@@ -128,9 +128,9 @@ def layered(job: Job, config: Config) -> bool:
 
 
 def check(
-    result: BuildResult, shop: Workshop, progress: Progress, *, siblings: tuple[Path, ...], source: Source | None
+    result: BuildResult, shop: Workshop, progress: Progress, *, tried: Via, siblings: tuple[Path, ...], source: Source | None
 ) -> tuple[CheckReport, ...]:
-    """Judge a successful build by every configured check; `siblings` and `source` as in `checks.Bench`."""
+    """Judge a successful build by every configured check; `tried` as in `Job`, `siblings` and `source` as in `checks.Bench`."""
     bench = checks.Bench(
         run=shop.run,
         config=shop.config.checks,
@@ -140,7 +140,7 @@ def check(
         siblings=siblings,
         source=source.dsc if source else None,
         note_tool=shop.note_tool,
-        accelerator=shop.by(result.via),
+        accelerator=shop.by(tried),
     )
     return tuple(checks.judge(name, bench, result) for name in shop.config.checks.run)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debkit import backends
+from debkit.accel import why_uncompared
 from debkit.errors import HostError, SourceError
 from debkit.host import runs_natively
 from debkit.model import ARCHES, Target, Via
@@ -53,11 +54,13 @@ class Job:
     """One target: how its programs run and why, and whether it makes the `Architecture: all` packages of its suite.
 
     Where the source has nothing of the architecture's own it `builds` nothing: it is there to check and install what the suite's
-    other job has made.
+    other job has made. `tried` is how programs run on the clean systems where packages are checked and installed: after a
+    cross build these are of the target's architecture too.
     """
 
     target: Target
     via: Via
+    tried: Via
     reason: str
     build_all: bool
     builds: bool = True
@@ -92,10 +95,12 @@ def plan(
     """
     unaccelerated = why_unaccelerated(request, source, machine, config)
     ways = {arch: choose_via(arch, machine, request.via, unaccelerated) for arch in request.arches}
+    trials = dict(ways)
     for arch, (via, _) in ways.items():
         demand_backend(config.build.backend, via, machine)
         if via is Via.CROSS and (config.checks.run or request.publish):
             demand_programs(arch, machine, needed="its checks and the installation from the archive run them")
+            trials[arch] = choose_via(arch, machine, None, unaccelerated)
     has_all = "all" in source.architectures
     builder = ALL_BUILDER if ALL_BUILDER in request.arches else request.arches[0]
     own = tuple(arch for arch in request.arches if builds_on(source.architectures, arch))
@@ -110,6 +115,7 @@ def plan(
         Job(
             target=Target(suite, arch),
             via=ways[arch][0],
+            tried=trials[arch][0],
             reason=ways[arch][1],
             build_all=has_all and arch == builder,
             builds=arch in own or arch == builder,
@@ -118,6 +124,9 @@ def plan(
         for arch in arches
     )
     left_out = tuple(arch for arch in request.arches if arch not in arches)
+    trial_notes = (
+        f"{arch}: packages are tried {trials[arch][0]}: {trials[arch][1]}" for arch in arches if trials[arch] != ways[arch]
+    )
     told = (f"{job.target}: {line}" for job in jobs if job.via is Via.ACCELERATED for line in foretold(job.target))
     return Plan(
         request=request,
@@ -125,7 +134,7 @@ def plan(
         backend=config.build.backend,
         jobs=jobs,
         checks=config.checks.run,
-        notes=(*told, *_notes(request, source, machine, config, left_out=left_out)),
+        notes=(*told, *trial_notes, *_notes(request, source, machine, config, left_out=left_out)),
     )
 
 
@@ -189,8 +198,8 @@ def choose_via(arch: str, machine: Host, forced: Via | None, unaccelerated: str)
     if here:
         raise HostError(f"{arch} is not {forced} here", cause="it runs natively", hint=f"leave --via {forced} out")
     demand_programs(arch, machine)
-    if not unaccelerated and forced is not Via.ACCELERATED and not ARCHES[machine.arch].is_compared(ARCHES[arch]):
-        unaccelerated = f"its tools have not been compared with {machine.arch}'s (--via accelerated tries it)"
+    if not unaccelerated and forced is not Via.ACCELERATED and (uncompared := why_uncompared(machine.arch, arch)):
+        unaccelerated = f"{uncompared} (--via accelerated tries it)"
     if not unaccelerated:
         return Via.ACCELERATED, f"native twins of {arch}'s known tools run, all else through qemu-{ARCHES[arch].qemu}"
     if forced is Via.ACCELERATED:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import filecmp
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
 
 from debkit import host
 from debkit.accel import trace
@@ -31,22 +32,30 @@ if TYPE_CHECKING:
     from debkit.pipeline.plan import Job
     from debkit.run import Run
 
-IDENTICAL, DIFFERS, MISSING, SURPLUS = "identical", "differs", "only emulated", "only accelerated"
 # Of its many helpers those that packages of compiled programs need.
 DIFFOSCOPE = ("binutils-multiarch", "diffoscope-minimal", "python3-debian", "xz-utils", "zstd")
 LARGEST_TEXT = 1_000_000  # bytes
 
 
+class Likeness(StrEnum):
+    """What a package that was built both ways came to; only the first is as it should be."""
+
+    IDENTICAL = "identical"
+    DIFFERENT = "differs"
+    MISSING = "only emulated"
+    SURPLUS = "only accelerated"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of one package: one of the four words above, and diffoscope's text where it differs."""
+    """What came of one package, with diffoscope's text where it differs."""
 
     source: str
     version: str
     suite: str
     arch: str
     package: str
-    verdict: str
+    verdict: Likeness
     explanation: Path | None = None
 
 
@@ -117,14 +126,14 @@ def foreign(config: Config, machine_arch: str) -> tuple[str, ...]:
     )
 
 
-def compare(emulated: tuple[Path, ...], accelerated: tuple[Path, ...]) -> dict[str, str]:
-    """Say of each package, by its file's name, which of the four words holds."""
+def compare(emulated: tuple[Path, ...], accelerated: tuple[Path, ...]) -> dict[str, Likeness]:
+    """Say of each package, by its file's name, what it came to."""
     ours, theirs = ({deb.name: deb for deb in debs} for debs in (accelerated, emulated))
     return {
-        name: SURPLUS if name not in theirs
-        else MISSING if name not in ours
-        else IDENTICAL if filecmp.cmp(theirs[name], ours[name], shallow=False)
-        else DIFFERS
+        name: Likeness.SURPLUS if name not in theirs
+        else Likeness.MISSING if name not in ours
+        else Likeness.IDENTICAL if filecmp.cmp(theirs[name], ours[name], shallow=False)
+        else Likeness.DIFFERENT
         for name in sorted({*ours, *theirs})
     }  # fmt: skip
 
@@ -151,7 +160,7 @@ def explain(shift: Shift, suite: str, emulated: Path, accelerated: Path, row: Jo
 def difference(trials: tuple[Trial, ...]) -> AccelDifference | None:
     """Make the error of packages that are not the same."""
     verdicts = [verdict for trial in trials for verdict in trial.verdicts]
-    wrong = [verdict for verdict in verdicts if verdict.verdict != IDENTICAL]
+    wrong = [verdict for verdict in verdicts if verdict.verdict is not Likeness.IDENTICAL]
     if not wrong:
         return None
     texts = [verdict.explanation for verdict in wrong if verdict.explanation]
@@ -190,12 +199,19 @@ def _verify(shift: Shift, suite: str, trials: list[Trial]) -> None:
 
 def _judged(shift: Shift, source: Source, emulated: BuildResult, accelerated: BuildResult, row: JobProgress) -> Iterator[Verdict]:
     for name, verdict in compare(emulated.debs, accelerated.debs).items():
-        explanation = None
-        if verdict == DIFFERS:
-            pair = (emulated.log.with_name(name), accelerated.log.with_name(name))
-            explanation = explain(shift, source.suite, *pair, row)
-            shift.console.fold(f"how {name} differs", tuple(explanation.read_text(encoding="utf-8").splitlines()))
-        (shift.console.good if verdict == IDENTICAL else shift.console.warn)(f"{verdict}: {name}")
+        explanation, tell = None, shift.console.warn
+        match verdict:
+            case Likeness.IDENTICAL:
+                tell = shift.console.good
+            case Likeness.DIFFERENT:
+                pair = (emulated.log.with_name(name), accelerated.log.with_name(name))
+                explanation = explain(shift, source.suite, *pair, row)
+                shift.console.fold(f"how {name} differs", tuple(explanation.read_text(encoding="utf-8").splitlines()))
+            case Likeness.MISSING | Likeness.SURPLUS:
+                pass
+            case _:
+                assert_never(verdict)
+        tell(f"{verdict}: {name}")
         yield Verdict(
             source=source.name,
             version=source.version,

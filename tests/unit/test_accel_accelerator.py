@@ -7,7 +7,9 @@ import errno
 import json
 import os
 import shutil
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,7 +18,7 @@ import pytest
 
 from debkit import accel, apt
 from debkit.accel import assemble, compiler, stock, table, toolbox
-from debkit.accel.accelerator import BUILD, RENEW, Accelerator, told
+from debkit.accel.accelerator import BUILD, RENEW, Accelerator, Notebook, told
 from debkit.apt import AptRoot, Pin
 from debkit.chroot import cache, make, roots, store
 from debkit.config import ChrootConfig
@@ -68,16 +70,19 @@ class Shop:
                 self.made_with = box
         return Chroot(spec=spec, tarball=self.path / "base.tar.zst", created=0.0)
 
-    def accelerator(self, *, insists: bool = False) -> Accelerator:
+    def accelerator(self, *, insists: bool = False, against: str = "") -> Accelerator:
         return Accelerator(
             native="amd64",
             insists=insists,
+            against=against,
             tell=lambda line: self.told.append(f"told {line}"),
             warn=lambda line: self.told.append(f"warned {line}"),
         )
 
-    def open(self, by: Accelerator | None, target: Target = TARGET) -> contextlib.AbstractContextManager[Chroot]:
-        spec = ChrootSpec(kind=ChrootKind.CLEAN, target=target)
+    def open(
+        self, by: Accelerator | None, target: Target = TARGET, kind: ChrootKind = ChrootKind.BUILD
+    ) -> contextlib.AbstractContextManager[Chroot]:
+        spec = ChrootSpec(kind=kind, target=target)
         return accel.opened(Recorder(), spec, by=by, config=CONFIG)
 
 
@@ -117,11 +122,31 @@ def test_nothing_is_asked_for_where_nothing_is_emulated_or_all_is(shop: Shop, ta
     assert shop.made_with is None
 
 
-@pytest.mark.parametrize(("insists", "asked"), [(False, []), (True, ["for bookworm/armhf"])])
-def test_who_insists_has_one_for_an_architecture_of_other_words(shop: Shop, asked: list[str], *, insists: bool) -> None:
-    with shop.open(shop.accelerator(insists=insists), Target("bookworm", "armhf")):
-        pass
+UNCOMPARED = "told armhf is emulated, not accelerated: its tools have not been compared with amd64's"
+
+
+@pytest.mark.parametrize(("insists", "asked", "told"), [(False, [], [UNCOMPARED]), (True, ["for bookworm/armhf"], [])])
+def test_who_insists_has_one_for_an_architecture_of_other_words_and_who_does_not_is_told_once(
+    shop: Shop, asked: list[str], told: list[str], *, insists: bool
+) -> None:
+    by = shop.accelerator(insists=insists)
+    for suite in ("bookworm", "trixie")[: 1 if insists else 2]:
+        with shop.open(by, Target(suite, "armhf")) as chroot:
+            assert bool(chroot.toolbox) == insists
     assert shop.asked == asked
+    assert [line for line in shop.told if "compiler" not in line] == told
+
+
+def test_what_is_against_it_is_told_once_and_only_of_what_is_emulated(shop: Shop) -> None:
+    by = shop.accelerator(against="DEBKIT_ACCEL is off")
+    with shop.open(by, Target("bookworm", "amd64")):
+        pass
+    assert not shop.told
+    for target in (TARGET, Target("trixie", "arm64"), Target("trixie", "riscv64")):
+        with shop.open(by, target) as chroot:
+            assert chroot.toolbox is None
+    assert not shop.asked
+    assert shop.told == ["told foreign chroots are emulated, not accelerated: DEBKIT_ACCEL is off"]
 
 
 def test_what_proves_acceleration_is_made_without_it(shop: Shop) -> None:
@@ -164,7 +189,7 @@ def test_without_the_network_no_chroot_is_made_so_that_an_old_one_may_serve_on_w
     with pytest.raises(NetworkError), shop.open(by):
         pass
     assert not shop.told
-    assert not by.given_up
+    assert not by.notebook.given_up
 
 
 @pytest.mark.parametrize(("insists", "problem"), [(True, AccelError("what", cause="why", hint="next")), (False, Interrupted(2))])
@@ -186,6 +211,31 @@ def test_what_differs_is_told_once(shop: Shop) -> None:
         f"told bookworm/arm64: the compiler is emulated: gcc-12-aarch64-linux-gnu 2, not 1; g++-12 2, not 1{BUILD}",
         "told bookworm/arm64: emulated too: dash 4, not 3",
     ]
+
+
+def test_of_a_system_without_a_compiler_nothing_is_told_of_one(shop: Shop) -> None:
+    stock.note(shop.path, ("gcc-12 2, not 1", "dash 4, not 3"), "")
+    with shop.open(shop.accelerator(), kind=ChrootKind.CLEAN):
+        pass
+    assert shop.told == ["told bookworm/arm64: emulated too: dash 4, not 3"]
+
+
+def test_of_jobs_beside_each_other_one_tells_a_line() -> None:
+    class Slow(set[str]):
+        """A set in which looking takes so long that every other job looks meanwhile."""
+
+        def __contains__(self, line: object) -> bool:
+            found = super().__contains__(line)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(0.02)
+            return found
+
+    together = threading.Barrier(2)
+    notebook = Notebook(told=Slow())
+    with ThreadPoolExecutor(2) as jobs:
+        assert sorted(jobs.map(notebook.take_down, ["a line"] * 2)) == [False, True]
+    assert not notebook.take_down("a line")
+    assert notebook.take_down("another")
 
 
 def test_with_a_native_compiler_the_versions_of_its_packages_do_not_matter(shop: Shop) -> None:

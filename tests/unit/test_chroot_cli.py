@@ -144,6 +144,43 @@ def test_create_makes_every_suite_and_architecture(
     ]
 
 
+@pytest.fixture
+def foreign(machine: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recorder:
+    """An amd64 machine on which nothing is accelerated, and chroots that are made by nobody, each as if it were new."""
+
+    def make(_run: object, spec: ChrootSpec, *, toolboxes: store.Toolboxes, **_: object) -> Chroot:
+        with toolboxes() as toolbox:
+            assert toolbox is None
+        return Chroot(spec=spec, tarball=tmp_path / "x.tar.zst", created=1)
+
+    def renew(
+        run: object, name: str, *, toolboxes: Callable[[Target], contextlib.AbstractContextManager[None]], **_: object
+    ) -> bool:
+        with toolboxes(Target("trixie", name.split("-")[1])):
+            return True
+
+    monkeypatch.setattr(store, "ensure", make)
+    monkeypatch.setattr(upkeep, "renew", renew)
+    monkeypatch.setattr("debkit.chroot.shell.shell", lambda *_: 0)
+    monkeypatch.setenv("DEBKIT_ACCEL", "off")
+    machine.reply("dpkg", "--print-architecture", stdout="amd64\n")
+    return machine
+
+
+@pytest.mark.parametrize(
+    "argv", [("create", "-d", "trixie,bookworm"), ("update",), ("shell", "-d", "trixie")], ids=["create", "update", "shell"]
+)
+@pytest.mark.parametrize(("arch", "times"), [("arm64", 1), ("amd64", 0)])
+def test_why_a_foreign_chroot_is_emulated_is_told_once(
+    foreign: Recorder, debkit: Callable[..., Result], argv: tuple[str, ...], arch: str, times: int
+) -> None:
+    for kind in ("build", "clean"):
+        put(foreign, "chroots", kind, arch=arch)
+    done = debkit(*argv, "-a", arch)
+    assert done.exit_code == 0, done.output
+    assert done.output.count("foreign chroots are emulated, not accelerated: DEBKIT_ACCEL is off") == times
+
+
 def test_update_tells_what_could_not_be_renewed(
     machine: Recorder, debkit: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

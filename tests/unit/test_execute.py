@@ -1,16 +1,28 @@
-"""One run at a time in a project."""
+"""One run at a time in a project; and how the programs run of what a job has built."""
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from debkit import accel, archive, checks, sign
+from debkit.console import JobProgress
 from debkit.errors import LockedError
-from debkit.pipeline.execute import alone
+from debkit.keys import Keys
+from debkit.model import ChrootSpec, Outcome, Published, SignedUpload, SigningKey, Via
+from debkit.pipeline import jobs
+from debkit.pipeline.execute import alone, judge_one, publish, workshop
+from tests.jobs import make_source
+from tests.shifts import TARGET, built, shift_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from debkit.checks import Bench
+    from debkit.model import BuildResult, CheckReport
+
+KEY = SigningKey(fingerprint="A" * 40, uid="x", home=Path("/home"), development=True)
 
 
 def test_a_second_run_in_the_same_project_is_refused_and_told_of_the_first(tmp_path: Path) -> None:
@@ -28,3 +40,61 @@ def test_a_run_that_leaves_nothing_leaves_no_directory(tmp_path: Path) -> None:
     with alone(tmp_path / "dist"):
         pass
     assert not (tmp_path / "dist").exists()
+
+
+WAYS = pytest.mark.parametrize(
+    ("via", "accelerate", "accelerated"),
+    [
+        (Via.CROSS, True, True),
+        (Via.CROSS, False, False),
+        (None, True, True),
+        (None, False, False),
+        (Via.EMULATED, True, False),
+    ],
+)
+
+
+@WAYS
+def test_what_was_cross_built_is_checked_and_installed_as_quickly_as_what_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, via: Via | None, *, accelerate: bool, accelerated: bool
+) -> None:
+    given: list[accel.Accelerator | None] = []
+
+    def judge(name: str, bench: Bench, result: BuildResult) -> CheckReport:
+        given.append(bench.accelerator)
+        return checks.broken(name, result, "nobody looked", None)
+
+    def prove(*_: object, by: accel.Accelerator | None, **__: object) -> None:
+        given.append(by)
+
+    signed = SignedUpload(suite="trixie", changes=Path("x.changes"), files=(), signer="", development=True)
+    there = Published(suite="trixie", source="sample", version="1", arches=(), packages=(), unchanged=False, signer="")
+    monkeypatch.setattr(checks, "judge", judge)
+    monkeypatch.setattr(archive, "prove", prove)
+    monkeypatch.setattr(archive, "publish", lambda *_, **__: there)
+    monkeypatch.setattr(archive, "instructions", lambda *_, **__: ())
+    monkeypatch.setattr(sign, "sign_upload", lambda *_, **__: signed)
+    shift = shift_of(tmp_path, via, accelerate=accelerate)
+    (job,) = shift.plan.jobs
+    done: Future[BuildResult] = Future()
+    done.set_result(built(job.via))
+    judged = judge_one(shift, job, {"trixie": make_source()}, {TARGET: done}, JobProgress("x", shift.console))
+    assert {report.outcome for report in judged.checks} == {Outcome.ERROR}
+    publish(shift, make_source(), (judged,), Keys(upload=KEY, archive=KEY))
+    assert given == [shift.accelerator if accelerated else None] * (len(shift.config.checks.run) + 1)
+
+
+@WAYS
+def test_a_cross_build_itself_needs_no_accelerator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, via: Via | None, *, accelerate: bool, accelerated: bool
+) -> None:
+    opened: list[tuple[str, bool]] = []
+
+    def look(_run: object, spec: ChrootSpec, *, by: accel.Accelerator | None, **_: object) -> None:
+        opened.append((spec.target.arch, by is not None))
+
+    monkeypatch.setattr(accel, "opened", look)
+    shift = shift_of(tmp_path, via, accelerate=accelerate)
+    (job,) = shift.plan.jobs
+    jobs.base_chroot(job, workshop(shift), JobProgress("x", shift.console))
+    assert opened == [("amd64", False) if via is Via.CROSS else ("arm64", accelerated)]

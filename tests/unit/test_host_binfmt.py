@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.host.binfmt import Handler, arch_fact, mount_fact, obstacle, parse_handler, proof_argv
+from debkit.errors import TimeoutFailure
+from debkit.host.binfmt import Handler, arch_fact, mount_fact, obstacle, own_handlers_trouble, parse_handler, proof_argv
 from debkit.host.fact import State
 from debkit.model import ARCHES, Arch
 
@@ -144,6 +145,15 @@ def test_binfmt_misc_that_is_not_mounted(recorder: Recorder, machine: Path) -> N
     fact = arch_fact(recorder, ARM64, machine="amd64", isolated=True, root=machine)
     assert fact.text == "do not run: binfmt_misc is not mounted"
     assert fact.mend == mount_fact(machine).mend
+
+
+def test_a_mount_that_hangs_is_trouble_like_any_other(recorder: Recorder) -> None:
+    def hang(_: object) -> None:
+        raise TimeoutFailure("mount was ended after 30 s", cause="it hangs", hint="look")
+
+    assert own_handlers_trouble(recorder) == ""
+    recorder.reply("mount", action=hang)
+    assert own_handlers_trouble(recorder) == "mount was ended after 30 s"
 
 
 def test_a_kernel_that_has_not_loaded_it(tmp_path: Path) -> None:

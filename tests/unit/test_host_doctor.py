@@ -206,4 +206,32 @@ def test_doctor_changes_nothing_and_asks_of_emulators_only_where_one_is_needed(r
     } <= names
     assert "binfmt_misc" not in names
     assert {argv[0] for argv in recorder.argvs} <= {"dpkg", "dpkg-query", "unshare", "chroot", sys.executable}
-    assert "arm64 programs" in {fact.name for fact in doctor(recorder, arches=("amd64", "arm64"), root=tmp_path)}
+    assert "acceleration" not in names
+    assert {"arm64 programs", "acceleration"} <= {
+        fact.name for fact in doctor(recorder, arches=("amd64", "arm64"), root=tmp_path)
+    }
+
+
+@pytest.mark.parametrize(
+    ("refused", "text"),
+    [
+        ((), "possible: user namespaces have binfmt_misc of their own"),
+        (
+            ("mount", "-t"),
+            "none, foreign builds are emulated: user namespaces have no binfmt_misc of their own here (from Linux 6.7",
+        ),
+        (("unshare", "--user"), "none, foreign builds are emulated: no such thing (as inside a chroot"),
+    ],
+    ids=["a newer kernel", "an older kernel", "no namespaces"],
+)
+def test_that_nothing_is_accelerated_is_told_with_the_reason_and_keeps_nobody_from_building(
+    recorder: Recorder, tmp_path: Path, refused: tuple[str, ...], text: str
+) -> None:
+    a_machine(recorder, tmp_path)
+    if refused:
+        recorder.reply(*refused, code=1, stdout="no such thing\n")
+    told = {fact.name: fact for fact in doctor(recorder, arches=("arm64",), root=tmp_path)}
+    assert told["acceleration"].text.startswith(text)
+    require((told["acceleration"],), mended=False)
+    tried = [argv for argv in recorder.argvs if argv[0] == "unshare" and "mount" in argv]
+    assert len(tried) == (not refused or refused[0] == "mount"), "it is tried once, and only in a namespace that can be had"

@@ -143,6 +143,46 @@ def test_acceleration_is_left_out_for_a_reason(build: BuildConfig, via: Via | No
     assert job.reason.endswith(f"not accelerated: {reason}" if reason else "through qemu-aarch64")
 
 
+@pytest.mark.parametrize(
+    ("machine", "build", "tried", "told"),
+    [
+        (NEW, BuildConfig(), Via.ACCELERATED, "packages are tried accelerated: native twins of arm64's known tools run"),
+        (PC, BuildConfig(), Via.EMULATED, "packages are tried emulated: amd64 runs arm64 programs through qemu-aarch64; not acc"),
+        (NEW, BuildConfig(accelerate=False), Via.EMULATED, "not accelerated: [build] accelerate is false"),
+        (NEW, BuildConfig(emulate=("hello",)), Via.EMULATED, "not accelerated: [build] emulate names the source"),
+    ],
+    ids=["a newer kernel", "an older kernel", "a project without", "a source without"],
+)
+def test_what_is_cross_built_is_tried_as_if_nothing_had_been_asked_for(
+    machine: Host, build: BuildConfig, tried: Via, told: str
+) -> None:
+    made = planned(("arm64",), via=Via.CROSS, machine=machine, config=replace(CONFIG, build=build))
+    assert (made.jobs[0].via, made.jobs[0].tried) == (Via.CROSS, tried)
+    assert made.notes[0].startswith("arm64: ")
+    assert told in made.notes[0]
+    assert planned(("arm64",), machine=machine, config=replace(CONFIG, build=build)).jobs[0].via is tried
+
+
+def test_the_environment_has_a_say_in_it_too() -> None:
+    request = Request(where=".", suites=("trixie",), arches=("arm64",), via=Via.CROSS, accelerate=False)
+    made = plan(request, SourceFacts(name="hello"), NEW, CONFIG)
+    assert made.jobs[0].tried is Via.EMULATED
+    assert made.notes[0].endswith("not accelerated: DEBKIT_ACCEL is off")
+
+
+def test_what_is_neither_checked_nor_published_is_tried_nowhere() -> None:
+    request = Request(where=".", suites=("trixie",), arches=("arm64",), via=Via.CROSS, publish=False)
+    config = replace(CONFIG, checks=replace(CONFIG.checks, run=()))
+    made = plan(request, SourceFacts(name="hello"), replace(NEW, obstacles=()), config)
+    assert made.jobs[0].tried is Via.CROSS
+    assert made.notes == ("nothing is signed or published",)
+
+
+def test_what_is_built_in_another_way_is_tried_in_the_same() -> None:
+    jobs = planned(("amd64", "arm64"), machine=NEW).jobs
+    assert [job.tried for job in jobs] == [Via.NATIVE, Via.ACCELERATED]
+
+
 def test_the_plan_tells_which_compiler_an_accelerated_build_has() -> None:
     request = Request(where=".", suites=("trixie",), arches=("amd64", "arm64"))
     source = SourceFacts(name="hello", version="1.0", architectures=("any",))

@@ -40,7 +40,7 @@ FILE = FileRef("hello_1.0.tar.xz", 12, "0" * 64)
 def filled(path: Path, failure: DebkitError | None = None) -> dict[str, Any]:
     """Write a report in which every field has something."""
     ledger = Ledger(path)
-    job = Job(target=TARGET, via=Via.EMULATED, reason="amd64 machine", build_all=True)
+    job = Job(target=TARGET, via=Via.EMULATED, tried=Via.EMULATED, reason="amd64 machine", build_all=True)
     request = Request(where=".", suites=("trixie",), arches=("arm64",))
     ledger.put(
         "plan",
