@@ -58,7 +58,7 @@ DISPATCHER_PACKAGES = ("gcc", "libc6-dev")
 SEPARATOR = "//"  # as no path in a package
 # Unpack the packages $2… in $1 one after the other, and list the files of each.
 UNPACK = f"""
-set -e
+set -e -o pipefail
 root=$1
 shift
 for deb; do
@@ -326,7 +326,7 @@ def unpacked(run: Run, root: Path, pins: tuple[Pin, ...], debs: tuple[Path, ...]
     for name in assemble.MERGED:
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
-    argv = namespace.as_root(("sh", "-c", UNPACK, "sh", os.fspath(root), *map(os.fspath, debs)))
+    argv = namespace.as_root(("bash", "-c", UNPACK, "bash", os.fspath(root), *map(os.fspath, debs)))
     told = run(Command(argv=argv, name="dpkg-deb", separate=True)).stdout
     files = {
         pin.name: assemble.canonical(line.removeprefix(".") for line in lines.splitlines())
