@@ -38,7 +38,17 @@ pytestmark = pytest.mark.slow
 
 CASES = Path(__file__).parents[1] / "data/twins"
 # Packages that the commands want besides: names without a triplet, and what there is to work on.
-BESIDES = ("docbook-xsl", "g++", "gfortran", "golang-go", "libtool", "libxml-sax-expat-perl", "pkgconf", "python3-dev", "zlib1g-dev")
+BESIDES = (
+    "docbook-xsl",
+    "g++",
+    "gfortran",
+    "golang-go",
+    "libtool",
+    "libxml-sax-expat-perl",
+    "pkgconf",
+    "python3-dev",
+    "zlib1g-dev",
+)
 SECONDS = 1200
 DRIVER = """
 export HOME=/work LC_ALL=C.UTF-8 TERM=xterm
