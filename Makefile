@@ -13,7 +13,7 @@ VENV := .venv
 CORPUS := tests/data/accel-corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deb doctor test test-all unit lint check bench bench-corpus bench-accel accel-verify clean
+.PHONY: help setup deb doctor test test-all test-accel unit lint check bench bench-corpus bench-accel accel-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,10 @@ test: ## set up and run the tests, a real arm64 build included (up to 25 minutes
 test-all: ## also kills, races, the other backend and every bad input
 	@sh packaging/setup --test
 	$(PYTEST)
+
+test-accel: ## all tests of acceleration, for which a compiler is built (hours)
+	@sh packaging/setup --test
+	$(PYTEST) tests/*/test_accel_*.py
 
 unit: ## the quick tests: no network, no root
 	$(PYTEST) -q tests/unit
