@@ -5,8 +5,9 @@ For each source of the corpus whole sbuild runs, the installing of build depende
 and are told apart. CPU seconds are user and system time of a run and of all that it started (getrusage(2)). The packages of the
 emulated run and of an accelerated one are compared byte by byte. Then the making of a chroot, and piuparts. Takes hours;
 BENCH_CORPUS names fewer (trixie/bzip2 bookworm/hello), and BENCH_EMULATED=no and BENCH_TESTS=no leave out the emulated runs and
-those with the package's own tests, which take most of the time. TMPDIR=/dev/shm leaves the disk out of the figures: a new file
-takes long on an ext4 from which as many have lately been removed, and every run unpacks a chroot and removes it.
+those with the package's own tests, which take most of the time. A suite's compiler that no package has for this machine is built
+before all else, once. TMPDIR=/dev/shm leaves the disk out of the figures: a new file takes long on an ext4 from which as many
+have lately been removed, and every run unpacks a chroot and removes it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from debkit.accel import foretold
 from debkit.chroot import upkeep
 from debkit.config import ChrootConfig
+from debkit.model import Target
 from debkit.paths import scratch_home
 from tests.bench import CHECKOUT, debkit, report
 
@@ -157,11 +160,13 @@ def tell_pair(what: str, costs: dict[str, list[Cost]]) -> None:
 
 
 def prepare(work: Path, suite: str) -> None:
-    """Make what the runs find made: the chroots, and the toolbox."""
+    """Make what the runs find made: the chroots, and the toolbox with the suite's compiler. Say which that is: it costs most."""
     project = make_project(work, suite)
     for arch in (NATIVE, FOREIGN):
         debkit(project, "chroot", "create", "--suite", suite, "--arch", arch)
-    debkit(project, "accel", "build", "--suite", suite, "--arch", FOREIGN)
+    debkit(project, "accel", "build", "--compiler", "--suite", suite, "--arch", FOREIGN)
+    target = Target(suite, FOREIGN)
+    print(f"{target}: {'; '.join(foretold(target))}", flush=True)
 
 
 def show(*cells: object) -> None:
