@@ -48,7 +48,9 @@ UNUSED = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/bash-completion",
     "var/cache", "var/lib/apt",
     "usr/{gnu}/include", "usr/{gnu}/lib", "usr/lib/gcc-cross/{gnu}/*/include", "usr/lib/gcc-cross/{gnu}/*/*.[ao]",
+    "usr/bin/{gnu}-lto-dump-*",
     "usr/lib/go-*/bin", "usr/lib/go-*/pkg/include", "usr/lib/go-*/pkg/linux_*", "usr/lib/go-*/pkg/tool/*/[!acl]*",
+    "usr/lib/go-*/pkg/tool/*/addr2line", "usr/lib/go-*/pkg/tool/*/cgo", "usr/lib/go-*/pkg/tool/*/cov*",
     "usr/share/go-*", "usr/lib/python3.*/*[!d]",
 )  # fmt: skip
 UNUSED_BESIDE_OWN = ("usr/lib/gcc-cross", "usr/libexec/gcc-cross")  # where the compiler was built for the toolbox
