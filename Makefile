@@ -9,6 +9,8 @@ PYTHON := /usr/bin/python3
 DEBKIT := PYTHONPATH="$(CURDIR)" $(PYTHON) -m debkit
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
 VENV := .venv
+# What slow tests have foreign chroots of.
+TESTED := arm64 riscv64
 # SUITE/SOURCE, a line each.
 CORPUS := tests/data/accel-corpus
 
@@ -32,11 +34,11 @@ test: ## set up and run the tests, a real arm64 build included (up to 25 minutes
 	$(PYTEST) -m "not slow"
 
 test-all: ## also kills, races, the other backend and every bad input
-	@sh packaging/setup --test
+	@sh packaging/setup --test $(TESTED)
 	$(PYTEST)
 
 test-accel: ## all tests of acceleration, for which a compiler is built (hours)
-	@sh packaging/setup --test
+	@sh packaging/setup --test $(TESTED)
 	$(PYTEST) tests/*/test_accel_*.py
 
 unit: ## the quick tests: no network, no root
