@@ -4,7 +4,8 @@ root/                     the native tree, its programs edited so that they find
 TRIPLET, LOADER           links into it, at the paths that the edited programs name
 map/PATH.BUILD-ID         for the foreign program at PATH with that build-id: a rule and the twin's path, a line each, and the
                           libraries that the chroot must have for it, with theirs
-scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively: its size and hash
+scripts/INTERPRETER/PATH  there when perl or python3 may run that installed script natively: its size and hash; of one with a rule
+                          of its own (interpreters.h) that is in the interpreter's place
 bfd-plugins               gcc's, for ar(1) and its kin
 perl, perl5, perl-base    where perl's twin has the libraries of compiled modules from
 answers.so, preload       what twins are told of their machine (answers.c), and how they come to load it
@@ -110,7 +111,7 @@ def mark_scripts(toolbox: Path, reference: Reference, table: Table) -> int:
         for path in reference.files.get(scripts.package, ()):
             file = reference.root / path.lstrip("/")
             if scripts.takes(file.name) and not file.is_symlink() and file.is_file() and interpreted(file, scripts.interpreter):
-                mark = toolbox / "scripts" / scripts.interpreter / path.lstrip("/")
+                mark = toolbox / "scripts" / (scripts.rule or scripts.interpreter) / path.lstrip("/")
                 mark.parent.mkdir(parents=True, exist_ok=True)
                 mark.write_text(fingerprint(file.read_bytes()), encoding="ascii")
                 count += 1

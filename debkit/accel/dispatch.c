@@ -7,7 +7,7 @@
  *     /.native/map/PATH.BUILD-ID   a rule of decide.h and the twin's path, for the foreign program at PATH with that build-id; then,
  *                                  after an empty line, the foreign libraries that it loads: "PATH BUILD-ID" a line
  *     /.native/scripts/NAME/PATH   there when the twin of that name, perl or python3, may run the script at PATH: its fingerprint
- *                                  (fingerprint.h)
+ *                                  (fingerprint.h); or under the name of a rule that asks more (sphinx.h)
  *     /.native/off                 there when nothing is to be accelerated; as DEBKIT_ACCEL=off does for one process and its own
  *     /.native/trace               gets a line for each program: native or emulated, its path, and what an emulated
  *                                  interpreter is to run

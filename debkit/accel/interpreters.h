@@ -4,6 +4,7 @@
 #define DEBKIT_INTERPRETERS_H
 
 #include "request.h"
+#include "sphinx.h"
 
 /* An interpreter of scripts: the flags that change nothing of where it looks for modules, and the variables that do. */
 struct interpreter {
@@ -124,7 +125,11 @@ static inline bool script(const struct request *request, struct verdict *verdict
             return false;
         if (compiles_python(request, interpreter, arg) || tells_of_python(interpreter, arg) || is_one_liner(interpreter, arg))
             return true;
-        return **arg != '-' && request->is_marked(interpreter->name, *arg);
+        if (**arg == '-')
+            return false;
+        if (request->is_marked(interpreter->name, *arg))
+            return true;
+        return equal(interpreter->name, "python3") && request->is_marked("sphinx", *arg) && documents_alike(request, arg + 1);
     }
     return false;
 }

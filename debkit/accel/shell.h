@@ -13,13 +13,6 @@ static inline bool begins_word(const char *script, const char *at, const char *w
     return begins(at, word) && (at == script || !(is_letter(at[-1]) || has_letter("_-./", at[-1])));
 }
 
-static inline const char *skip_blanks(const char *at)
-{
-    while (*at == ' ' || *at == '\t')
-        at++;
-    return at;
-}
-
 /* Whether the call of printf is one of C, as in what configure compiles: printf("%f"). */
 static inline bool is_of_c(const char *call)
 {

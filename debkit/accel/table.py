@@ -49,9 +49,10 @@ class Twins(Choice):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scripts(Choice):
-    """The scripts of a foreign package that the twin of `interpreter` may run."""
+    """The scripts of a foreign package that the twin of `interpreter` may run, by a `rule` of their own where they have one."""
 
     interpreter: str
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,9 @@ def load(native: Arch, foreign: Arch, *, gcc: str, go: str, python: str) -> Tabl
             )
             for entry in data["twins"]
         ),
-        scripts=tuple(Scripts(**chosen(entry), interpreter=entry["interpreter"]) for entry in data["scripts"]),
+        scripts=tuple(
+            Scripts(**chosen(entry), interpreter=entry["interpreter"], rule=entry.get("rule", "")) for entry in data["scripts"]
+        ),
         links=data["links"],
         directories=data["directories"],
         edits=tuple(Edit(**entry) for entry in data["edits"]),

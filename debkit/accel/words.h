@@ -53,6 +53,13 @@ static inline bool has_letter(const char *letters, char letter)
     return false;
 }
 
+static inline const char *skip_blanks(const char *at)
+{
+    while (*at == ' ' || *at == '\t')
+        at++;
+    return at;
+}
+
 static inline const char *base_name(const char *path)
 {
     const char *base = path;

@@ -23,6 +23,7 @@
 #define GAWK "gawk\n" TWIN "gawk\n"
 #define MAWK "mawk\n" TWIN "mawk\n"
 #define GO "goarch\n" TWIN "compile\n"
+#define SPHINX "/usr/bin/sphinx-build"
 #define COLLECT2 "proper\n" TWIN "collect2\n"
 #define FLOATS(tool) "no-floats\n" TWIN tool "\n"
 #define PLUGIN "/usr/libexec/gcc/aarch64-linux-gnu/14/liblto_plugin.so"
@@ -384,23 +385,74 @@ static const struct example {
     {EMULATED, PYTHON, ARGS("python3", "/usr/bin/py3compile"), ENV("PYTHONPATH=/build"), NULL},
     {EMULATED, PYTHON, ARGS("python3", "/usr/bin/py3compile"), ENV("PYTHONHOME="), NULL},
     {EMULATED, "script\n" TWIN "ruby\n", ARGS("ruby", "/usr/bin/dh"), NULL, NULL},
+    /* What conf.py has Sphinx do. */
+    {NATIVE, PYTHON, ARGS("python3", SPHINX, "-b", "html", "-d", "trees", "doc", "out"), NULL, NULL},
+    {NATIVE, PYTHON, ARGS("python3", SPHINX, "-c", "doc", "-D", "version=1", "rst", "out"), NULL, NULL},
+    {NATIVE, PYTHON, ARGS("python3", SPHINX, "bare", "out"), NULL, NULL},
+    {NATIVE, PYTHON, ARGS("python3", SPHINX, "-M", "man", "spread", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "nowhere", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "-cdoc", "doc", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "-C", "doc", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "-D", "extensions=other", "doc", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "-bdoctest", "doc", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "doc", "auto"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "auto", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "imports", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "imports2", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "imports3", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "imports4", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "asks", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "other", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "more", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "put", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "cut", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "worse", "out"), NULL, NULL},
+    {EMULATED, PYTHON, ARGS("python3", SPHINX, "doc", "out"), ENV("PYTHONPATH=."), NULL},
+    {EMULATED, "script\n" TWIN "perl\n", ARGS("perl", SPHINX, "doc", "out"), NULL, NULL},
 };
 
 static bool is_marked(const char *interpreter, const char *script)
 {
     return (!strcmp(interpreter, "perl") && !strcmp(script, "/usr/bin/dh")) ||
-           (!strcmp(interpreter, "python3") && !strcmp(script, "/usr/bin/py3compile"));
+           (!strcmp(interpreter, "python3") && !strcmp(script, "/usr/bin/py3compile")) ||
+           (!strcmp(interpreter, "sphinx") && !strcmp(script, SPHINX));
 }
 
-static const char *read_text(const char *script)
+static const struct {
+    const char *name, *content;
+} FILES[] = {
+    {"./configure", "#! /bin/sh\nas_echo='printf %s\\n'\nprintf \"%s\\n\" \"$x\" | sed 's%/[^/]*$%%'\n"},
+    {"./loops", "function f(a) {\n  for (k in a) print k\n}\n"},
+    {"./unsigned", "END { printf(\"%o\", $1) }"},
+    {"./floats", "printf '%g\\n' 1"},
+    {"doc/conf.py", "# with autodoc\nimport sys, os.path as p\nfrom datetime import (\n  date)\nsys.path.insert(0, 'ext')\n"
+                    "extensions = [ 'sphinx.ext.todo', # one\n  \"own\" ]\nname = 'x'"},
+    {"doc/ext/own.py", "from docutils import nodes\ndef setup(app):\n    import re # here\n    return {'extensions': 1}\n"},
+    {"bare/conf.py", "project = 'bare'\nextensions = []\n"},
+    {"spread/conf.py", "extensions=[\n'sphinx.ext.graphviz',\n]\n\n"},
+    {"auto/conf.py", "extensions = ['sphinx.ext.autodoc']\n"},
+    {"imports/conf.py", "import os, package\n"},
+    {"imports2/conf.py", "try:\n    from package import version\nexcept ImportError: pass\n"},
+    {"imports3/conf.py", "import os; import package\n"},
+    {"imports4/conf.py", "import os, \\\n  package\n"},
+    {"asks/conf.py", "import os\nrelease = os.uname().nodename\n"},
+    {"other/conf.py", "extensions = ['breathe']\n"},
+    {"more/conf.py", "extensions = []\nextensions += ['own']\n"},
+    {"put/conf.py", "extensions = list(names)\n"},
+    {"cut/conf.py", "extensions = ['sphinx.ext.todo'"},
+    {"worse/conf.py", "extensions = ['own']\n"},
+    {"worse/own.py", "import numpy\n"},
+};
+
+static const char *read_text(const char *file)
 {
-    if (!strcmp(script, "./configure"))
-        return "#! /bin/sh\nas_echo='printf %s\\n'\nprintf \"%s\\n\" \"$x\" | sed 's%/[^/]*$%%'\n";
-    if (!strcmp(script, "./loops"))
-        return "function f(a) {\n  for (k in a) print k\n}\n";
-    if (!strcmp(script, "./unsigned"))
-        return "END { printf(\"%o\", $1) }";
-    return strcmp(script, "./floats") ? NULL : "printf '%g\\n' 1";
+    static char last[1024]; /* a text is there until the next call */
+    memset(last, 'x', sizeof last - 1);
+    for (size_t at = 0; at < sizeof FILES / sizeof *FILES; at++)
+        if (!strcmp(file, FILES[at].name))
+            return strcpy(last, FILES[at].content);
+    return NULL;
 }
 
 static bool at_root;
