@@ -96,6 +96,8 @@ static inline bool tells_of_python(const struct interpreter *interpreter, const 
     static const char *const texts[] = {
         "import sysconfig as s; " CONFIGURATION,
         "import sysconfig as s;" CONFIGURATION,
+        "import imp; print(imp.get_magic())", /* of Debian 12 */
+        "import imp; print(imp.get_tag())",
         "import sys; print(sys.implementation.cache_tag)",
         "import importlib.util; print(importlib.util.MAGIC_NUMBER)",
         NULL,

@@ -379,6 +379,7 @@ static const struct example {
     {EMULATED, PYTHON, ARGS("python3", "-c", "import sysconfig as s; " CONFIGURATION), ENV("PYTHONPATH=/build"), NULL},
     {EMULATED, PYTHON, ARGS("python3", "-c", "import sysconfig as s; " CONFIGURATION ";import x"), NULL, NULL},
     {EMULATED, PYTHON, ARGS("python3", "-c", "print(1)"), NULL, NULL},
+    {NATIVE, PYTHON, ARGS("python3.11", "-c", "import imp; print(imp.get_tag())"), NULL, NULL},
     {EMULATED, PYTHON, ARGS("python3", "-c"), NULL, NULL},
     {EMULATED, PYTHON, ARGS("python3", "-m", "/usr/bin/py3compile"), NULL, NULL},
     {EMULATED, PYTHON, ARGS("python3", "-w", "/usr/bin/py3compile"), NULL, NULL},
