@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.accel import stock
-from tests.emulated.test_accel_twins import outcomes, root, test_every_twin_does_as_the_program_does, tools
+from tests.emulated.test_accel_twins import (
+    outcomes,
+    root,
+    test_every_twin_and_script_was_run,
+    test_every_twin_does_as_the_program_does,
+    tools,
+)
 
 if TYPE_CHECKING:
     from debkit.model import Toolbox
 
-__all__ = ["outcomes", "root", "test_every_twin_does_as_the_program_does", "tools"]
+__all__ = ["outcomes", "root", "test_every_twin_and_script_was_run", "test_every_twin_does_as_the_program_does", "tools"]
 
 pytestmark = pytest.mark.slow
 
