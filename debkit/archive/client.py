@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.config import Config
-    from debkit.model import Published, SigningKey
+    from debkit.keys import Keys
+    from debkit.model import Published
 
 KEYRINGS = "/usr/share/keyrings"
 SOURCES = "/etc/apt/sources.list.d"
@@ -48,17 +49,18 @@ def sources_text(config: Config, suite: str, url: str = "") -> str:
     )
 
 
-def write(config: Config, suites: tuple[str, ...], key: SigningKey) -> None:
-    """Write the public key, and a .sources file for each suite that is exported, into the archive where they have changed."""
-    note = f"# {config.archive.name}: signed by {key.fingerprint}\n"
-    if key.development:
+def write(config: Config, suites: tuple[str, ...], keys: Keys) -> None:
+    """Write the public keys, and a .sources file for each suite that is exported, into the archive where they have changed."""
+    signers = tuple(dict.fromkeys(key.fingerprint for key in keys.signers))
+    note = f"# {config.archive.name}: signed by {' and '.join(signers)}\n"
+    if keys.archive.development:
         note += "# This is a development key, made on one machine: good for trying, not for publishing.\n"
     texts = {
         sources_file(config, suite): (note + sources_text(config, suite)).encode()
         for suite in suites
         if (config.repo / "dists" / suite).exists()
     }
-    for file, content in {keyring_file(config): export_public(key), **texts}.items():
+    for file, content in {keyring_file(config): export_public(*keys.signers), **texts}.items():
         if not file.exists() or file.read_bytes() != content:
             put(file, content)
 

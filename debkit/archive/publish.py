@@ -78,7 +78,7 @@ def publish(
         else:
             progress.phase(f"publishing {ours.source} {ours.version}")
             _take_in(archive, ours, upload.changes, include)
-        client.write(config, tuple(conf.read_suites(config)), keys.archive)
+        client.write(config, tuple(conf.read_suites(config)), keys)
         entries = archive.listing(ours.suite)
     return Published(
         suite=ours.suite,
