@@ -81,8 +81,11 @@ def gpg(home: Path) -> Any:
     return ring
 
 
-def look_up(home: Path, fingerprint: str, *, development: bool = False) -> SigningKey:
-    """Find a secret key. Raises SigningError when it is not there, has no secret part, has expired or is revoked."""
+def look_up(home: Path, fingerprint: str, *, development: bool = False, itself: bool = False) -> SigningKey:
+    """Find a secret key, or a subkey of one; `itself` is a primary that signs although it has subkeys which could.
+
+    Raises SigningError when it is not there, has no secret part, has expired or is revoked.
+    """
     ring = gpg(home)
     found = ring.list_keys(secret=True, keys=[fingerprint])
     if NO_LOOPBACK in found.stderr:
@@ -108,7 +111,9 @@ def look_up(home: Path, fingerprint: str, *, development: bool = False) -> Signi
             cause=f"{uid}: what it signs would be refused",
             hint=f"gpg --quick-set-expire {fingerprint} 1y" if expired else "name another key in [keys] of config/debkit.toml",
         )
-    return SigningKey(fingerprint=str(key["fingerprint"]), uid=uid, home=home, development=development)
+    primary = str(key["fingerprint"])
+    subkey = fingerprint if itself or fingerprint != primary else ""
+    return SigningKey(fingerprint=primary, uid=uid, home=home, development=development, subkey=subkey)
 
 
 def prove(keys: Keys) -> None:
@@ -154,6 +159,12 @@ def explain(key: SigningKey, printed: str, *, tried: bool) -> SigningError:
         )
     if NO_LOOPBACK in printed:
         return _no_loopback(key.home)
+    if "Unusable secret key" in printed:
+        return SigningError(
+            f"the key {key.fingerprint} cannot sign",
+            cause="it has no subkey for signing that is valid and whose secret part is here",
+            hint="debkit key check",
+        )
     return SigningError(
         f"the key {key.fingerprint} cannot sign",
         cause=said or "gpg does not say why",
