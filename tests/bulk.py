@@ -37,6 +37,14 @@ def package_names(count: int, *, prefix: str = "small") -> tuple[str, ...]:
 
 
 def _make_upload(directory: Path, name: str, *, version: str, arch: str, home: Path, key: str) -> Path:
+    text = write_files(directory, name, version=version, arch=arch)
+    changes = directory / f"{name}_{version}_{arch}.changes"
+    gpg(home, "--yes", "--local-user", key, "--output", os.fspath(changes), "--clearsign", stdin=text)
+    return changes
+
+
+def write_files(directory: Path, name: str, *, version: str, arch: str) -> str:
+    """Write an upload's files and give what its .changes is to say."""
     tarball = f"{name}_{version}.tar.gz"
     files = {tarball: _tar_gz({f"{name}-{version}/greeting": f"hello from {name}\n"})}
     dsc = f"{name}_{version}.dsc"
@@ -47,15 +55,12 @@ def _make_upload(directory: Path, name: str, *, version: str, arch: str, home: P
     files[f"{name}_{version}_{arch}.deb"] = make_deb(name, version, arch)
     for file, content in files.items():
         (directory / file).write_bytes(content)
-    text = (
+    return (
         f"Format: 1.8\nDate: {DATE}\nSource: {name}\nBinary: {name}\nArchitecture: source {arch}\nVersion: {version}\n"
         f"Distribution: unstable\nUrgency: medium\nMaintainer: {WHO}\nChanged-By: {WHO}\nDescription:\n {name} - is small\n"
         f"Changes:\n {name} ({version}) unstable; urgency=medium\n .\n   * Be small.\n"
         + _checksums(files, section="misc optional ")
     )
-    changes = directory / f"{name}_{version}_{arch}.changes"
-    gpg(home, "--yes", "--local-user", key, "--output", os.fspath(changes), "--clearsign", stdin=text)
-    return changes
 
 
 def make_deb(name: str, version: str, arch: str) -> bytes:
@@ -69,6 +74,10 @@ def make_deb(name: str, version: str, arch: str) -> bytes:
         "control.tar.gz": _tar_gz({"./control": control}),
         "data.tar.gz": _tar_gz({f"./usr/share/{name}/greeting": f"hello from {name} {version}\n"}),
     }
+    return ar(members)
+
+
+def ar(members: dict[str, bytes]) -> bytes:
     return b"!<arch>\n" + b"".join(map(_ar_member, members, members.values()))
 
 
