@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from debian.debian_support import Version
 
 from debkit.errors import ArchiveConflict, ArchiveError
+from debkit.keys import unsigned_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.archive.reprepro import Entry
     from debkit.model import FileRef
 
@@ -52,6 +55,30 @@ class Held:
     def sha256(self, source: str, name: str) -> str | None:
         """Give the checksum of a file in the pool, whatever component it is in (pool/COMPONENT/PREFIX/SOURCE/NAME)."""
         return next((sha256 for path, sha256 in self.pool.items() if path.endswith(f"/{source}/{name}")), None)
+
+
+class Stock:
+    """All that the archive has, sorted so that what concerns one upload is found at once, however much there is."""
+
+    def __init__(self, entries: tuple[Entry, ...], pool: dict[str, str]) -> None:
+        self._entries: dict[str, list[Entry]] = {}
+        for entry in entries:
+            for name in {f"src:{entry.source}", entry.package}:
+                self._entries.setdefault(name, []).append(entry)
+        self._pool: dict[tuple[str, str], dict[str, str]] = {}
+        for path, sha256 in pool.items():
+            _, source, name = path.rsplit("/", 2)
+            self._pool.setdefault((source, name), {})[path] = sha256
+
+    def concerning(self, upload: Upload, base: Path) -> Held:
+        """Give the entries of the upload's source and of packages called as its own, and its files; `base` is the pool's."""
+        names = {f"src:{upload.source}", upload.source, *(deb.package for deb in upload.debs)}
+        entries = dict.fromkeys(entry for name in sorted(names) for entry in self._entries.get(name, ()))
+        files = (*(deb.file.name for deb in upload.debs), *(file.name for file in upload.sources), upload.dsc_name)
+        pool = {path: sha256 for name in files for path, sha256 in self._pool.get((upload.source, name), {}).items()}
+        dsc = next((path for path in pool if path.endswith(f"/{upload.dsc_name}")), None)
+        text = unsigned_text((base / dsc).read_text(encoding="utf-8")) if dsc else None
+        return Held(entries=tuple(entries), pool=pool, dsc=text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import client, conf, transaction
 from debkit.archive.index import is_current
-from debkit.archive.judge import Deb, Held, Upload, judge
+from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, locked, opened
 from debkit.archive.reprepro import Reprepro
+from debkit.archive.upload import read_upload
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
-from debkit.keys import unsigned_text
-from debkit.model import FileRef, Published
-from debkit.run import Command, require_tool
+from debkit.model import Published
+from debkit.run import require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from debkit.archive.judge import Include
+    from debkit.archive.judge import Held, Include, Upload
     from debkit.archive.reprepro import Entry
     from debkit.config import Config
     from debkit.console import Progress
@@ -91,44 +91,11 @@ def publish(
     )
 
 
-def read_upload(run: Run, upload: SignedUpload) -> Upload:
-    """Read what counts of an upload, each package's name and version from the package itself."""
-    changes = read_changes(upload.changes)
-    debs = [_read_deb(run, upload.changes.parent, file) for file in changes.files if file.name.endswith((".deb", ".udeb"))]
-    dsc = next((file for file in changes.files if file.name.endswith(".dsc")), None)
-    if dsc is None or not debs:
-        raise ArchiveError(
-            f"{upload.changes.name} has no {'packages' if dsc else 'source'}",
-            cause="a version is published with its source and its packages",
-            hint=f"less {upload.changes}",
-        )
-    return Upload(
-        suite=upload.suite,
-        source=changes.source,
-        version=changes.version,
-        debs=tuple(debs),
-        dsc_name=dsc.name,
-        dsc=unsigned_text((upload.changes.parent / dsc.name).read_text(encoding="utf-8")),
-        sources=tuple(file for file in changes.files if ".tar." in file.name or ".diff." in file.name),
-    )
-
-
-def _read_deb(run: Run, directory: Path, file: FileRef) -> Deb:
-    shown = run(
-        Command(argv=("dpkg-deb", "--show", "--showformat", r"${Package} ${Version} ${Architecture}\n", file.name), cwd=directory)
-    )
-    package, version, arch = shown.stdout.split()
-    return Deb(package=package, version=version, arch=arch, file=file)
-
-
 def look(archive: Reprepro, ours: Upload) -> Held:
     """Read what the archive has, once leftovers that nothing refers to are out of the way."""
     if (archive.base / "db").exists():
         archive.tidy()
-    pool = archive.checksums()
-    dsc = next((path for path in pool if path.endswith(f"/{ours.source}/{ours.dsc_name}")), None)
-    text = unsigned_text((archive.base / dsc).read_text(encoding="utf-8")) if dsc else None
-    return Held(entries=archive.listing(ours.suite), pool=pool, dsc=text)
+    return Stock(archive.listing(ours.suite), archive.checksums()).concerning(ours, archive.base)
 
 
 def recover(archive: Reprepro, progress: Progress) -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive.judge import Deb, Held, Include, Upload, judge
+from debkit.archive.judge import Deb, Held, Include, Stock, Upload, judge
 from debkit.archive.reprepro import Entry
 from debkit.errors import ArchiveConflict, ArchiveError
 from debkit.model import FileRef
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DSC = "Format: 3.0 (native)\n"
 POOL = "pool/main/h/hello"
@@ -115,3 +119,17 @@ def test_an_architecture_that_is_there_in_part_is_a_conflict() -> None:
 def test_architecture_all_cannot_follow_later() -> None:
     with pytest.raises(ArchiveConflict, match="with other packages"):
         judge(UPLOAD, held(only("amd64", "arm64")))
+
+
+def test_of_a_whole_archive_only_what_concerns_an_upload_counts(tmp_path: Path) -> None:
+    there = held()
+    (tmp_path / POOL).mkdir(parents=True)
+    (tmp_path / POOL / UPLOAD.dsc_name).write_text(DSC)
+    others = tuple(replace(entry(f"other{n}", "amd64"), source=f"other{n}") for n in range(3))
+    moved = replace(entry("hello-data", "amd64", "0.5"), source="hello-old")  # another source had this package before
+    pool = {**there.pool, f"{POOL}/{UPLOAD.dsc_name}": "f" * 64, "pool/main/o/othello/hello_1.0_amd64.deb": "e" * 64}
+    found = Stock((*others, moved, *there.entries), pool).concerning(UPLOAD, tmp_path)
+    assert set(found.entries) == {moved, *there.entries}
+    assert found.pool == {path: sha256 for path, sha256 in pool.items() if path.startswith(POOL)}
+    assert found.dsc == DSC
+    assert judge(UPLOAD, found) is None
