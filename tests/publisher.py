@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.archive import publish
+from debkit.archive import publish, publish_all
 from debkit.config import Config, KeysConfig
 from debkit.keys import Keys, find_keys
 from debkit.model import SignedUpload
@@ -36,13 +36,14 @@ class Desk:
     state: Path
     directory: Path
 
-    def make(self, *names: str, version: str = "1.0") -> tuple[Path, ...]:
+    def make(self, *names: str, version: str = "1.0", arch: str = "amd64") -> tuple[Path, ...]:
         """Make an upload of each name and give its .changes."""
         upload = self.keys.upload
-        return make_uploads(self.directory, names, version=version, home=upload.home, key=upload.fingerprint)
+        return make_uploads(self.directory, names, version=version, arch=arch, home=upload.home, key=upload.fingerprint)
 
-    def publish(self, changes: Path) -> Published:
-        return publish(RUN, self.config, upload_of(changes, self.keys), self.keys)
+    def publish(self, *changes: Path) -> tuple[Published, ...]:
+        """Publish all at once."""
+        return publish_all(RUN, self.config, tuple(upload_of(path, self.keys) for path in changes), self.keys)
 
     def start(self, *changes: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -4,12 +4,13 @@ The proof (`debkit.archive.proof`) stands on chroots, and is imported by who nee
 """
 
 from debkit.archive.client import instructions, keyring_file, sources_file, sources_text
-from debkit.archive.publish import publish, require, require_upload
+from debkit.archive.publish import publish, publish_all, require, require_upload
 
 __all__ = [
     "instructions",
     "keyring_file",
     "publish",
+    "publish_all",
     "require",
     "require_upload",
     "sources_file",

@@ -74,8 +74,8 @@ def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
         )
 
 
-def demand_upload(config: Config, suite: str, distribution: str, key: SigningKey) -> None:
-    """Check what reprepro would refuse of any upload: its distribution, or that nobody may upload at all. Raises ConfigError."""
+def demand_distribution(config: Config, suite: str, distribution: str) -> None:
+    """Check that a suite takes what a .changes calls its distribution. Raises ConfigError."""
     accepts = read_suites(config)[suite].accepts
     if not set(distribution.split()) & set(accepts):
         raise ConfigError(
@@ -83,6 +83,11 @@ def demand_upload(config: Config, suite: str, distribution: str, key: SigningKey
             cause=f"it takes those for {', '.join(accepts)} (Codename, Suite and AlsoAcceptFor)",
             hint=f"editor {config.repo}/conf/distributions",
         )
+
+
+def demand_upload(config: Config, suite: str, distribution: str, key: SigningKey) -> None:
+    """Check what reprepro would refuse of any upload: its distribution, or that nobody may upload at all. Raises ConfigError."""
+    demand_distribution(config, suite, distribution)
     uploaders = config.repo / "conf/uploaders"
     rules = uploaders.read_text(encoding="utf-8").splitlines() if uploaders.exists() else []
     if not key.development and all(not rule.strip() or rule.lstrip().startswith("#") for rule in rules):

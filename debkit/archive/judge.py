@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,9 +31,15 @@ class Deb:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What counts of an upload: signatures and .buildinfo files do not. `dsc` is without its signature."""
+    """What counts of an upload: signatures and .buildinfo files do not. `dsc` is without its signature.
+
+    `distribution` is what its .changes says, `suite` where it is to go; `files` is all that the .changes lists.
+    """
 
     suite: str
+    changes: Path
+    distribution: str
+    files: tuple[FileRef, ...]
     source: str
     version: str
     debs: tuple[Deb, ...]
@@ -42,6 +50,15 @@ class Upload:
     @property
     def arches(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(deb.arch for deb in self.debs))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (self.changes, *(self.changes.parent / file.name for file in self.files))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its source and its packages are called."""
+        return frozenset({self.source, *(deb.package for deb in self.debs)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,27 +75,38 @@ class Held:
 
 
 class Stock:
-    """All that the archive has, sorted so that what concerns one upload is found at once, however much there is."""
+    """What a suite has, sorted so that what concerns one upload is found at once, however much there is."""
 
-    def __init__(self, entries: tuple[Entry, ...], pool: dict[str, str]) -> None:
-        self._entries: dict[str, list[Entry]] = {}
+    def __init__(self, entries: tuple[Entry, ...]) -> None:
+        self._by_package: dict[str, list[Entry]] = {}
+        self._by_source: dict[str, list[Entry]] = {}
         for entry in entries:
-            for name in {f"src:{entry.source}", entry.package}:
-                self._entries.setdefault(name, []).append(entry)
-        self._pool: dict[tuple[str, str], dict[str, str]] = {}
-        for path, sha256 in pool.items():
-            _, source, name = path.rsplit("/", 2)
-            self._pool.setdefault((source, name), {})[path] = sha256
+            self._by_package.setdefault(entry.package, []).append(entry)
+            self._by_source.setdefault(entry.source, []).append(entry)
+
+    def of(self, upload: Upload) -> tuple[Entry, ...]:
+        """Give the entries of the upload's source and version."""
+        return tuple(entry for entry in self._by_source.get(upload.source, ()) if entry.source_version == upload.version)
 
     def concerning(self, upload: Upload, base: Path) -> Held:
-        """Give the entries of the upload's source and of packages called as its own, and its files; `base` is the pool's."""
-        names = {f"src:{upload.source}", upload.source, *(deb.package for deb in upload.debs)}
-        entries = dict.fromkeys(entry for name in sorted(names) for entry in self._entries.get(name, ()))
-        files = (*(deb.file.name for deb in upload.debs), *(file.name for file in upload.sources), upload.dsc_name)
-        pool = {path: sha256 for name in files for path, sha256 in self._pool.get((upload.source, name), {}).items()}
-        dsc = next((path for path in pool if path.endswith(f"/{upload.dsc_name}")), None)
-        text = unsigned_text((base / dsc).read_text(encoding="utf-8")) if dsc else None
-        return Held(entries=tuple(entries), pool=pool, dsc=text)
+        """Give the entries of its source and of packages called as its own, and what the pool has of its files."""
+        entries = [entry for name in sorted(upload.names) for entry in self._by_package.get(name, ())]
+        files = (upload.dsc_name, *(deb.file.name for deb in upload.debs), *(file.name for file in upload.sources))
+        places = in_pool(base, upload.source)
+        there = [place / name for place in places for name in files if (place / name).is_file()]
+        dsc = next((path for path in there if path.name == upload.dsc_name), None)
+        return Held(
+            entries=tuple(dict.fromkeys((*self._by_source.get(upload.source, ()), *entries))),
+            pool={os.fspath(path.relative_to(base)): hashlib.sha256(path.read_bytes()).hexdigest() for path in there},
+            dsc=unsigned_text(dsc.read_text(encoding="utf-8")) if dsc else None,
+        )
+
+
+def in_pool(base: Path, source: str) -> tuple[Path, ...]:
+    """Find the pool's directories of a source, one a component, below a letter, or four of a library's."""
+    prefix = source[:4] if source.startswith("lib") and source != "lib" else source[:1]
+    directories = (component / prefix / source for component in sorted((base / "pool").glob("*")))
+    return tuple(directory for directory in directories if directory.is_dir())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from debkit.archive import client, conf, transaction
@@ -17,10 +18,9 @@ from debkit.run import require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
-    from debkit.archive.judge import Held, Include, Upload
+    from debkit.archive.judge import Include, Upload
     from debkit.archive.reprepro import Entry
     from debkit.config import Config
     from debkit.console import Progress
@@ -57,45 +57,77 @@ def publish(
     progress: Progress = QUIET,
     wait: float = WAIT_SECONDS,
 ) -> Published:
-    """Put an upload into the archive, and its public key and .sources file beside it.
+    """Put one upload into the archive: `publish_all` tells how."""
+    (published,) = publish_all(run, config, (upload,), keys, progress=progress, wait=wait)
+    return published
 
-    The same again changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveConflict for the
-    same version with other content, ArchiveError, ConfigError or LockedError, each of which leaves the archive as it was.
+
+def publish_all(
+    run: Run,
+    config: Config,
+    uploads: tuple[SignedUpload, ...],
+    keys: Keys,
+    *,
+    progress: Progress = QUIET,
+    wait: float = WAIT_SECONDS,
+) -> tuple[Published, ...]:
+    """Put uploads into the archive, all or none of them, and its public key and .sources file beside it.
+
+    Each suite's index is written once. The same again changes nothing. `wait` is in seconds, for another run to let go of the
+    archive. Raises ArchiveConflict for the same version with other content, ArchiveError, ConfigError or LockedError, each of
+    which leaves the archive as it was.
     """
     require_tool("reprepro")
-    ours = read_upload(run, upload)
-    conf.demand(config, upload.suite, ours.arches)
+    ours = tuple(read_upload(run, upload) for upload in uploads)
+    demand(config, ours)
+    name = f"{ours[0].source} {ours[0].version}" if len(ours) == 1 else f"{len(ours)} uploads"
     with (
-        locked(config.repo, what=f"publishing {ours.source} {ours.version}", progress=progress, wait=wait),
+        locked(config.repo, what=f"publishing {name}", progress=progress, wait=wait),
         conf.effective(config, keys) as directory,
     ):
         archive = Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
         recover(archive, progress)
-        held = look(archive, ours)
-        include = judge(ours, held)
-        if include is None:
-            _refresh(archive, ours.suite, held.entries)
-        else:
-            progress.phase(f"publishing {ours.source} {ours.version}")
-            _take_in(archive, ours, upload.changes, include)
+        if (archive.base / "db").exists():
+            archive.tidy()  # leftovers that nothing refers to are not in the way then
+        progress.phase(f"publishing {name}")
+        taken = take_in(archive, ours)
+        if taken:
+            archive.tidy()
+        for suite in {upload.suite for upload in ours} - {upload.suite for upload in taken}:
+            _refresh(archive, suite, archive.listing(suite))
         client.write(config, tuple(conf.read_suites(config)), keys)
-        entries = archive.listing(ours.suite)
+        there = look(archive, ours)
+    return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
+
+
+def demand(config: Config, uploads: tuple[Upload, ...]) -> None:
+    """Check that the archive has what the uploads are for. Raises ConfigError."""
+    for suite in dict.fromkeys(upload.suite for upload in uploads):
+        there = [upload for upload in uploads if upload.suite == suite]
+        conf.demand(config, suite, tuple(dict.fromkeys(arch for upload in there for arch in upload.arches)))
+        for distribution in dict.fromkeys(upload.distribution for upload in there):
+            conf.demand_distribution(config, suite, distribution)
+
+
+def look(archive: Reprepro, uploads: tuple[Upload, ...]) -> dict[str, Stock]:
+    """Read what each of the uploads' suites has, at least of what concerns them."""
+    names: dict[str, set[str]] = {}
+    for upload in uploads:
+        names.setdefault(upload.suite, set()).update(upload.names)
+    return {suite: Stock(archive.listing_of(suite, frozenset(names[suite]))) for suite in names}
+
+
+def _published(upload: Upload, stock: Stock, keys: Keys, *, unchanged: bool) -> Published:
+    debs = [entry for entry in stock.of(upload) if entry.type == "deb"]
     return Published(
-        suite=ours.suite,
-        source=ours.source,
-        version=ours.version,
-        arches=tuple(sorted({entry.arch for entry in _of(ours, entries) if entry.type == "deb"})),
-        packages=tuple(sorted({entry.package for entry in _of(ours, entries) if entry.type == "deb"})),
-        unchanged=include is None,
+        suite=upload.suite,
+        source=upload.source,
+        version=upload.version,
+        arches=tuple(sorted({entry.arch for entry in debs})),
+        packages=tuple(sorted({entry.package for entry in debs})),
+        unchanged=unchanged,
         signer=keys.archive.fingerprint,
     )
-
-
-def look(archive: Reprepro, ours: Upload) -> Held:
-    """Read what the archive has, once leftovers that nothing refers to are out of the way."""
-    if (archive.base / "db").exists():
-        archive.tidy()
-    return Stock(archive.listing(ours.suite), archive.checksums()).concerning(ours, archive.base)
 
 
 def recover(archive: Reprepro, progress: Progress) -> None:
@@ -110,36 +142,81 @@ def recover(archive: Reprepro, progress: Progress) -> None:
             _refresh(archive, dist.name, archive.listing(dist.name, cleanup=True))
 
 
-def _take_in(archive: Reprepro, ours: Upload, changes: Path, include: Include) -> None:
-    """Include, and see that everything is there; whatever goes wrong or interrupts leaves the archive as it was."""
-    transaction.begin(archive.base)
+def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> frozenset[Upload]:
+    """Include what is not there yet, and see that everything is then; give which uploads that were.
+
+    Whatever goes wrong or interrupts leaves the archive as it was.
+    """
+    taken: set[Upload] = set()
+    rounds = apart(uploads)
     try:
-        archive.include(ours.suite, changes, include.arches)
-        _demand_all(archive, ours)
-        transaction.commit(archive.base)
+        exported = False
+        for together in rounds:
+            stocks = look(archive, together)
+            judged = ((upload, judge(upload, stocks[upload.suite].concerning(upload, archive.base))) for upload in together)
+            includes = {upload: include for upload, include in judged if include}
+            calls = list(_calls(archive, includes))
+            exported = len(rounds) == len(calls) == 1
+            if includes and not taken:
+                transaction.begin(archive.base)
+            for call in calls:
+                call(export=exported)
+            taken |= set(includes)
+        if taken:
+            for suite in () if exported else sorted({upload.suite for upload in taken}):
+                archive.export(suite)
+            _demand_all(archive, uploads)
+            transaction.commit(archive.base)
     except BaseException:
         recover(archive, QUIET)
         raise
-    archive.tidy()
+    return frozenset(taken)
 
 
-def _demand_all(archive: Reprepro, ours: Upload) -> None:
-    """Check that everything of the upload is in: what reprepro skips, it skips with success."""
-    there = {(entry.package, entry.version) for entry in _of(ours, archive.listing(ours.suite))}
-    lacking = sorted(deb.package for deb in ours.debs if (deb.package, deb.version) not in there)
-    if lacking:
-        raise ArchiveError(
-            f"reprepro left out {', '.join(lacking)}",
-            cause="it did not say why",
-            hint=f"reprepro --basedir {archive.base} list {ours.suite}",
-        )
+def _calls(archive: Reprepro, includes: dict[Upload, Include]) -> Iterator[Callable[..., None]]:
+    """Give the calls of reprepro that take in uploads of different sources: what is whole goes in at once."""
+    for suite in sorted({upload.suite for upload in includes}):
+        whole = [upload for upload, include in includes.items() if upload.suite == suite and not include.arches]
+        if len(whole) > 1:
+            yield partial(archive.include_all, suite, tuple(path for upload in whole for path in upload.paths))
+        for upload, include in includes.items():
+            if upload.suite == suite and (include.arches or len(whole) == 1):
+                yield partial(archive.include, suite, upload.changes, include.arches)
+
+
+def apart(uploads: tuple[Upload, ...]) -> list[tuple[Upload, ...]]:
+    """Part uploads into rounds, in their order, each of which has a source and a file name once: one follows upon another."""
+    rounds: list[list[Upload]] = []
+    seen: list[set[tuple[str, str]]] = []
+    for upload in uploads:
+        names = {(upload.suite, name) for name in (upload.source, upload.changes.name, *(file.name for file in upload.files))}
+        last = max((number for number, known in enumerate(seen) if known & names), default=-1)
+        if last + 1 == len(rounds):
+            rounds.append([])
+            seen.append(set())
+        rounds[last + 1].append(upload)
+        seen[last + 1] |= names
+    return [tuple(one) for one in rounds]
+
+
+def _demand_all(archive: Reprepro, uploads: tuple[Upload, ...]) -> None:
+    """Check that everything is in, but for versions that later ones replace: what reprepro skips, it skips with success."""
+    stocks = look(archive, uploads)
+    last = {(upload.suite, upload.source): upload.version for upload in uploads}
+    for upload in uploads:
+        if upload.version != last[upload.suite, upload.source]:
+            continue
+        there = {(entry.package, entry.version) for entry in stocks[upload.suite].of(upload)}
+        lacking = sorted(deb.package for deb in upload.debs if (deb.package, deb.version) not in there)
+        if lacking:
+            raise ArchiveError(
+                f"reprepro left out {', '.join(lacking)}",
+                cause="it did not say why",
+                hint=f"reprepro --basedir {archive.base} list {upload.suite}",
+            )
 
 
 def _refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> None:
     """Export a suite's index where it is not what the database says, or not signed by the archive's key."""
     if not is_current(archive.base, suite, entries, archive.keys.archive):
         archive.export(suite, cleanup=True)
-
-
-def _of(ours: Upload, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    return tuple(entry for entry in entries if (entry.source, entry.source_version) == (ours.source, ours.version))

@@ -41,6 +41,9 @@ def read_upload(run: Run, upload: SignedUpload) -> Upload:
         )
     return Upload(
         suite=upload.suite,
+        changes=upload.changes,
+        distribution=changes.distribution,
+        files=changes.files,
         source=changes.source,
         version=changes.version,
         debs=tuple(debs),
