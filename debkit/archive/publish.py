@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, conf, transaction
-from debkit.archive.index import is_current
+from debkit.archive import client, conf, retention
+from debkit.archive.change import change, refresh, working
 from debkit.archive.judge import Stock, judge
-from debkit.archive.lock import WAIT_SECONDS, locked, opened
-from debkit.archive.reprepro import Reprepro
+from debkit.archive.lock import WAIT_SECONDS, opened
 from debkit.archive.upload import read_upload
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
@@ -77,26 +76,19 @@ def publish_all(
     archive. Raises ArchiveConflict for the same version with other content, ArchiveError, ConfigError or LockedError, each of
     which leaves the archive as it was.
     """
-    require_tool("reprepro")
     ours = tuple(read_upload(run, upload) for upload in uploads)
     demand(config, ours)
     name = f"{ours[0].source} {ours[0].version}" if len(ours) == 1 else f"{len(ours)} uploads"
-    with (
-        locked(config.repo, what=f"publishing {name}", progress=progress, wait=wait),
-        conf.effective(config, keys) as directory,
-    ):
-        archive = Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
-        recover(archive, progress)
-        if (archive.base / "db").exists():
-            archive.tidy()  # leftovers that nothing refers to are not in the way then
+    with working(run, config, keys, what=f"publishing {name}", progress=progress, wait=wait) as archive:
         progress.phase(f"publishing {name}")
         taken = take_in(archive, ours)
-        if taken:
-            archive.tidy()
-        for suite in {upload.suite for upload in ours} - {upload.suite for upload in taken}:
-            _refresh(archive, suite, archive.listing(suite))
+        for suite in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
+            refresh(archive, suite, archive.listing(suite))
         client.write(config, tuple(conf.read_suites(config)), keys)
         there = look(archive, ours)
+        if retention.is_due(archive.base, keep=config.archive.keep, grace=config.archive.grace):
+            progress.phase("removing what only old states have")
+            retention.prune(archive, keep=config.archive.keep, grace=config.archive.grace)
     return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
 
 
@@ -130,47 +122,38 @@ def _published(upload: Upload, stock: Stock, keys: Keys, *, unchanged: bool) -> 
     )
 
 
-def recover(archive: Reprepro, progress: Progress) -> None:
-    """Undo what a killed run has begun, and export what it may have exported half."""
-    if not transaction.pending(archive.base):
-        return
-    progress.phase("undoing what an interrupted run has begun")
-    transaction.undo(archive.base)
-    transaction.forget_strays(archive.base, frozenset(archive.checksums(cleanup=True)))
-    for dist in sorted((archive.base / "dists").glob("*")):
-        if dist.is_dir() and not dist.is_symlink():
-            _refresh(archive, dist.name, archive.listing(dist.name, cleanup=True))
-
-
 def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> frozenset[Upload]:
     """Include what is not there yet, and see that everything is then; give which uploads that were.
 
     Whatever goes wrong or interrupts leaves the archive as it was.
     """
-    taken: set[Upload] = set()
     rounds = apart(uploads)
-    try:
+    before = look(archive, uploads)
+    if len(rounds) == 1 and not _judged(archive, uploads, before):
+        return frozenset()
+    taken: set[Upload] = set()
+    with change(archive) as made:
         exported = False
         for together in rounds:
-            stocks = look(archive, together)
-            judged = ((upload, judge(upload, stocks[upload.suite].concerning(upload, archive.base))) for upload in together)
-            includes = {upload: include for upload, include in judged if include}
+            includes = _judged(archive, together, look(archive, together) if taken else before)
             calls = list(_calls(archive, includes))
             exported = len(rounds) == len(calls) == 1
-            if includes and not taken:
-                transaction.begin(archive.base)
             for call in calls:
                 call(export=exported)
             taken |= set(includes)
-        if taken:
-            for suite in () if exported else sorted({upload.suite for upload in taken}):
+        after = look(archive, uploads)
+        _demand_all(archive, uploads, after)
+        for suite in sorted({upload.suite for upload in taken}):
+            if not exported:
                 archive.export(suite)
-            _demand_all(archive, uploads)
-            transaction.commit(archive.base)
-    except BaseException:
-        recover(archive, QUIET)
-        raise
+            detail = ", ".join(f"{upload.source} {upload.version}" for upload in uploads if upload in taken and upload.suite == suite)
+            made.tell(suite, "publish", detail, before=before[suite].entries, after=after[suite].entries)
     return frozenset(taken)
+
+
+def _judged(archive: Reprepro, uploads: tuple[Upload, ...], stocks: dict[str, Stock]) -> dict[Upload, Include]:
+    judged = ((upload, judge(upload, stocks[upload.suite].concerning(upload, archive.base))) for upload in uploads)
+    return {upload: include for upload, include in judged if include}
 
 
 def _calls(archive: Reprepro, includes: dict[Upload, Include]) -> Iterator[Callable[..., None]]:
@@ -199,9 +182,8 @@ def apart(uploads: tuple[Upload, ...]) -> list[tuple[Upload, ...]]:
     return [tuple(one) for one in rounds]
 
 
-def _demand_all(archive: Reprepro, uploads: tuple[Upload, ...]) -> None:
+def _demand_all(archive: Reprepro, uploads: tuple[Upload, ...], stocks: dict[str, Stock]) -> None:
     """Check that everything is in, but for versions that later ones replace: what reprepro skips, it skips with success."""
-    stocks = look(archive, uploads)
     last = {(upload.suite, upload.source): upload.version for upload in uploads}
     for upload in uploads:
         if upload.version != last[upload.suite, upload.source]:
@@ -214,9 +196,3 @@ def _demand_all(archive: Reprepro, uploads: tuple[Upload, ...]) -> None:
                 cause="it did not say why",
                 hint=f"reprepro --basedir {archive.base} list {upload.suite}",
             )
-
-
-def _refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> None:
-    """Export a suite's index where it is not what the database says, or not signed by the archive's key."""
-    if not is_current(archive.base, suite, entries, archive.keys.archive):
-        archive.export(suite, cleanup=True)
