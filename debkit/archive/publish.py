@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, conf, transaction
+from debkit.archive import client, conf, page, transaction
 from debkit.archive.index import is_current
 from debkit.archive.judge import Deb, Held, Upload, judge
 from debkit.archive.lock import WAIT_SECONDS, locked, opened
@@ -57,7 +57,7 @@ def publish(
     progress: Progress = QUIET,
     wait: float = WAIT_SECONDS,
 ) -> Published:
-    """Put an upload into the archive, and its public key and .sources file beside it.
+    """Put an upload into the archive, and beside it what clients need: the public keys, .sources files and the front page.
 
     The same again changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveConflict for the
     same version with other content, ArchiveError, ConfigError or LockedError, each of which leaves the archive as it was.
@@ -78,7 +78,8 @@ def publish(
         else:
             progress.phase(f"publishing {ours.source} {ours.version}")
             _take_in(archive, ours, upload.changes, include)
-        client.write(config, tuple(conf.read_suites(config)), keys)
+        client.write(config, keys)
+        page.write(config, keys)
         entries = archive.listing(ours.suite)
     return Published(
         suite=ours.suite,
