@@ -102,10 +102,16 @@ class ChecksConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysConfig:
-    """[keys]. Fingerprints in the caller's own keyring; both empty: the development keys. The two may be the same key."""
+    """[keys]. Fingerprints in the caller's own keyring; both empty: the development keys. The two may be the same key.
+
+    While the archive's key is changed for another, `also` are those that sign the archive beside it, until the day `also_until`
+    (YYYY-MM-DD) at least.
+    """
 
     upload: str = ""
     archive: str = ""
+    also: tuple[str, ...] = ()
+    also_until: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +223,9 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
     def suites(names: list[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(map(codename, names)))
 
+    def fingerprints(names: list[str]) -> tuple[str, ...]:
+        return tuple(map(str.upper, names))
+
     def suppressions(entries: list[dict[str, str]]) -> tuple[Suppression, ...]:
         return tuple(Suppression(**entry) for entry in entries)
 
@@ -229,7 +238,7 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
         ),
         chroot=_section(ChrootConfig(), data.get("chroot", {}), max_age=seconds, cache_limit=_bytes),
         checks=replace(_section(ChecksConfig(), checks, timeout=seconds), lintian=lintian),
-        keys=_section(KeysConfig(), data.get("keys", {}), upload=str.upper, archive=str.upper),
+        keys=_section(KeysConfig(), data.get("keys", {}), upload=str.upper, archive=str.upper, also=fingerprints),
         archive=_section(ArchiveConfig(), data.get("archive", {}), path=Path),
         source=_section(SourceConfig(), data.get("source", {}), keyring=lambda name: project / name),
     )

@@ -314,12 +314,21 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A usable secret key: its fingerprint, the GNUPGHOME it lives in, and whether debkit made it for development."""
+    """A usable secret key: its fingerprint, the GNUPGHOME it lives in, and whether debkit made it for development.
+
+    With a `subkey` (its fingerprint) it is that one which signs, and no other; without, gpg takes the newest that can.
+    """
 
     fingerprint: str
     uid: str
     home: Path
     development: bool
+    subkey: str = ""
+
+    @property
+    def local_user(self) -> str:
+        """What gpg's --local-user takes: the mark after a subkey keeps gpg from choosing (gpg(1), "How to specify a user ID")."""
+        return f"{self.subkey}!" if self.subkey else self.fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

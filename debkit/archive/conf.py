@@ -55,6 +55,11 @@ def read_suites(config: Config) -> dict[str, Suite]:
     return suites
 
 
+def exported_suites(config: Config) -> tuple[str, ...]:
+    """Give the suites that clients can see: those into which something was ever published."""
+    return tuple(suite for suite in read_suites(config) if (config.repo / "dists" / suite / "InRelease").exists())
+
+
 def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
     """Check that the archive takes these architectures for this suite. Raises ConfigError naming what it has."""
     suites = read_suites(config)

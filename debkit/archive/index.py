@@ -67,6 +67,16 @@ def read_index(base: Path, suite: str, arch: str) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def has_package(base: Path, suite: str, package: str) -> bool:
+    """Whether a suite's indices list a package for any architecture. Quick, whatever the size of the archive."""
+    field = f"Package: {package}\n".encode()
+    for file in (base / "dists" / suite).glob("*/binary-*/Packages"):
+        data = file.read_bytes()
+        if data.startswith(field) or b"\n" + field in data:
+            return True
+    return False
+
+
 def _parse(text: str) -> Iterator[Line]:
     for stanza in text.split("\n\n"):
         fields: dict[str, str] = dict(re.findall(r"^(Package|Version|Source|Filename): *(.*)$", stanza, flags=re.MULTILINE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, conf, transaction
+from debkit.archive import client, conf, page, transaction
 from debkit.archive.index import is_current
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, locked, opened
@@ -71,7 +71,7 @@ def publish_all(
     progress: Progress = QUIET,
     wait: float = WAIT_SECONDS,
 ) -> tuple[Published, ...]:
-    """Put uploads into the archive, all or none of them, and its public key and .sources file beside it.
+    """Put uploads into the archive, all or none of them, and beside it what clients need: keys, .sources files, front page.
 
     Each suite's index is written once. The same again changes nothing. `wait` is in seconds, for another run to let go of the
     archive. Raises ArchiveConflict for the same version with other content, ArchiveError, ConfigError or LockedError, each of
@@ -95,7 +95,8 @@ def publish_all(
             archive.tidy()
         for suite in {upload.suite for upload in ours} - {upload.suite for upload in taken}:
             _refresh(archive, suite, archive.listing(suite))
-        client.write(config, tuple(conf.read_suites(config)), keys.archive)
+        client.write(config, keys)
+        page.write(config, keys)
         there = look(archive, ours)
     return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
 

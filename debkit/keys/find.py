@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
 
     from debkit.config import KeysConfig
-    from debkit.model import SigningKey
     from debkit.run import Run
 
 VARIABLES = {"upload": "DEBKIT_SIGNING_KEY", "archive": "DEBKIT_ARCHIVE_KEY"}
@@ -31,6 +30,23 @@ class _Material:
 
     origin: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A key, or a subkey, that is wanted, and the home it is to be found in."""
+
+    home: Path
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the keys are that are wanted, as in Keys."""
+
+    upload: Place
+    archive: Place
+    also: tuple[Place, ...] = ()
 
 
 @contextlib.contextmanager
@@ -49,25 +65,47 @@ def find_keys(
     with _FILE name, go before `config`'s fingerprints in the caller's own keyring. Whichever of the two keys is not given is the
     other one. With neither, the development keys kept in `state` are used, which `release` refuses. Raises SigningError.
     """
+    with located(run, config, environ=environ) as places:
+        if places is None and release:
+            raise SigningError(
+                "a release needs a real signing key, and none is configured",
+                cause="without one debkit signs with a development key, which nobody else trusts",
+                hint="name your key's fingerprint in [keys] of config/debkit.toml, or set DEBKIT_SIGNING_KEY_FILE",
+            )
+        with contextlib.ExitStack() as stack:
+            if places:
+                keys = _looked_up(places)
+            else:
+                home = stack.enter_context(throwaway(run))
+                upload, archive = (
+                    look_up(home, development_key(run, home, state, role), development=True) for role in ("upload", "archive")
+                )
+                keys = Keys(upload=upload, archive=archive)
+            source = passphrase or Passphrase()
+            yield unlock(_with_given(keys, source, environ), source)
+
+
+@contextlib.contextmanager
+def located(run: Run, config: KeysConfig, *, environ: MutableMapping[str, str]) -> Iterator[Places | None]:
+    """Find where the real keys are, as `find_keys` does, and nothing of what they are good for. None where there are none."""
     require_tool("gpg")
     material = {role: _take(environ, role) for role in VARIABLES}
-    configured = any(material.values()) or config.upload or config.archive
-    if release and not configured:
-        raise SigningError(
-            "a release needs a real signing key, and none is configured",
-            cause="without one debkit signs with a development key, which nobody else trusts",
-            hint="name your key's fingerprint in [keys] of config/debkit.toml, or set DEBKIT_SIGNING_KEY_FILE",
-        )
+    if not (any(material.values()) or config.upload or config.archive):
+        yield None
+        return
     with contextlib.ExitStack() as stack:
-        if configured:
-            upload, archive = _configured(run, stack, config, environ, material)
-        else:
-            home = stack.enter_context(throwaway(run))
-            upload, archive = (
-                look_up(home, development_key(run, home, state, role), development=True) for role in ("upload", "archive")
-            )
-        source = passphrase or Passphrase()
-        yield unlock(_with_given(Keys(upload=upload, archive=archive), source, environ), source)
+        yield _located(run, stack, config, environ, material)
+
+
+def _looked_up(places: Places) -> Keys:
+    return Keys(
+        upload=look_up(places.upload.home, places.upload.fingerprint),
+        archive=look_up(places.archive.home, places.archive.fingerprint),
+        also=tuple(
+            look_up(place.home, place.fingerprint, itself=place.fingerprint == places.archive.fingerprint)
+            for place in places.also
+        ),
+    )
 
 
 def _take(environ: MutableMapping[str, str], role: str) -> _Material | None:
@@ -87,30 +125,45 @@ def _take(environ: MutableMapping[str, str], role: str) -> _Material | None:
         ) from problem
 
 
-def _configured(
+def _located(
     run: Run,
     stack: contextlib.ExitStack,
     config: KeysConfig,
     environ: MutableMapping[str, str],
     material: dict[str, _Material | None],
-) -> tuple[SigningKey, SigningKey]:
-    """Bring what was handed to us into a throwaway home, and look the rest up in the caller's own."""
+) -> Places:
+    """Bring what was handed to us into a throwaway home; the rest is in the caller's own."""
     home = stack.enter_context(throwaway(run)) if any(material.values()) else None
     own: Path | None = None
-    found: dict[str, SigningKey] = {}
+    found: dict[str, Place] = {}
     brought: tuple[str, ...] = ()
-    for role, wanted in (("upload", config.upload), ("archive", config.archive)):
+    for role, wanted, other in (("upload", config.upload, config.archive), ("archive", config.archive, config.upload)):
         given = material[role]
         if home and given:
             brought = _import(home, given)
-            found[role] = look_up(home, _choose(brought, wanted, given.origin, role))
+            found[role] = Place(home, _choose(brought, wanted or (other if other in brought else ""), given.origin, role))
         elif home and wanted in brought:
-            found[role] = look_up(home, wanted)
+            found[role] = Place(home, wanted)
         elif wanted:
             own = own or stack.enter_context(reachable(run, own_home(environ)))
-            found[role] = look_up(own, wanted)
+            found[role] = Place(own, wanted)
     either = next(iter(found.values()))
-    return found.get("upload", either), found.get("archive", either)
+    archive = found.get("archive", either)
+    for fingerprint in config.also if archive.home == home else ():
+        _demand_brought(archive, fingerprint)
+    return Places(
+        upload=found.get("upload", either), archive=archive, also=tuple(Place(archive.home, also) for also in config.also)
+    )
+
+
+def _demand_brought(archive: Place, also: str) -> None:
+    """Check that a key came with the archive's: both sign in one run."""
+    if not gpg(archive.home).list_keys(secret=True, keys=[also]):
+        raise SigningError(
+            f"the secret key {also} was not handed over",
+            cause=f"[keys] also of config/debkit.toml names it, and it is not where {archive.fingerprint} came from",
+            hint=f"gpg --armor --export-secret-subkeys {archive.fingerprint} {also}, and hand over both",
+        )
 
 
 def own_home(environ: MutableMapping[str, str]) -> Path:
@@ -157,7 +210,10 @@ def _choose(brought: tuple[str, ...], wanted: str, origin: str, role: str) -> st
 
 
 def unlock(keys: Keys, source: Passphrase) -> Keys:
-    """Ask for the passphrase of each key that cannot sign without one and whose passphrase is not known."""
+    """Ask for the passphrase of each key that cannot sign without one and whose passphrase is not known.
+
+    What signs the archive is unlocked by one passphrase: reprepro's hook is given one. Raises SigningError where there are two.
+    """
     secrets = dict(keys.secrets)
     for key in keys.each:
         if key.fingerprint in secrets:
@@ -169,7 +225,14 @@ def unlock(keys: Keys, source: Passphrase) -> Keys:
             fitting = source.ask(f"Passphrase of {key.uid or key.fingerprint}: ")
         if fitting:
             secrets[key.fingerprint] = Secret(fitting)
-    return replace(keys, secrets=secrets)
+    shared = {secrets[key.fingerprint].reveal() for key in keys.signers if key.fingerprint in secrets}
+    if len(shared) > 1:
+        raise SigningError(
+            "the keys that sign the archive have different passphrases",
+            cause=f"they sign together: {', '.join(key.fingerprint for key in keys.signers)}",
+            hint=f"give them the same one: gpg --change-passphrase {keys.also[0].fingerprint}",
+        )
+    return replace(keys, secrets={**secrets, **{key.fingerprint: Secret(text) for key in keys.signers for text in shared}})
 
 
 def _with_given(keys: Keys, source: Passphrase, environ: Mapping[str, str]) -> Keys:

@@ -49,10 +49,14 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The key that signs uploads and the key that signs the archive; they may be the same. `secrets` is by fingerprint."""
+    """The key that signs uploads and the key that signs the archive; they may be the same. `secrets` is by fingerprint.
+
+    `also` sign the archive while its key is changed for another.
+    """
 
     upload: SigningKey
     archive: SigningKey
+    also: tuple[SigningKey, ...] = ()
     secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
     def passphrase(self, key: SigningKey) -> str:
@@ -61,8 +65,13 @@ class Keys:
         return secret.reveal() if secret else ""
 
     @property
+    def signers(self) -> tuple[SigningKey, ...]:
+        """Every key that signs the archive now, the one that identifies it first. All lie in one home."""
+        return (self.archive, *self.also)
+
+    @property
     def each(self) -> tuple[SigningKey, ...]:
-        return tuple({key.fingerprint: key for key in (self.upload, self.archive)}.values())
+        return tuple({key.local_user: key for key in (self.upload, *self.signers)}.values())
 
 
 def gpg(home: Path) -> Any:
@@ -72,8 +81,11 @@ def gpg(home: Path) -> Any:
     return ring
 
 
-def look_up(home: Path, fingerprint: str, *, development: bool = False) -> SigningKey:
-    """Find a secret key. Raises SigningError when it is not there, has no secret part, has expired or is revoked."""
+def look_up(home: Path, fingerprint: str, *, development: bool = False, itself: bool = False) -> SigningKey:
+    """Find a secret key, or a subkey of one; `itself` is a primary that signs although it has subkeys which could.
+
+    Raises SigningError when it is not there, has no secret part, has expired or is revoked.
+    """
     ring = gpg(home)
     found = ring.list_keys(secret=True, keys=[fingerprint])
     if NO_LOOPBACK in found.stderr:
@@ -99,7 +111,9 @@ def look_up(home: Path, fingerprint: str, *, development: bool = False) -> Signi
             cause=f"{uid}: what it signs would be refused",
             hint=f"gpg --quick-set-expire {fingerprint} 1y" if expired else "name another key in [keys] of config/debkit.toml",
         )
-    return SigningKey(fingerprint=str(key["fingerprint"]), uid=uid, home=home, development=development)
+    primary = str(key["fingerprint"])
+    subkey = fingerprint if itself or fingerprint != primary else ""
+    return SigningKey(fingerprint=primary, uid=uid, home=home, development=development, subkey=subkey)
 
 
 def prove(keys: Keys) -> None:
@@ -114,7 +128,7 @@ def attempt(key: SigningKey, passphrase: str) -> SigningError | None:
     look_up(key.home, key.fingerprint)
     ring = gpg(key.home)
     # An empty passphrase would make python-gnupg take the text's first line for one.
-    made = ring.sign(PROBE, passphrase=passphrase or None, extra_args=["--local-user", key.fingerprint])
+    made = ring.sign(PROBE, passphrase=passphrase or None, extra_args=["--local-user", key.local_user])
     if not made.fingerprint:
         return explain(key, made.stderr, tried=bool(passphrase))
     try:
@@ -145,6 +159,12 @@ def explain(key: SigningKey, printed: str, *, tried: bool) -> SigningError:
         )
     if NO_LOOPBACK in printed:
         return _no_loopback(key.home)
+    if "Unusable secret key" in printed:
+        return SigningError(
+            f"the key {key.fingerprint} cannot sign",
+            cause="it has no subkey for signing that is valid and whose secret part is here",
+            hint="debkit key check",
+        )
     return SigningError(
         f"the key {key.fingerprint} cannot sign",
         cause=said or "gpg does not say why",
@@ -164,21 +184,43 @@ def _no_loopback(home: Path) -> SigningError:
 def signed_text(key: SigningKey, path: Path) -> str:
     """Give what a clearsigned file says under a good signature by this very key: nothing outside it counts.
 
-    Raises SigningError for no signature, a bad one, or another key's.
+    Other keys may have signed it too. Raises SigningError for no signature, a bad one, or none but other keys'.
     """
     return _signed(gpg(key.home), path.read_text(encoding="utf-8"), key, os.fspath(path), hint=SIGN_ANEW)
 
 
 def _signed(ring: Any, text: str, key: SigningKey, what: str, *, hint: str) -> str:
     checked = ring.decrypt(text)  # of a clearsigned text it gives exactly the part that is signed
-    if not checked.valid or checked.pubkey_fingerprint != key.fingerprint:
-        signer = checked.pubkey_fingerprint or checked.key_id
+    wanted = key.subkey or key.fingerprint
+    found = good_signers(checked.stderr)
+    if not any(wanted in signer for signer in found):
+        signers = " and ".join(primary for _, primary in found)
         raise SigningError(
-            f"{what} is not signed by {key.fingerprint}",
-            cause=f"it is signed by {signer}" if checked.valid else f"gpg says: {checked.status or 'there is no signature'}",
+            f"{what} is not signed by {wanted}",
+            cause=f"it is signed by {signers}" if signers else f"gpg says: {checked.status or 'there is no signature'}",
             hint=hint,
         )
     return str(checked)
+
+
+def good_signers(status: str) -> tuple[tuple[str, str], ...]:
+    """Read gpg's status lines: who has signed a text well, each as the fingerprint of the subkey and of the key it belongs to.
+
+    One bad signature makes all of them worthless. A VALIDSIG comes after EXPKEYSIG and REVKEYSIG too (doc/DETAILS of GnuPG), so
+    it counts after a GOODSIG only. python-gnupg tells of the last signature alone.
+    """
+    found, good = [], False
+    for line in status.splitlines():
+        match line.split():
+            case ["[GNUPG:]", "BADSIG", *_]:
+                return ()
+            case ["[GNUPG:]", "NEWSIG" | "EXPSIG" | "EXPKEYSIG" | "REVKEYSIG" | "ERRSIG", *_]:
+                good = False
+            case ["[GNUPG:]", "GOODSIG", *_]:
+                good = True
+            case ["[GNUPG:]", "VALIDSIG", signer, *_, primary] if good:
+                found.append((signer, primary))
+    return tuple(found)
 
 
 def unsigned_text(text: str) -> str:
@@ -189,6 +231,7 @@ def unsigned_text(text: str) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def export_public(key: SigningKey) -> bytes:
-    """Give the public key as apt's keyrings have it: binary, without other people's signatures."""
-    return bytes(gpg(key.home).export_keys(key.fingerprint, armor=False, minimal=True))
+def export_public(*keys: SigningKey) -> bytes:
+    """Give public keys as apt's keyrings have them: binary, without other people's signatures, each key once."""
+    homes = {key.fingerprint: key.home for key in keys}
+    return b"".join(bytes(gpg(home).export_keys(fingerprint, armor=False, minimal=True)) for fingerprint, home in homes.items())

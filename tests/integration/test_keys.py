@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[2]
 WORDS = "Sesam, öffne dich"
+OTHER_WORDS = "open barley"
 ALONE = Passphrase(ask=lambda _prompt: None)
 
 
@@ -328,3 +329,36 @@ def test_somebody_at_a_terminal_is_asked(home: Path, typed: str, outcome: str) -
     )
     assert outcome in done.stdout
     assert typed not in done.stdout
+
+
+def test_two_keys_that_sign_together(run: Processes, home: Path, tmp_path: Path) -> None:
+    new, old = make_key(home, passphrase=WORDS), make_key(home, uid="Old <old@example.org>", passphrase=WORDS)
+    config = KeysConfig(archive=new, also=(old,))
+    end_agent(home)
+    asked: list[str] = []
+
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        return WORDS
+
+    keys = proven(run, config, {"GNUPGHOME": os.fspath(home)}, Passphrase(ask=ask))
+    assert [key.fingerprint for key in keys.signers] == [new, old]
+    assert [keys.passphrase(key) for key in keys.signers] == [WORDS, WORDS]
+    assert len(asked) == 1
+    assert (keys.upload, keys.archive) == (keys.signers[0],) * 2
+    (tmp_path / "words").write_text(WORDS)
+    both, one = (gpg(home, "--armor", "--export-secret-keys", *which, passphrase=WORDS) for which in ((new, old), (new,)))
+    for role in ("ARCHIVE", "SIGNING"):
+        brought = proven(run, config, {f"DEBKIT_{role}_KEY": both}, Passphrase(file=tmp_path / "words"))
+        assert [key.fingerprint for key in brought.signers] == [new, old]
+    trouble = refused(run, config, {"DEBKIT_ARCHIVE_KEY": one}, Passphrase(file=tmp_path / "words"))
+    assert trouble.what == f"the secret key {old} was not handed over"
+    assert trouble.hint.startswith(f"gpg --armor --export-secret-subkeys {new} {old}")
+
+
+def test_keys_that_sign_together_have_one_passphrase(run: Processes, home: Path) -> None:
+    new, old = make_key(home, passphrase=WORDS), make_key(home, uid="Old <old@example.org>", passphrase=OTHER_WORDS)
+    words = {"Passphrase of Test Writer <test@example.org>: ": WORDS, "Passphrase of Old <old@example.org>: ": OTHER_WORDS}
+    end_agent(home)
+    trouble = refused(run, KeysConfig(archive=new, also=(old,)), {"GNUPGHOME": os.fspath(home)}, Passphrase(ask=words.get))
+    assert "different passphrases" in trouble.what

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from debkit.config import KeysConfig
 from debkit.errors import SigningError
 from debkit.keys import Keys, Passphrase, Secret, development, find, find_keys, home, unsigned_text
 from debkit.keys.passphrase import read_passphrase
-from debkit.keys.ring import PassphraseNeeded, explain
+from debkit.keys.ring import PassphraseNeeded, explain, good_signers
 from debkit.model import SigningKey
 from debkit.report import plain
 
@@ -197,3 +198,25 @@ def test_what_a_clearsigned_text_says() -> None:
         signed = f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nFormat: 1\n- -- dashes\n{gap}{armour}"
         assert unsigned_text(signed) == "Format: 1\n-- dashes\n"
     assert unsigned_text("Format: 1\n") == "Format: 1\n"
+
+
+def test_who_has_signed_well() -> None:
+    sub, one, two = "C" * 40, "A" * 40, "B" * 40
+    valid = "[GNUPG:] VALIDSIG {} 2026-01-01 1767225600 0 4 0 22 10 01 {}\n"
+    good = "[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG CCCCCCCCCCCCCCCC A Name\n" + valid.format(sub, one)
+    expired = "[GNUPG:] NEWSIG\n[GNUPG:] EXPKEYSIG BBBBBBBBBBBBBBBB Other\n" + valid.format(two, two)
+    unknown = "[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG BBBBBBBBBBBBBBBB 22 10 01 1767225600 9 -\n[GNUPG:] NO_PUBKEY BBBBBBBBBBBBBBBB\n"
+    assert good_signers(good + expired + unknown) == ((sub, one),)
+    assert good_signers(expired + good) == ((sub, one),)
+    assert good_signers(good + "[GNUPG:] NEWSIG\n[GNUPG:] BADSIG BBBBBBBBBBBBBBBB Other\n") == ()
+    assert good_signers("") == ()
+
+
+def test_who_signs_the_archive() -> None:
+    assert Keys(upload=KEY, archive=KEY).signers == (KEY,)
+    turning = Keys(upload=KEY, archive=OTHER, also=(KEY,))
+    assert turning.signers == (OTHER, KEY)
+    assert turning.each == (KEY, OTHER)
+    old = replace(KEY, subkey="C" * 40)
+    assert Keys(upload=KEY, archive=KEY, also=(old,)).each == (KEY, old)
+    assert (KEY.local_user, old.local_user) == ("A" * 40, "C" * 40 + "!")
