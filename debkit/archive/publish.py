@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from debkit.archive import client, conf, page, transaction
@@ -18,7 +19,8 @@ from debkit.run import require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from debkit.archive.judge import Include, Upload
     from debkit.archive.reprepro import Entry
@@ -58,27 +60,30 @@ def publish(
     wait: float = WAIT_SECONDS,
 ) -> Published:
     """Put one upload into the archive: `publish_all` tells how."""
-    (published,) = publish_all(run, config, (upload,), keys, progress=progress, wait=wait)
+    (published,) = publish_all(run, config, (upload.changes,), keys, suite=upload.suite, progress=progress, wait=wait)
     return published
 
 
 def publish_all(
     run: Run,
     config: Config,
-    uploads: tuple[SignedUpload, ...],
+    changes: tuple[Path, ...],
     keys: Keys,
     *,
+    suite: str = "",
     progress: Progress = QUIET,
     wait: float = WAIT_SECONDS,
 ) -> tuple[Published, ...]:
-    """Put uploads into the archive, all or none of them, and beside it what clients need: keys, .sources files, front page.
+    """Put signed uploads into the archive, all or none of them, and beside it what clients need: keys, .sources, front page.
 
-    Each suite's index is written once. The same again changes nothing. `wait` is in seconds, for another run to let go of the
-    archive. Raises ArchiveConflict for the same version with other content, ArchiveError, ConfigError or LockedError, each of
-    which leaves the archive as it was.
+    They go into `suite`, or each into the one that its distribution means; a suite's index is written once. The same again
+    changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveConflict for the same version
+    with other content, ArchiveError, ConfigError or LockedError, each of which leaves the archive as it was.
     """
     require_tool("reprepro")
-    ours = tuple(read_upload(run, upload) for upload in uploads)
+    choose = cache(partial(conf.choose_suite, config, suite))
+    read = (read_upload(run, path) for path in changes)
+    ours = tuple(replace(upload, suite=choose(upload.distribution)) for upload in read)
     demand(config, ours)
     name = f"{ours[0].source} {ours[0].version}" if len(ours) == 1 else f"{len(ours)} uploads"
     with (
@@ -90,14 +95,13 @@ def publish_all(
         if (archive.base / "db").exists():
             archive.tidy()  # leftovers that nothing refers to are not in the way then
         progress.phase(f"publishing {name}")
-        taken = take_in(archive, ours)
+        taken, there = take_in(archive, ours)
         if taken:
             archive.tidy()
-        for suite in {upload.suite for upload in ours} - {upload.suite for upload in taken}:
-            _refresh(archive, suite, archive.listing(suite))
+        for codename in {upload.suite for upload in ours} - {upload.suite for upload in taken}:
+            _refresh(archive, codename, archive.listing(codename))
         client.write(config, keys)
         page.write(config, keys)
-        there = look(archive, ours)
     return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
 
 
@@ -143,46 +147,44 @@ def recover(archive: Reprepro, progress: Progress) -> None:
             _refresh(archive, dist.name, archive.listing(dist.name, cleanup=True))
 
 
-def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> frozenset[Upload]:
-    """Include what is not there yet, and see that everything is then; give which uploads that were.
+def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> tuple[frozenset[Upload], dict[str, Stock]]:
+    """Include what is not there yet, and see that everything is then; give which uploads that were, and what is there.
 
     Whatever goes wrong or interrupts leaves the archive as it was.
     """
     taken: set[Upload] = set()
-    rounds = apart(uploads)
+    stocks: dict[str, Stock] = {}
+    alone = len(uploads) == 1  # which reprepro takes in whole or not at all; of several, clients see nothing until all are in
     try:
-        exported = False
-        for together in rounds:
+        for together in apart(uploads):
             stocks = look(archive, together)
             judged = ((upload, judge(upload, stocks[upload.suite].concerning(upload, archive.base))) for upload in together)
             includes = {upload: include for upload, include in judged if include}
-            calls = list(_calls(archive, includes))
-            exported = len(rounds) == len(calls) == 1
             if includes and not taken:
                 transaction.begin(archive.base)
-            for call in calls:
-                call(export=exported)
+            _include(archive, includes, export=alone)
             taken |= set(includes)
         if taken:
-            for suite in () if exported else sorted({upload.suite for upload in taken}):
+            stocks = look(archive, uploads)
+            _demand_all(archive, uploads, stocks)
+            for suite in () if alone else sorted({upload.suite for upload in taken}):
                 archive.export(suite)
-            _demand_all(archive, uploads)
             transaction.commit(archive.base)
     except BaseException:
         recover(archive, QUIET)
         raise
-    return frozenset(taken)
+    return frozenset(taken), stocks
 
 
-def _calls(archive: Reprepro, includes: dict[Upload, Include]) -> Iterator[Callable[..., None]]:
-    """Give the calls of reprepro that take in uploads of different sources: what is whole goes in at once."""
+def _include(archive: Reprepro, includes: dict[Upload, Include], *, export: bool) -> None:
+    """Have reprepro take in uploads of different sources; what is whole goes in at once."""
     for suite in sorted({upload.suite for upload in includes}):
         whole = [upload for upload, include in includes.items() if upload.suite == suite and not include.arches]
         if len(whole) > 1:
-            yield partial(archive.include_all, suite, tuple(path for upload in whole for path in upload.paths))
+            archive.include_all(suite, tuple(path for upload in whole for path in upload.paths))
         for upload, include in includes.items():
             if upload.suite == suite and (include.arches or len(whole) == 1):
-                yield partial(archive.include, suite, upload.changes, include.arches)
+                archive.include(suite, upload.changes, include.arches, export=export)
 
 
 def apart(uploads: tuple[Upload, ...]) -> list[tuple[Upload, ...]]:
@@ -200,9 +202,8 @@ def apart(uploads: tuple[Upload, ...]) -> list[tuple[Upload, ...]]:
     return [tuple(one) for one in rounds]
 
 
-def _demand_all(archive: Reprepro, uploads: tuple[Upload, ...]) -> None:
+def _demand_all(archive: Reprepro, uploads: tuple[Upload, ...], stocks: dict[str, Stock]) -> None:
     """Check that everything is in, but for versions that later ones replace: what reprepro skips, it skips with success."""
-    stocks = look(archive, uploads)
     last = {(upload.suite, upload.source): upload.version for upload in uploads}
     for upload in uploads:
         if upload.version != last[upload.suite, upload.source]:
