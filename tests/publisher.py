@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.archive import publish, publish_all
+from debkit.archive import publish_all
 from debkit.config import Config, KeysConfig
 from debkit.keys import Keys, find_keys
-from debkit.model import SignedUpload
 from debkit.run import Processes
 from tests.archives import RUN
 from tests.bulk import make_uploads
@@ -43,7 +42,7 @@ class Desk:
 
     def publish(self, *changes: Path) -> tuple[Published, ...]:
         """Publish all at once."""
-        return publish_all(RUN, self.config, tuple(upload_of(path, self.keys) for path in changes), self.keys)
+        return publish_all(RUN, self.config, changes, self.keys, suite="trixie")
 
     def start(self, *changes: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -57,16 +56,12 @@ class Desk:
         )
 
 
-def upload_of(changes: Path, keys: Keys) -> SignedUpload:
-    return SignedUpload(suite="trixie", changes=changes, files=(), signer=keys.upload.fingerprint, development=True)
-
-
 def main(project: Path, state: Path, *changes: Path) -> None:
     run = Processes()
     with run.interruptible(), find_keys(run, KeysConfig(), environ={}, state=state) as keys:
         print("ready", flush=True)  # noqa: T201
         for path in changes:
-            published = publish(run, Config(project=project), upload_of(path, keys), keys)
+            (published,) = publish_all(run, Config(project=project), (path,), keys, suite="trixie")
             if not published.unchanged:
                 print(published.source, flush=True)  # noqa: T201
 

@@ -3,16 +3,21 @@
 The proof (`debkit.archive.proof`) stands on chroots, and is imported by who needs it: publishing does not wait for that.
 """
 
-from debkit.archive.client import instructions, keyring_file, sources_file, sources_text
+from debkit.archive.client import addition, instructions, keyring_file, sources_file, sources_text
+from debkit.archive.conf import exported_suites
 from debkit.archive.publish import publish, publish_all, require, require_upload
+from debkit.archive.serve import served
 
 __all__ = [
+    "addition",
+    "exported_suites",
     "instructions",
     "keyring_file",
     "publish",
     "publish_all",
     "require",
     "require_upload",
+    "served",
     "sources_file",
     "sources_text",
 ]

@@ -59,6 +59,26 @@ def read_suites(config: Config) -> dict[str, Suite]:
     return suites
 
 
+def exported_suites(config: Config) -> tuple[str, ...]:
+    """Give the suites that clients can see: those into which something was ever published."""
+    return tuple(suite for suite in read_suites(config) if (config.repo / "dists" / suite / "InRelease").exists())
+
+
+def choose_suite(config: Config, wanted: str, distribution: str) -> str:
+    """Give the suite that is wanted, or else the one that a .changes means by its distribution. Raises ConfigError for none."""
+    suites = read_suites(config)
+    takers = [suite.codename for suite in suites.values() if set(distribution.split()) & set(suite.accepts)]
+    if wanted or distribution in suites:
+        return wanted or distribution
+    if len(takers) != 1:
+        raise ConfigError(
+            f"an upload for {distribution} does not say which suite it is for",
+            cause=f"{config.repo} takes such uploads for {', '.join(takers) or 'no suite'}",
+            hint=f"debkit repo add --suite {next(iter((*takers, *suites)), 'SUITE')} UPLOAD.changes",
+        )
+    return takers[0]
+
+
 def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
     """Check that the archive takes these architectures for this suite. Raises ConfigError naming what it has."""
     suites = read_suites(config)

@@ -61,12 +61,27 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -
 
 def read_index(base: Path, suite: str, arch: str) -> tuple[Line, ...]:
     """Read a suite's Packages (or Sources, for the architecture "source") of all components."""
+    return read_indices(base / "dists" / suite, arch)
+
+
+def read_indices(directory: Path, arch: str) -> tuple[Line, ...]:
+    """Read the same of a directory, a suite's or a snapshot's."""
     pattern = "*/source/Sources.gz" if arch == "source" else f"*/binary-{arch}/Packages"
     lines: list[Line] = []
-    for file in sorted((base / "dists" / suite).glob(pattern)):
+    for file in sorted(directory.glob(pattern)):
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         lines += _parse(data.decode())
     return tuple(lines)
+
+
+def has_package(base: Path, suite: str, package: str) -> bool:
+    """Whether a suite's indices list a package for any architecture. Quick, whatever the size of the archive."""
+    field = f"Package: {package}\n".encode()
+    for file in (base / "dists" / suite).glob("*/binary-*/Packages"):
+        data = file.read_bytes()
+        if data.startswith(field) or b"\n" + field in data:
+            return True
+    return False
 
 
 def _parse(text: str) -> Iterator[Line]:

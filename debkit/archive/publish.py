@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, conf, retention
+from debkit.archive import client, conf, page, retention
 from debkit.archive.change import change, refresh, working
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, opened
@@ -17,10 +18,11 @@ from debkit.run import require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from debkit.archive.judge import Include, Upload
-    from debkit.archive.reprepro import Entry
+    from debkit.archive.reprepro import Reprepro
     from debkit.config import Config
     from debkit.console import Progress
     from debkit.keys import Keys
@@ -57,36 +59,39 @@ def publish(
     wait: float = WAIT_SECONDS,
 ) -> Published:
     """Put one upload into the archive: `publish_all` tells how."""
-    (published,) = publish_all(run, config, (upload,), keys, progress=progress, wait=wait)
+    (published,) = publish_all(run, config, (upload.changes,), keys, suite=upload.suite, progress=progress, wait=wait)
     return published
 
 
 def publish_all(
     run: Run,
     config: Config,
-    uploads: tuple[SignedUpload, ...],
+    changes: tuple[Path, ...],
     keys: Keys,
     *,
+    suite: str = "",
     progress: Progress = QUIET,
     wait: float = WAIT_SECONDS,
 ) -> tuple[Published, ...]:
-    """Put uploads into the archive, all or none of them, and its public key and .sources file beside it.
+    """Put signed uploads into the archive, all or none of them, and beside it what clients need: keys, .sources, front page.
 
-    Each suite's index is written once. The same again changes nothing. `wait` is in seconds, for another run to let go of the
-    archive. Raises ArchiveConflict for the same version with other content, ArchiveError, ConfigError or LockedError, each of
-    which leaves the archive as it was.
+    They go into `suite`, or each into the one that its distribution means; a suite's index is written once. The same again
+    changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveConflict for the same version
+    with other content, ArchiveError, ConfigError or LockedError, each of which leaves the archive as it was.
     """
-    ours = tuple(read_upload(run, upload) for upload in uploads)
+    choose = cache(partial(conf.choose_suite, config, suite))
+    read = (read_upload(run, path) for path in changes)
+    ours = tuple(replace(upload, suite=choose(upload.distribution)) for upload in read)
     demand(config, ours)
     name = f"{ours[0].source} {ours[0].version}" if len(ours) == 1 else f"{len(ours)} uploads"
     with working(run, config, keys, what=f"publishing {name}", progress=progress, wait=wait) as archive:
         progress.phase(f"publishing {name}")
-        taken = take_in(archive, ours)
-        for suite in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
-            refresh(archive, suite, archive.listing(suite))
-        client.write(config, tuple(conf.read_suites(config)), keys)
-        there = look(archive, ours)
-        if retention.is_due(archive.base, keep=config.archive.keep, grace=config.archive.grace):
+        taken, there = take_in(archive, ours)
+        for codename in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
+            refresh(archive, codename, archive.listing(codename))
+        client.write(config, keys)
+        page.write(config, keys)
+        if retention.is_due(config.repo, keep=config.archive.keep, grace=config.archive.grace):
             progress.phase("removing what only old states have")
             retention.prune(archive, keep=config.archive.keep, grace=config.archive.grace)
     return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
@@ -122,49 +127,48 @@ def _published(upload: Upload, stock: Stock, keys: Keys, *, unchanged: bool) -> 
     )
 
 
-def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> frozenset[Upload]:
-    """Include what is not there yet, and see that everything is then; give which uploads that were.
+def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> tuple[frozenset[Upload], dict[str, Stock]]:
+    """Include what is not there yet, and see that everything is then; give which uploads that were, and what is there.
 
     Whatever goes wrong or interrupts leaves the archive as it was.
     """
+    stocks = look(archive, uploads)
     rounds = apart(uploads)
-    before = look(archive, uploads)
-    if len(rounds) == 1 and not _judged(archive, uploads, before):
-        return frozenset()
+    if len(rounds) == 1 and not _judged(archive, uploads, stocks):
+        return frozenset(), stocks
+    before = stocks
     taken: set[Upload] = set()
+    alone = len(uploads) == 1  # which reprepro takes in whole or not at all; of several, clients see nothing until all are in
     with change(archive) as made:
-        exported = False
         for together in rounds:
             includes = _judged(archive, together, look(archive, together) if taken else before)
-            calls = list(_calls(archive, includes))
-            exported = len(rounds) == len(calls) == 1
-            for call in calls:
-                call(export=exported)
+            _include(archive, includes, export=alone)
             taken |= set(includes)
-        after = look(archive, uploads)
-        _demand_all(archive, uploads, after)
+        stocks = look(archive, uploads)
+        _demand_all(archive, uploads, stocks)
         for suite in sorted({upload.suite for upload in taken}):
-            if not exported:
+            if not alone:
                 archive.export(suite)
             detail = ", ".join(f"{upload.source} {upload.version}" for upload in uploads if upload in taken and upload.suite == suite)
-            made.tell(suite, "publish", detail, before=before[suite].entries, after=after[suite].entries)
-    return frozenset(taken)
+            made.tell(suite, "publish", detail, before=before[suite].entries, after=stocks[suite].entries)
+    return frozenset(taken), stocks
 
 
 def _judged(archive: Reprepro, uploads: tuple[Upload, ...], stocks: dict[str, Stock]) -> dict[Upload, Include]:
+    """Say which of the uploads are to be included, and what of them."""
     judged = ((upload, judge(upload, stocks[upload.suite].concerning(upload, archive.base))) for upload in uploads)
     return {upload: include for upload, include in judged if include}
 
 
-def _calls(archive: Reprepro, includes: dict[Upload, Include]) -> Iterator[Callable[..., None]]:
-    """Give the calls of reprepro that take in uploads of different sources: what is whole goes in at once."""
+def _include(archive: Reprepro, includes: dict[Upload, Include], *, export: bool) -> None:
+    """Have reprepro take in uploads of different sources; what is whole goes in at once."""
     for suite in sorted({upload.suite for upload in includes}):
         whole = [upload for upload, include in includes.items() if upload.suite == suite and not include.arches]
         if len(whole) > 1:
-            yield partial(archive.include_all, suite, tuple(path for upload in whole for path in upload.paths))
+            archive.include_all(suite, tuple(path for upload in whole for path in upload.paths))
         for upload, include in includes.items():
             if upload.suite == suite and (include.arches or len(whole) == 1):
-                yield partial(archive.include, suite, upload.changes, include.arches)
+                archive.include(suite, upload.changes, include.arches, export=export)
 
 
 def apart(uploads: tuple[Upload, ...]) -> list[tuple[Upload, ...]]:

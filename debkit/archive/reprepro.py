@@ -27,6 +27,7 @@ FORMAT = "|".join(f"${{{field}}}" for field in FIELDS) + r"\n"
 
 # How many names `listing_of` asks for: reprepro reads all entries of a suite for it.
 FEW = 20
+NO_EXPORT = ("--export", "silent-never")
 INCOMING = """\
 Name: debkit
 IncomingDir: {conf}/uploads
@@ -137,11 +138,11 @@ class Reprepro:
 
         What it replaces stays in the pool.
         """
-        only = ("--architecture", "|".join(arches)) if arches else ()
-        self._call(*_exporting(export=export), "--keepunreferencedfiles", *only, "include", suite, os.fspath(changes))
+        options = (*(() if export else NO_EXPORT), *(("--architecture", "|".join(arches)) if arches else ()))
+        self._call("--keepunreferencedfiles", *options, "include", suite, os.fspath(changes))
 
-    def include_all(self, suite: str, files: tuple[Path, ...], *, export: bool = True) -> None:
-        """Take in uploads of different sources, `files` being all of theirs, and export the suite's index once.
+    def include_all(self, suite: str, files: tuple[Path, ...]) -> None:
+        """Take in uploads of different sources, `files` being all of theirs, and leave the suite's index as it is.
 
         `include` takes one at a time. This takes them from a directory and removes what it has taken: it is given links.
         """
@@ -154,7 +155,7 @@ class Reprepro:
         (self.conf / "incoming").write_text(
             INCOMING.format(conf=os.path.relpath(self.conf, self.base), suite=suite), encoding="utf-8"
         )
-        self._call(*_exporting(export=export), "--keepunreferencedfiles", "processincoming", "debkit")
+        self._call(*NO_EXPORT, "--keepunreferencedfiles", "processincoming", "debkit")
 
     def export(self, suite: str, *, cleanup: bool = False) -> None:
         """Write and sign a suite's index anew."""
@@ -199,10 +200,6 @@ class Reprepro:
             return self.run(command)
         except CommandFailed as failed:
             raise explain(failed, self) from failed
-
-
-def _exporting(*, export: bool) -> tuple[str, ...]:
-    return () if export else ("--export=silent-never",)
 
 
 def argv(base: Path, conf: Path, gnupghome: Path, *words: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import journal, snapshots
 from debkit.archive.change import change
-from debkit.archive.index import read_index
+from debkit.archive.index import read_indices
 from debkit.errors import ArchiveError, ConfigError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def members(snapshot: Snapshot) -> dict[tuple[str, str, str], str]:
     return {
         ("dsc" if arch == "source" else "deb", arch, line.package): line.version
         for arch in arches
-        for line in read_index(snapshot.path, arch)
+        for line in read_indices(snapshot.path, arch)
     }
 
 

@@ -18,37 +18,37 @@ from debkit.source.results import read_changes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from debkit.model import FileRef, SignedUpload
+    from debkit.model import FileRef
     from debkit.run import Run
 
 
-def read_upload(run: Run, upload: SignedUpload) -> Upload:
-    """Read what counts of an upload. Raises ArchiveError where a part of it is missing, or no Debian package."""
-    changes = read_changes(upload.changes)
+def read_upload(run: Run, path: Path) -> Upload:
+    """Read what counts of an upload; its suite is left open. Raises ArchiveError where a part is missing or no package."""
+    changes = read_changes(path)
     if absent := [path.name for path in changes.paths if not path.exists()]:
         raise ArchiveError(
-            f"{upload.changes.name} lists {absent[0]}, which is not beside it",
+            f"{path.name} lists {absent[0]}, which is not beside it",
             cause=f"{len(absent)} of its {len(changes.paths)} files are missing: it may have been copied without them",
-            hint=f"dcmd ls -l {upload.changes}",
+            hint=f"dcmd ls -l {path}",
         )
-    debs = [_read_deb(run, upload.changes.parent, file) for file in changes.files if file.name.endswith((".deb", ".udeb"))]
+    debs = [_read_deb(run, path.parent, file) for file in changes.files if file.name.endswith((".deb", ".udeb"))]
     dsc = next((file for file in changes.files if file.name.endswith(".dsc")), None)
     if dsc is None or not debs:
         raise ArchiveError(
-            f"{upload.changes.name} has no {'packages' if dsc else 'source'}",
+            f"{path.name} has no {'packages' if dsc else 'source'}",
             cause="a version is published with its source and its packages",
-            hint=f"less {upload.changes}",
+            hint=f"less {path}",
         )
     return Upload(
-        suite=upload.suite,
-        changes=upload.changes,
+        suite="",
+        changes=path,
         distribution=changes.distribution,
         files=changes.files,
         source=changes.source,
         version=changes.version,
         debs=tuple(debs),
         dsc_name=dsc.name,
-        dsc=unsigned_text((upload.changes.parent / dsc.name).read_text(encoding="utf-8")),
+        dsc=unsigned_text((path.parent / dsc.name).read_text(encoding="utf-8")),
         sources=tuple(file for file in changes.files if ".tar." in file.name or ".diff." in file.name),
     )
 

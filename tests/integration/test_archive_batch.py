@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -11,13 +12,16 @@ import pytest
 
 from debkit.archive.index import read_index
 from debkit.config import Config
-from debkit.errors import ArchiveConflict, ArchiveError
+from debkit.errors import ArchiveConflict, ArchiveError, ConfigError
 from debkit.keys import unsigned_text
 from tests.bulk import make_uploads, package_names
+from tests.command import Project, is_three_parts
 from tests.gnupg_homes import gnupg_home, make_key
 from tests.publishing import sound, state, versions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.run import Processes
     from tests.publisher import Desk
 
@@ -68,7 +72,7 @@ def test_one_that_does_not_fit_keeps_all_out(run: Processes, desk: Desk) -> None
     text = changes.read_text()
     other = desk.make("first2")[0]
     shutil.copy(other.with_suffix(".deb"), deb)
-    with pytest.raises(ArchiveError):  # not what was signed
+    with pytest.raises(ArchiveConflict):  # not what was signed
         desk.publish(*desk.make(*NAMES), changes)
     assert state(desk.config) == before
     changes.write_text(re.sub(r"\w{64}( \d+ first_1.0_amd64.deb)", "0" * 64 + r"\1", text))
@@ -101,3 +105,22 @@ def test_a_path_with_blanks(run: Processes, desk: Desk) -> None:
     blank.publish(*blank.make(*NAMES))
     assert versions(config, "amd64") == dict.fromkeys(NAMES, "1.0")
     sound(run, config)
+
+
+def test_the_command(run: Processes, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/debkit").symlink_to(desk.state)
+    monkeypatch.setenv("XDG_STATE_HOME", os.fspath(tmp_path / "state"))
+    project, made = Project(desk.config.project), [os.fspath(changes) for changes in desk.make(*NAMES)]
+    unclear = project.debkit("repo", "add", *made)
+    assert unclear.code == ConfigError.exit_code
+    assert is_three_parts(unclear)
+    assert "--suite bookworm" in unclear.err
+    added = project.debkit("repo", "add", "--suite", "trixie", *made)
+    assert added.code == 0, added.err
+    assert f"{NAMES[0]} 1.0 published to {desk.config.repo} (trixie: amd64)" in added.err
+    assert "development key" in added.err
+    again = project.debkit("repo", "add", "--suite", "trixie", made[0])
+    assert f"{NAMES[0]} 1.0 is already in {desk.config.repo} (trixie: amd64)" in again.err
+    assert versions(desk.config, "amd64") == dict.fromkeys(NAMES, "1.0")
+    sound(run, desk.config)

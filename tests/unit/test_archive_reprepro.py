@@ -30,6 +30,7 @@ def test_the_command_lines(recorder: Recorder) -> None:
     changes = Path("/dist/hello_1.0_multi.changes")
     reprepro.include("trixie", changes, ())
     reprepro.include("trixie", changes, ("arm64", "amd64"))
+    reprepro.include("trixie", changes, (), export=False)
     reprepro.export("trixie")
     reprepro.tidy()
     reprepro.listing("trixie")
@@ -41,6 +42,15 @@ def test_the_command_lines(recorder: Recorder) -> None:
             "--keepunreferencedfiles",
             "--architecture",
             "arm64|amd64",
+            "include",
+            "trixie",
+            "/dist/hello_1.0_multi.changes",
+        ),
+        (
+            *COMMON,
+            "--keepunreferencedfiles",
+            "--export",
+            "silent-never",
             "include",
             "trixie",
             "/dist/hello_1.0_multi.changes",
@@ -60,13 +70,13 @@ def test_many_uploads_are_taken_from_a_directory_of_links(recorder: Recorder, tm
     (conf / "incoming").symlink_to(tmp_path / "incoming")
     reprepro = replace(archive(recorder), base=tmp_path, conf=conf)
     files = tuple(tmp_path / "elsewhere" / name for name in ("a.changes", "a.deb", "b.changes", "b.deb"))
-    reprepro.include_all("trixie", files, export=False)
+    reprepro.include_all("trixie", files)
     assert {link.name: link.readlink() for link in (conf / "uploads").iterdir()} == {file.name: file for file in files}
     assert (conf / "uploads.new").is_dir()
     assert "\nIncomingDir: .conf/uploads\n" in (conf / "incoming").read_text()  # of the base, whose name may hold blanks
     assert "\nDefault: trixie\n" in (conf / "incoming").read_text()
     assert (tmp_path / "incoming").read_text() == "Name: mine\n"
-    assert recorder.argvs[0][-4:] == ("--export=silent-never", "--keepunreferencedfiles", "processincoming", "debkit")
+    assert recorder.argvs[0][-5:] == ("--export", "silent-never", "--keepunreferencedfiles", "processincoming", "debkit")
 
 
 def test_of_few_names_only_what_concerns_them_is_listed(recorder: Recorder) -> None:
