@@ -80,3 +80,16 @@ def gpg(home: Path, *words: str, passphrase: str = "", stdin: str = "") -> str:
             separate=True,
         )
     ).stdout  # fmt: skip
+
+
+def agents_of(home: Path) -> list[str]:
+    """The command lines of living agents that serve a home, or one below a directory."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if line.startswith("gpg-agent") and os.fspath(home) in line:
+            found.append(line)
+    return found

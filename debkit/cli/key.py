@@ -242,7 +242,9 @@ def _site(session: Session) -> Site:
 def _write(data: bytes, output: Path | None, *, mode: int) -> None:
     from debkit.paths import put  # noqa: PLC0415
 
-    if output:
+    if output and output.exists() and not output.is_file():
+        output.write_bytes(data)  # a device or a pipe, in whose place no file is to be put
+    elif output:
         put(output, data, mode=mode)
     else:
         sys.stdout.buffer.write(data)

@@ -145,6 +145,7 @@ def _next(run: Run, key: SigningKey, fresh: Fresh, passphrase: str) -> tuple[str
             cause="see the next",
             hint="debkit key check",
         )
+    time.sleep(max(0, signer.created + 1 - time.time()))  # gpg prefers the newest, and counts in seconds
     add_subkey(run, home, key.fingerprint, algorithm=fresh.algorithm, life=fresh.life, passphrase=passphrase)
     return key.fingerprint, signer.fingerprint
 
@@ -194,3 +195,4 @@ def _expire(run: Run, archive: str, old: str, source: Passphrase, environ: Mappi
         key = look_up(home, archive)
         if old in {part.fingerprint for part in read_key(run, key).subkeys}:
             certify(run, home, passphrase_of(run, key, source, environ), "--quick-set-expire", archive, NOW, old)
+            time.sleep(2)  # only what has expired is left out of the keyring that is written next

@@ -77,9 +77,12 @@ def passphrase_of(run: Run, key: SigningKey, source: Passphrase, environ: Mappin
 
 
 def _locked(run: Run, key: SigningKey, passphrase: str) -> SigningError | None:
-    """Export to nowhere: for that, unlike for signing, the agent asks always."""
+    """Try an export: for that, unlike for signing, the agent asks always.
+
+    Not with --output /dev/null: when it fails, gpg removes what it was to write, and as root it can.
+    """
     try:
-        call(run, key.home, passphrase, "--batch", "--output", "/dev/null", "--export-secret-keys", key.fingerprint)
+        call(run, key.home, passphrase, "--batch", "--armor", "--export-secret-keys", key.fingerprint)
     except CommandFailed as failed:
         return explain(key, "\n".join(failed.done.tail), tried=bool(passphrase))
     return None
