@@ -56,6 +56,8 @@ def test_versions_of_one_source_follow_upon_another(run: Processes, desk: Desk) 
     old, new = desk.make("first"), desk.make("first", version="2.0")
     desk.publish(*old, *desk.make(*NAMES), *new)
     assert versions(desk.config, "amd64") == {**dict.fromkeys(NAMES, "1.0"), "first": "2.0"}
+    with working(RUN, desk.config, desk.keys, what="pruning") as archive:
+        retention.prune(archive, keep=1, grace=0)  # the version in between was in no index
     sound(run, desk.config)
     before = state(desk.config)
     with pytest.raises(ArchiveError, match=r"has first 3\.0, which is newer than 2\.5"):
