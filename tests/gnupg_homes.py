@@ -42,6 +42,27 @@ def make_key(home: Path, *, uid: str = "Test Writer <test@example.org>", passphr
     return next(line.split()[3] for line in done.splitlines() if " KEY_CREATED " in line)
 
 
+PAST = ("--faked-system-time", "20190101T000000!")
+SHA1 = ("--allow-weak-key-signatures", "--cert-digest-algo", "SHA1")
+
+
+def make_split_key(
+    home: Path, *, uid: str = "Archive <archive@example.org>", algorithm: str = "ed25519", passphrase: str = "",
+    primary: tuple[str, ...] = (), expires: str = "2y", subkey: tuple[str, ...] = (), subkey_expires: str = "2y",
+) -> str:  # fmt: skip
+    """Make a primary that certifies and a subkey that signs, each with options of gpg's such as PAST and SHA1."""
+    status = ("--status-fd", "1")
+    done = gpg(home, *primary, *status, "--quick-generate-key", uid, algorithm, "cert", expires, passphrase=passphrase)
+    fingerprint = next(line.split()[3] for line in done.splitlines() if " KEY_CREATED " in line)
+    gpg(home, *subkey, "--quick-add-key", fingerprint, algorithm, "sign", subkey_expires, passphrase=passphrase)
+    return fingerprint
+
+
+def revoke(home: Path, fingerprint: str) -> None:
+    certificate = (home / f"openpgp-revocs.d/{fingerprint}.rev").read_text().replace(":-----BEGIN", "-----BEGIN")
+    gpg(home, "--import", stdin=certificate)
+
+
 def secret_key(home: Path, fingerprint: str, *, passphrase: str = "") -> str:
     """Export the secret key, armoured."""
     return gpg(home, "--armor", "--export-secret-keys", fingerprint, passphrase=passphrase)
@@ -59,3 +80,16 @@ def gpg(home: Path, *words: str, passphrase: str = "", stdin: str = "") -> str:
             separate=True,
         )
     ).stdout  # fmt: skip
+
+
+def agents_of(home: Path) -> list[str]:
+    """The command lines of living agents that serve a home, or one below a directory."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if line.startswith("gpg-agent") and os.fspath(home) in line:
+            found.append(line)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import shutil
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import ConfigError
+from debkit.keys import export_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 HOOK = Path(__file__).with_name("sign-release")
 EFFECTIVE = ".conf"
+TRUSTED = "trusted.pgp"
+DAY = 86400  # seconds
 STANZA = """\
 Codename: {suite}
 Origin: {name}
@@ -126,7 +130,7 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
     held; what a killed run has left is replaced.
     """
     conf = config.repo / "conf"
-    text = rendered(_distributions(config), development=keys.archive.development)
+    text = rendered(_distributions(config), development=keys.archive.development, valid_for=config.archive.valid_for)
     path = config.repo / EFFECTIVE
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
@@ -136,6 +140,7 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
                 (path / file.name).symlink_to(file.resolve())
         (path / HOOK.name).symlink_to(HOOK)
         (path / "distributions").write_text(text, encoding="utf-8")
+        (path / TRUSTED).write_bytes(export_public(*keys.signers))
         allowed = (conf / "uploaders").read_text(encoding="utf-8") if (conf / "uploaders").exists() else ""
         if keys.upload.development:
             allowed += f"\nallow * by key {keys.upload.fingerprint[-16:]}+\n"
@@ -145,13 +150,18 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def rendered(distributions: str, *, development: bool) -> str:
-    """Add who signs to every stanza, in place of what may be said there, and to its description if it is a development key."""
+def rendered(distributions: str, *, development: bool, valid_for: float = 0) -> str:
+    """Add who signs to every stanza, in place of what may be said there, and to its description if it is a development key.
+
+    `valid_for`, in seconds, becomes reprepro's ValidFor, which it takes in days, unless 0 or the stanza has its own.
+    """
     stanzas = []
     for stanza in _stanzas(distributions):
         lines = re.sub(r"^SignWith:.*\n([ \t].*\n)*", "", stanza.rstrip("\n") + "\n", flags=re.MULTILINE | re.IGNORECASE)
         if development:
             lines = re.sub(r"^(Description:.*)$", r"\1 (signed with a development key)", lines, flags=re.MULTILINE)
+        if valid_for and not re.search(r"^ValidFor:", lines, flags=re.MULTILINE | re.IGNORECASE):
+            lines += f"ValidFor: {math.ceil(valid_for / DAY)}d\n"
         stanzas.append(f"{lines}SignWith: ! {HOOK.name}\n")
     return "\n".join(stanzas)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.archive.reprepro import Entry
-    from debkit.model import SigningKey
+    from debkit.keys import Keys
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,15 +30,15 @@ class Line:
     file: str = ""
 
 
-def is_current(base: Path, suite: str, entries: tuple[Entry, ...], key: SigningKey) -> bool:
-    """Whether a suite's index is there whole, lists exactly `entries`, and is signed by `key`."""
+def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -> bool:
+    """Whether a suite's index is there whole, by name and by hash, lists exactly `entries`, and is signed by all that sign now."""
     directory = base / "dists" / suite
     if not directory.exists():
         return not entries
     try:
-        signed = signed_text(key, directory / "InRelease")
+        signed = [signed_text(key, directory / "InRelease") for key in keys.signers]
         release = (directory / "Release").read_text(encoding="utf-8")
-        if signed.split() != release.split() or not (directory / "Release.gpg").exists():
+        if any(text.split() != release.split() for text in signed) or not (directory / "Release.gpg").exists():
             return False
         for sha256, name in _listed(release):
             file = directory / name
@@ -46,6 +46,8 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], key: SigningK
             if not file.exists() and file.with_name(f"{file.name}.gz").exists():
                 continue
             if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+                return False
+            if not (file.parent / "by-hash/SHA256" / sha256).exists():
                 return False
         arches = {entry.arch for entry in entries}
         return all(
@@ -59,9 +61,14 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], key: SigningK
 
 def read_index(base: Path, suite: str, arch: str) -> tuple[Line, ...]:
     """Read a suite's Packages (or Sources, for the architecture "source") of all components."""
+    return read_indices(base / "dists" / suite, arch)
+
+
+def read_indices(directory: Path, arch: str) -> tuple[Line, ...]:
+    """Read the same of a directory, a suite's or a snapshot's."""
     pattern = "*/source/Sources.gz" if arch == "source" else f"*/binary-{arch}/Packages"
     lines: list[Line] = []
-    for file in sorted((base / "dists" / suite).glob(pattern)):
+    for file in sorted(directory.glob(pattern)):
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         lines += _parse(data.decode())
     return tuple(lines)

@@ -78,6 +78,7 @@ class Stock:
     """What a suite has, sorted so that what concerns one upload is found at once, however much there is."""
 
     def __init__(self, entries: tuple[Entry, ...]) -> None:
+        self.entries = entries
         self._by_package: dict[str, list[Entry]] = {}
         self._by_source: dict[str, list[Entry]] = {}
         for entry in entries:

@@ -6,11 +6,10 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, conf, page, transaction
-from debkit.archive.index import is_current
+from debkit.archive import client, conf, page, retention
+from debkit.archive.change import change, refresh, working
 from debkit.archive.judge import Stock, judge
-from debkit.archive.lock import WAIT_SECONDS, locked, opened
-from debkit.archive.reprepro import Reprepro
+from debkit.archive.lock import WAIT_SECONDS, opened
 from debkit.archive.upload import read_upload
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.archive.judge import Include, Upload
-    from debkit.archive.reprepro import Entry
+    from debkit.archive.reprepro import Reprepro
     from debkit.config import Config
     from debkit.console import Progress
     from debkit.keys import Keys
@@ -80,28 +79,21 @@ def publish_all(
     changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveConflict for the same version
     with other content, ArchiveError, ConfigError or LockedError, each of which leaves the archive as it was.
     """
-    require_tool("reprepro")
     choose = cache(partial(conf.choose_suite, config, suite))
     read = (read_upload(run, path) for path in changes)
     ours = tuple(replace(upload, suite=choose(upload.distribution)) for upload in read)
     demand(config, ours)
     name = f"{ours[0].source} {ours[0].version}" if len(ours) == 1 else f"{len(ours)} uploads"
-    with (
-        locked(config.repo, what=f"publishing {name}", progress=progress, wait=wait),
-        conf.effective(config, keys) as directory,
-    ):
-        archive = Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
-        recover(archive, progress)
-        if (archive.base / "db").exists():
-            archive.tidy()  # leftovers that nothing refers to are not in the way then
+    with working(run, config, keys, what=f"publishing {name}", progress=progress, wait=wait) as archive:
         progress.phase(f"publishing {name}")
         taken, there = take_in(archive, ours)
-        if taken:
-            archive.tidy()
-        for codename in {upload.suite for upload in ours} - {upload.suite for upload in taken}:
-            _refresh(archive, codename, archive.listing(codename))
+        for codename in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
+            refresh(archive, codename, archive.listing(codename))
         client.write(config, keys)
         page.write(config, keys)
+        if retention.is_due(config.repo, keep=config.archive.keep, grace=config.archive.grace):
+            progress.phase("removing what only old states have")
+            retention.prune(archive, keep=config.archive.keep, grace=config.archive.grace)
     return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
 
 
@@ -135,45 +127,37 @@ def _published(upload: Upload, stock: Stock, keys: Keys, *, unchanged: bool) -> 
     )
 
 
-def recover(archive: Reprepro, progress: Progress) -> None:
-    """Undo what a killed run has begun, and export what it may have exported half."""
-    if not transaction.pending(archive.base):
-        return
-    progress.phase("undoing what an interrupted run has begun")
-    transaction.undo(archive.base)
-    transaction.forget_strays(archive.base, frozenset(archive.checksums(cleanup=True)))
-    for dist in sorted((archive.base / "dists").glob("*")):
-        if dist.is_dir() and not dist.is_symlink():
-            _refresh(archive, dist.name, archive.listing(dist.name, cleanup=True))
-
-
 def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> tuple[frozenset[Upload], dict[str, Stock]]:
     """Include what is not there yet, and see that everything is then; give which uploads that were, and what is there.
 
     Whatever goes wrong or interrupts leaves the archive as it was.
     """
+    stocks = look(archive, uploads)
+    rounds = apart(uploads)
+    if len(rounds) == 1 and not _judged(archive, uploads, stocks):
+        return frozenset(), stocks
+    before = stocks
     taken: set[Upload] = set()
-    stocks: dict[str, Stock] = {}
     alone = len(uploads) == 1  # which reprepro takes in whole or not at all; of several, clients see nothing until all are in
-    try:
-        for together in apart(uploads):
-            stocks = look(archive, together)
-            judged = ((upload, judge(upload, stocks[upload.suite].concerning(upload, archive.base))) for upload in together)
-            includes = {upload: include for upload, include in judged if include}
-            if includes and not taken:
-                transaction.begin(archive.base)
+    with change(archive) as made:
+        for together in rounds:
+            includes = _judged(archive, together, look(archive, together) if taken else before)
             _include(archive, includes, export=alone)
             taken |= set(includes)
-        if taken:
-            stocks = look(archive, uploads)
-            _demand_all(archive, uploads, stocks)
-            for suite in () if alone else sorted({upload.suite for upload in taken}):
+        stocks = look(archive, uploads)
+        _demand_all(archive, uploads, stocks)
+        for suite in sorted({upload.suite for upload in taken}):
+            if not alone:
                 archive.export(suite)
-            transaction.commit(archive.base)
-    except BaseException:
-        recover(archive, QUIET)
-        raise
+            detail = ", ".join(f"{upload.source} {upload.version}" for upload in uploads if upload in taken and upload.suite == suite)
+            made.tell(suite, "publish", detail, before=before[suite].entries, after=stocks[suite].entries)
     return frozenset(taken), stocks
+
+
+def _judged(archive: Reprepro, uploads: tuple[Upload, ...], stocks: dict[str, Stock]) -> dict[Upload, Include]:
+    """Say which of the uploads are to be included, and what of them."""
+    judged = ((upload, judge(upload, stocks[upload.suite].concerning(upload, archive.base))) for upload in uploads)
+    return {upload: include for upload, include in judged if include}
 
 
 def _include(archive: Reprepro, includes: dict[Upload, Include], *, export: bool) -> None:
@@ -216,9 +200,3 @@ def _demand_all(archive: Reprepro, uploads: tuple[Upload, ...], stocks: dict[str
                 cause="it did not say why",
                 hint=f"reprepro --basedir {archive.base} list {upload.suite}",
             )
-
-
-def _refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> None:
-    """Export a suite's index where it is not what the database says, or not signed by the archive's key."""
-    if not is_current(archive.base, suite, entries, archive.keys.archive):
-        archive.export(suite, cleanup=True)

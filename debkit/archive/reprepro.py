@@ -8,6 +8,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from debkit.archive import snapshots
+from debkit.archive.conf import TRUSTED
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import by_hand
 from debkit.run import Command, CommandFailed
@@ -134,7 +136,7 @@ class Reprepro:
     def include(self, suite: str, changes: Path, arches: tuple[str, ...], *, export: bool = True) -> None:
         """Take in an upload, or (`arches` not empty) only these architectures of it, and export the suite's index once.
 
-        What it replaces stays in the pool until `tidy`.
+        What it replaces stays in the pool.
         """
         options = (*(() if export else NO_EXPORT), *(("--architecture", "|".join(arches)) if arches else ()))
         self._call("--keepunreferencedfiles", *options, "include", suite, os.fspath(changes))
@@ -159,16 +161,36 @@ class Reprepro:
         """Write and sign a suite's index anew."""
         self._call("export", suite, cleanup=cleanup)
 
-    def tidy(self) -> None:
-        """Remove the files that no suite refers to any more."""
-        self._call("deleteunreferenced")
+    def unreferenced(self) -> tuple[str, ...]:
+        """List the files of the pool (paths under the base) that no suite refers to any more."""
+        return tuple(self._call("dumpunreferenced").stdout.splitlines())
+
+    def delete(self, files: tuple[str, ...]) -> None:
+        """Remove files that no suite refers to."""
+        if files:
+            self._call("deleteifunreferenced", *files)
+
+    def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
+        """Give a suite these packages as a snapshot has them, and export nothing."""
+        if packages:
+            self._call(*_exporting(export=False), "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
+
+    def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
+        """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
+        only = ("--type", kind, "--architecture", arch)
+        self._call(*_exporting(export=False), "--keepunreferencedfiles", *only, "remove", suite, *packages)
 
     def _call(self, *words: str, cleanup: bool = False) -> Completed:
         archive = self.keys.archive
         passphrase = self.keys.passphrase(archive)
         command = Command(
             argv=argv(self.base, self.conf, self.keys.upload.home, *words),
-            env=(("DEBKIT_RELEASE_HOME", os.fspath(archive.home)), ("DEBKIT_RELEASE_KEY", archive.fingerprint)),
+            env=(
+                ("DEBKIT_RELEASE_HOME", os.fspath(archive.home)),
+                ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
+                ("DEBKIT_RELEASE_KEYRING", os.fspath(self.conf / TRUSTED)),
+                ("DEBKIT_RELEASE_SNAPSHOT", snapshots.new_name()),
+            ),
             stdin=f"{passphrase}\n".encode() if passphrase else b"",
             secrets=(passphrase,) if passphrase else (),
             separate=True,

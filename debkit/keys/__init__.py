@@ -4,19 +4,23 @@ A key comes from the environment (CI), from the caller's own keyring, or is made
 pipes only (loopback pinentry), so that no pinentry ever opens and no argv, log or report shows one.
 """
 
-from debkit.keys.find import find_keys, unlock
+from debkit.keys.find import find_keys, located, own_home, unlock
 from debkit.keys.home import by_hand
 from debkit.keys.passphrase import Passphrase, ask_on_terminal
-from debkit.keys.ring import Keys, Secret, export_public, prove, signed_text, unsigned_text
+from debkit.keys.ring import Keys, Place, Places, Secret, export_public, prove, signed_text, unsigned_text
 
 __all__ = [
     "Keys",
     "Passphrase",
+    "Place",
+    "Places",
     "Secret",
     "ask_on_terminal",
     "by_hand",
     "export_public",
     "find_keys",
+    "located",
+    "own_home",
     "prove",
     "signed_text",
     "unlock",

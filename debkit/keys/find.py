@@ -12,7 +12,7 @@ from debkit.errors import SigningError
 from debkit.keys.development import development_key
 from debkit.keys.home import reachable, throwaway
 from debkit.keys.passphrase import Passphrase, read_passphrase
-from debkit.keys.ring import Keys, PassphraseNeeded, Secret, attempt, gpg, look_up
+from debkit.keys.ring import Keys, PassphraseNeeded, Place, Places, Secret, attempt, gpg, look_up
 from debkit.run import require_tool
 
 if TYPE_CHECKING:
@@ -30,23 +30,6 @@ class _Material:
 
     origin: str
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A key, or a subkey, that is wanted, and the home it is to be found in."""
-
-    home: Path
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where the keys are that are wanted, as in Keys."""
-
-    upload: Place
-    archive: Place
-    also: tuple[Place, ...] = ()
 
 
 @contextlib.contextmanager
@@ -74,7 +57,7 @@ def find_keys(
             )
         with contextlib.ExitStack() as stack:
             if places:
-                keys = _looked_up(places)
+                keys = looked_up(places)
             else:
                 home = stack.enter_context(throwaway(run))
                 upload, archive = (
@@ -83,6 +66,19 @@ def find_keys(
                 keys = Keys(upload=upload, archive=archive)
             source = passphrase or Passphrase()
             yield unlock(_with_given(keys, source, environ), source)
+
+
+@contextlib.contextmanager
+def configured(run: Run, config: KeysConfig, *, environ: MutableMapping[str, str]) -> Iterator[Places]:
+    """Find where the real keys are. Raises SigningError where there are none."""
+    with located(run, config, environ=environ) as places:
+        if places is None:
+            raise SigningError(
+                "no signing key is configured",
+                cause="[keys] in config/debkit.toml names none, and none is handed over in the environment",
+                hint="debkit key init",
+            )
+        yield places
 
 
 @contextlib.contextmanager
@@ -97,7 +93,8 @@ def located(run: Run, config: KeysConfig, *, environ: MutableMapping[str, str]) 
         yield _located(run, stack, config, environ, material)
 
 
-def _looked_up(places: Places) -> Keys:
+def looked_up(places: Places) -> Keys:
+    """Find the secret keys where they are said to be. Raises SigningError for one that is not fit to sign."""
     return Keys(
         upload=look_up(places.upload.home, places.upload.fingerprint),
         archive=look_up(places.archive.home, places.archive.fingerprint),
@@ -136,12 +133,13 @@ def _located(
     home = stack.enter_context(throwaway(run)) if any(material.values()) else None
     own: Path | None = None
     found: dict[str, Place] = {}
-    brought: tuple[str, ...] = ()
+    imported = {role: _import(home, given) for role, given in material.items() if home and given}
+    brought = {fingerprint for each in imported.values() for fingerprint in each}
     for role, wanted, other in (("upload", config.upload, config.archive), ("archive", config.archive, config.upload)):
         given = material[role]
         if home and given:
-            brought = _import(home, given)
-            found[role] = Place(home, _choose(brought, wanted or (other if other in brought else ""), given.origin, role))
+            preferred = wanted or (other if other in imported[role] else "")
+            found[role] = Place(home, _choose(imported[role], preferred, given.origin, role))
         elif home and wanted in brought:
             found[role] = Place(home, wanted)
         elif wanted:
@@ -166,9 +164,14 @@ def _demand_brought(archive: Place, also: str) -> None:
         )
 
 
-def own_home(environ: MutableMapping[str, str]) -> Path:
+def home_of(environ: Mapping[str, str]) -> Path:
+    """Say where the caller's own GnuPG home is, or would be."""
+    return Path(environ.get("GNUPGHOME") or Path.home() / ".gnupg").absolute()
+
+
+def own_home(environ: Mapping[str, str]) -> Path:
     """Give the caller's own GnuPG home. Raises SigningError when there is none."""
-    home = Path(environ.get("GNUPGHOME") or Path.home() / ".gnupg").absolute()
+    home = home_of(environ)
     if not home.is_dir():
         raise SigningError(
             "the configured signing key is not on this machine",

@@ -42,7 +42,7 @@ def read_passphrase(source: Passphrase, environ: Mapping[str, str]) -> str | Non
     One trailing newline is not part of it. Raises SigningError for one that cannot be read, is empty, or has several lines.
     """
     if source.fd is not None:
-        where, hint = f"file descriptor {source.fd}", f"debkit build --passphrase-fd {source.fd} {source.fd}<FILE"
+        where, hint = f"file descriptor {source.fd}", f"the same command with: --passphrase-fd {source.fd} {source.fd}<FILE"
     elif source.file or environ.get(VARIABLE):
         path = source.file or Path(environ[VARIABLE])
         where, hint = os.fspath(path), f"ls -l {path}"
@@ -58,6 +58,30 @@ def read_passphrase(source: Passphrase, environ: Mapping[str, str]) -> str | Non
         cause = "it holds more than one line" if text else "it is empty"
         raise SigningError(f"{where} holds no passphrase", cause=cause, hint=hint)
     return text
+
+
+def new_passphrase(source: Passphrase, environ: Mapping[str, str], *, whose: str) -> str:
+    """Give the passphrase that a new key is to have: the one handed over, else one that is typed twice.
+
+    Raises SigningError where there is nobody to ask, for an empty one, and for two that differ.
+    """
+    given = read_passphrase(source, environ)
+    if given is not None:
+        return given
+    typed = source.ask(f"Passphrase for {whose}: ")
+    if typed is None:
+        cause = "none was given, and there is nobody to ask"
+    elif not typed:
+        cause = "what was typed is empty"
+    elif source.ask("The same once more: ") != typed:
+        cause = "what was typed was not the same twice"
+    else:
+        return typed
+    raise SigningError(
+        f"{whose} was not made: it needs a passphrase",
+        cause=cause,
+        hint="the same command with --passphrase-file FILE, or with --no-passphrase",
+    )
 
 
 def _read_fd(fd: int) -> str:

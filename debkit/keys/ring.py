@@ -74,6 +74,27 @@ class Keys:
         return tuple({key.local_user: key for key in (self.upload, *self.signers)}.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A key, or a subkey, that is wanted, and the home it is to be found in."""
+
+    home: Path
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the keys are that are wanted, as in Keys."""
+
+    upload: Place
+    archive: Place
+    also: tuple[Place, ...] = ()
+
+    @property
+    def signers(self) -> tuple[Place, ...]:
+        return (self.archive, *self.also)
+
+
 def gpg(home: Path) -> Any:
     """Open a home through python-gnupg."""
     ring = gnupg.GPG(gpgbinary=os.fspath(WRAPPER), gnupghome=os.fspath(home), options=list(OPTIONS))
@@ -97,11 +118,7 @@ def look_up(home: Path, fingerprint: str, *, development: bool = False, itself: 
             hint="gpg --import SECRET-KEY.asc",
         )
     if not found:
-        raise SigningError(
-            f"there is no signing key {fingerprint}",
-            cause=f"it is not in {home}; [keys] in config/debkit.toml may name another one than you have",
-            hint=by_hand(home, "--list-secret-keys"),
-        )
+        raise _missing(home, fingerprint)
     key = found[0]
     uid = key["uids"][0] if key["uids"] else ""
     if trouble := NOT_IN_FAVOUR.get(key["trust"]):
@@ -172,6 +189,14 @@ def explain(key: SigningKey, printed: str, *, tried: bool) -> SigningError:
     )
 
 
+def _missing(home: Path, fingerprint: str) -> SigningError:
+    return SigningError(
+        f"there is no signing key {fingerprint}",
+        cause=f"it is not in {home}; [keys] in config/debkit.toml may name another one than you have",
+        hint=by_hand(home, "--list-secret-keys"),
+    )
+
+
 def _no_loopback(home: Path) -> SigningError:
     place = Path("/etc/gnupg") if is_throwaway(home) else home.resolve()
     return SigningError(
@@ -231,7 +256,15 @@ def unsigned_text(text: str) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def export_public(*keys: SigningKey) -> bytes:
-    """Give public keys as apt's keyrings have them: binary, without other people's signatures, each key once."""
-    homes = {key.fingerprint: key.home for key in keys}
-    return b"".join(bytes(gpg(home).export_keys(fingerprint, armor=False, minimal=True)) for fingerprint, home in homes.items())
+def export_public(*keys: SigningKey | Place, whole: bool = False) -> bytes:
+    """Give public keys as apt's keyrings have them: binary, each key once, without other people's signatures.
+
+    What has expired or is revoked of a key is left out, too, but for `whole` ones. Raises SigningError for one that is not there.
+    """
+    exported: dict[bytes, None] = {}
+    for key in keys:
+        public = bytes(gpg(key.home).export_keys(key.fingerprint, armor=False, minimal=not whole))
+        if not public:
+            raise _missing(key.home, key.fingerprint)
+        exported[public] = None
+    return b"".join(exported)

@@ -15,7 +15,7 @@ from debkit.keys import Keys, Passphrase, export_public, find_keys, prove, signe
 from debkit.keys.ring import WRAPPER
 from debkit.keys.ring import gpg as open_ring
 from debkit.run import Command, Processes
-from tests.gnupg_homes import end_agent, gnupg_home, gpg, make_key, secret_key
+from tests.gnupg_homes import agents_of, end_agent, gnupg_home, gpg, make_key, secret_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,19 +47,6 @@ def refused(run: Processes, config: KeysConfig, environ: dict[str, str], passphr
     assert caught.value.cause
     assert caught.value.hint
     return caught.value
-
-
-def agents_of(home: Path) -> list[str]:
-    """The command lines of living agents that serve a home."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = file.read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if line.startswith("gpg-agent") and os.fspath(home) in line:
-            found.append(line)
-    return found
 
 
 def test_development_keys_are_made_once_and_kept(run: Processes, tmp_path: Path) -> None:

@@ -1,0 +1,253 @@
+"""Keys of every kind that embarrasses an archive: what `debkit key check`, signing, publishing and sqv say of them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import client, publish
+from debkit.config import Config, KeysConfig
+from debkit.errors import DebkitError, SigningError
+from debkit.keys import Passphrase, Place, export_public, find_keys, prove
+from debkit.keys.check import check, check_keyring
+from debkit.run import Command
+from tests.gnupg_homes import PAST, SHA1, gnupg_home, gpg, make_key, make_split_key, revoke
+from tests.publishing import signed, sound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from debkit.keys import Keys
+    from debkit.run import Processes
+
+ALONE = Passphrase(ask=lambda _prompt: None)
+EXPIRED = "20200101T000000"
+
+
+def good(home: Path) -> str:
+    return make_split_key(home)
+
+
+def plain(home: Path) -> str:
+    return make_key(home, expires="2y")
+
+
+def rsa(home: Path) -> str:
+    return make_split_key(home, algorithm="rsa3072")
+
+
+def ending(home: Path) -> str:
+    return make_split_key(home, expires="20d")
+
+
+def ending_subkey(home: Path) -> str:
+    return make_split_key(home, subkey_expires="20d")
+
+
+def expired(home: Path) -> str:
+    return make_split_key(home, primary=PAST, expires=EXPIRED, subkey=PAST, subkey_expires=EXPIRED)
+
+
+def expired_subkey(home: Path) -> str:
+    return make_split_key(home, primary=PAST, expires="20y", subkey=PAST, subkey_expires=EXPIRED)
+
+
+def revoked(home: Path) -> str:
+    fingerprint = make_split_key(home)
+    revoke(home, fingerprint)
+    return fingerprint
+
+
+def sha1(home: Path) -> str:
+    return make_split_key(home, algorithm="rsa2048", primary=SHA1)
+
+
+def sha1_subkey(home: Path) -> str:
+    return make_split_key(home, algorithm="rsa2048", subkey=SHA1)
+
+
+def sha1_back(home: Path) -> str:
+    """The binding is made anew with SHA-512; the subkey's own signature inside it, which gpg copies, is still SHA-1."""
+    fingerprint = make_split_key(
+        home, algorithm="rsa2048", primary=PAST, expires="20y", subkey=(*PAST, *SHA1), subkey_expires="20y"
+    )
+    gpg(home, "--quick-set-expire", fingerprint, "2y", "*")
+    return fingerprint
+
+
+def lonely(home: Path) -> str:
+    done = gpg(home, "--status-fd", "1", "--quick-generate-key", "Lonely", "ed25519", "cert", "2y")
+    return done.split("KEY_CREATED P ")[1][:40]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with gnupg_home() as path:
+        yield path
+
+
+def verdict(run: Processes, home: Path, fingerprint: str) -> str:
+    config = KeysConfig(archive=fingerprint)
+    try:
+        check(run, config, environ={"GNUPGHOME": os.fspath(home)}, published=home / "none")
+    except SigningError as problem:
+        return problem.cause
+    return "good"
+
+
+def sqv(run: Processes, home: Path, fingerprint: str) -> str:
+    """What Sequoia, by which Debian 13's apt judges, says of a signature by this key."""
+    text = home / "text"
+    text.write_text("text\n")
+    (home / "public.pgp").write_bytes(export_public(Place(home, fingerprint)))
+    gpg(home, "--local-user", fingerprint, "--yes", "--output", f"{text}.sig", "--detach-sign", os.fspath(text))
+    return verified(run, home)
+
+
+def verified(run: Processes, home: Path) -> str:
+    done = run(Command(argv=("sqv", "--keyring", "public.pgp", "text.sig", "text"), cwd=home, ok=frozenset({0, 1})))
+    return "good" if done.code == 0 else done.stdout
+
+
+@pytest.mark.parametrize("make", [good, plain, rsa])
+def test_a_good_key_is_good_to_everybody(run: Processes, home: Path, make: Callable[[Path], str]) -> None:
+    fingerprint = make(home)
+    assert verdict(run, home, fingerprint) == "good"
+    assert sqv(run, home, fingerprint) == "good"
+
+
+@pytest.mark.parametrize("make", [sha1, sha1_subkey, sha1_back])
+def test_sqv_refuses_what_check_refuses(run: Processes, home: Path, make: Callable[[Path], str]) -> None:
+    fingerprint = make(home)
+    packets = run(Command(argv=("gpg", "--list-packets"), stdin=gpg(home, "--armor", "--export", fingerprint).encode())).stdout
+    assert "digest algo 2" in packets, "the packet itself says SHA-1"
+    said = verdict(run, home, fingerprint)
+    assert "is bound by a SHA1 signature, which apt refuses" in said
+    assert ("its signing subkey" in said) == (make is not sha1)
+    assert "SHA1 is not considered secure" in sqv(run, home, fingerprint)
+
+
+def test_a_revoked_key(run: Processes, home: Path) -> None:
+    fingerprint = good(home)
+    assert sqv(run, home, fingerprint) == "good"
+    revoke(home, fingerprint)
+    assert verdict(run, home, fingerprint) == f"{fingerprint} is revoked"
+    (home / "public.pgp").write_bytes(export_public(Place(home, fingerprint)))
+    assert "revoked" in verified(run, home)
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (ending, "expires on"),
+        (ending_subkey, "its signing subkey"),
+        (expired, "expired on 2020-01-01"),
+        (expired_subkey, "expired on 2020-01-01, and there is no other"),
+        (lonely, "has no subkey that may sign"),
+    ],
+)
+def test_a_key_that_ends(run: Processes, home: Path, make: Callable[[Path], str], cause: str) -> None:
+    assert cause in verdict(run, home, make(home))
+
+
+@pytest.mark.parametrize("make", [ending, ending_subkey, expired, expired_subkey, sha1, lonely])
+def test_the_hint_mends_it(run: Processes, home: Path, make: Callable[[Path], str]) -> None:
+    fingerprint = make(home)
+    with pytest.raises(SigningError) as caught:
+        check(run, KeysConfig(archive=fingerprint), environ={"GNUPGHOME": os.fspath(home)}, published=home / "none")
+    for line in caught.value.hint.splitlines():
+        program, *words = shlex.split(line)
+        assert program == "gpg"
+        gpg(home, *words)
+    assert verdict(run, home, fingerprint) == "good"
+    assert sqv(run, home, fingerprint) == "good"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (expired, "has expired"),
+        (expired_subkey, "cannot sign"),
+        (revoked, "is revoked"),
+        (lonely, "cannot sign"),
+    ],
+)
+def test_what_cannot_sign_stops_before_anything_is_built(
+    run: Processes, home: Path, make: Callable[[Path], str], said: str
+) -> None:
+    fingerprint = make(home)
+    with pytest.raises(SigningError, match=said) as caught, found(run, home, fingerprint, home) as keys:
+        prove(keys)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("make", [good, plain, sha1])
+def test_an_archive_with_such_a_key(
+    run: Processes, config: Config, home: Path, tmp_path: Path, make: Callable[[Path], str]
+) -> None:
+    fingerprint = make(home)
+    with (config.repo / "conf/uploaders").open("a") as uploaders:
+        uploaders.write(f"allow * by key {fingerprint[-16:]}+\n")
+    with found(run, home, fingerprint, tmp_path) as keys:
+        prove(keys)
+        assert publish(run, config, signed(run, keys, tmp_path / "one"), keys).signer == fingerprint
+    sound(run, config)
+    keyring = client.keyring_file(config)
+    release = config.repo / "dists/trixie"
+    verify = ("--keyring", os.fspath(keyring), os.fspath(release / "Release.gpg"), os.fspath(release / "Release"))
+    run(Command(argv=("gpgv", *verify)))
+    run(Command(argv=("gpgv", "--keyring", os.fspath(keyring), os.fspath(release / "InRelease"))))
+    assert run(Command(argv=("sqv", *verify), ok=frozenset({0, 1}))).code == (1 if make is sha1 else 0)
+    if make is sha1:
+        with pytest.raises(SigningError, match="has a problem"):
+            check_keyring(run, keyring)
+    else:
+        assert [key.fingerprint for key in check_keyring(run, keyring)] == [fingerprint]
+
+
+def test_an_expired_subkey_signs_no_index(run: Processes, config: Config, home: Path, tmp_path: Path) -> None:
+    """Though it was found good when the run began."""
+    upload, archive = make_key(home), make_split_key(home)
+    with (config.repo / "conf/uploaders").open("a") as uploaders:
+        uploaders.write(f"allow * by key {upload[-16:]}+\n")
+    wanted = KeysConfig(upload=upload, archive=archive)
+    with find_keys(run, wanted, environ={"GNUPGHOME": os.fspath(home)}, state=tmp_path, passphrase=ALONE) as keys:
+        one = signed(run, keys, tmp_path / "one")
+        revoke(home, archive)
+        with pytest.raises(DebkitError, match="could not be signed") as caught:
+            publish(run, config, one, keys)
+        assert isinstance(caught.value, SigningError)
+        assert not list((config.repo / "pool").rglob("*.deb"))
+
+
+def found(run: Processes, home: Path, fingerprint: str, state: Path) -> AbstractContextManager[Keys]:
+    environ = {"GNUPGHOME": os.fspath(home)}
+    return find_keys(run, KeysConfig(archive=fingerprint), environ=environ, state=state, passphrase=ALONE)
+
+
+def test_the_published_keyring_is_compared(run: Processes, config: Config, home: Path) -> None:
+    new, old = good(home), make_split_key(home, uid="Old", expires="20d", subkey_expires="20d")
+    wanted, environ = KeysConfig(archive=new, also=(old,)), {"GNUPGHOME": os.fspath(home)}
+    published = client.keyring_file(config)
+    assert len(check(run, wanted, environ=environ, published=published)) == 2, "what is being retired may be near its end"
+    for content in (gpg(home, "--armor", "--export", new).encode(), b""):
+        published.write_bytes(content)
+        with pytest.raises(SigningError, match="has a problem") as caught:
+            check(run, wanted, environ=environ, published=published)
+        assert f"{published} is not what would be published now" in caught.value.cause
+    published.write_bytes(export_public(Place(home, new), Place(home, old)))
+    check(run, wanted, environ=environ, published=published)
+    gpg(home, "--quick-set-expire", new, "3y")
+    with pytest.raises(SigningError, match="has a problem"):
+        check(run, wanted, environ=environ, published=published)
+
+
+def test_without_a_key_there_is_nothing_to_check(run: Processes, tmp_path: Path) -> None:
+    with pytest.raises(SigningError, match="no signing key is configured") as caught:
+        check(run, KeysConfig(), environ={}, published=tmp_path / "none")
+    assert caught.value.hint == "debkit key init"

@@ -1,0 +1,313 @@
+"""`debkit key` as it is typed, from the making of a key to its backup, with a passphrase and without."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from debkit.config import load
+from debkit.keys import Passphrase, find_keys, prove
+from debkit.run import Command
+from tests.gnupg_homes import agents_of, end_agent, gnupg_home, gpg, make_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from debkit.run import Completed, Processes
+
+CHECKOUT = Path(__file__).parents[2]
+WORDS = "Sesam, öffne dich"
+ALL = frozenset(range(256))
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A project, and the GnuPG home of who types; each call has an agent that remembers nothing."""
+
+    run: Processes
+    project: Path
+    home: Path
+    words: Path
+
+    def type(self, *words: str, unlocked: bool = False, code: int = 0, **env: str) -> str:
+        """Type `debkit key …` and give what it prints, errors too; `unlocked`: with the passphrase's file."""
+        given = ("--passphrase-file", os.fspath(self.words)) if unlocked else ()
+        done = self._call(*words, *given, **env)
+        assert done.code == code, done.stdout
+        assert WORDS not in done.stdout
+        end_agent(self.home)
+        return done.stdout
+
+    def _call(self, *words: str, **env: str) -> Completed:
+        argv = (sys.executable, "-m", "debkit", "--project", os.fspath(self.project), "key", *words)
+        added = {"PYTHONPATH": os.fspath(CHECKOUT), "GNUPGHOME": os.fspath(self.home), **env}
+        return self.run(Command(argv=argv, env=tuple(added.items()), ok=ALL))
+
+    def listed(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.type("list", "--json"))
+        return found
+
+    @property
+    def toml(self) -> Path:
+        return self.project / "config/debkit.toml"
+
+    @property
+    def uploaders(self) -> Path:
+        return self.project / "repo/conf/uploaders"
+
+    def configure(self, fingerprint: str) -> None:
+        self.toml.parent.mkdir()
+        self.toml.write_text(f'[keys]\narchive = "{fingerprint}"\n')
+        self.uploaders.write_text(f"allow * by key {fingerprint[-16:]}+\n")
+
+    def made(self, *words: str) -> str:
+        said = self.type("init", *words, unlocked="--no-passphrase" not in words)
+        return re.match(r"[0-9A-F]{40}", said)[0]  # type: ignore[index]  # it must match
+
+
+@pytest.fixture
+def desk(run: Processes, tmp_path: Path) -> Iterator[Desk]:
+    (tmp_path / "words").write_text(WORDS)
+    (tmp_path / "repo/conf").mkdir(parents=True)
+    with gnupg_home() as home:
+        yield Desk(run, tmp_path, home, tmp_path / "words")
+
+
+def test_a_key_is_made_as_it_should_be(desk: Desk) -> None:
+    said = desk.type("init", "--no-passphrase")
+    fingerprint = said[:40]
+    assert f'archive = "{fingerprint}"' in said
+    assert f"allow * by key {fingerprint[-16:]}+" in said
+    (listed,) = desk.listed()
+    key = listed["key"]
+    assert (key["uid"], listed["roles"], listed["development"]) == ("debkit archive", [], False)
+    primary, (subkey,) = key["primary"], key["subkeys"]
+    assert (primary["algorithm"], primary["signs"], primary["hashes"]) == ("ed25519", False, ["SHA512"])
+    assert (subkey["algorithm"], subkey["signs"], subkey["hashes"]) == ("ed25519", True, ["SHA512"])
+    assert all(730 * 86400 - part["expires"] + part["created"] < 2 * 86400 for part in (primary, subkey))
+    assert (desk.home / f"openpgp-revocs.d/{fingerprint}.rev").exists()
+    desk.configure(fingerprint)
+    assert f"{fingerprint} is good (debkit archive)" in desk.type("check")
+    row = desk.type("list").splitlines()[1].split()
+    assert row[:4] == [fingerprint, "upload,", "archive", "ed25519"]
+    assert "expires on" in desk.type("check", "--days", "740", code=13)
+
+
+def test_a_key_of_another_kind(desk: Desk) -> None:
+    (desk.home / "gpg.conf").write_text("cert-digest-algo SHA1\n")
+    fingerprint = desk.made("--algorithm", "rsa4096", "--expire", "5y", "--uid", "Us <us@example.org>", "--no-passphrase")
+    (listed,) = desk.listed()
+    assert listed["key"]["uid"] == "Us <us@example.org>"
+    for part in (listed["key"]["primary"], *listed["key"]["subkeys"]):
+        assert part["algorithm"] == "rsa4096"
+        assert part["hashes"] == ["SHA512"], "whatever gpg.conf says"
+        assert part["expires"] - part["created"] > 1800 * 86400
+    assert gpg(desk.home, "--local-user", fingerprint, "--clearsign", stdin="text\n")
+
+
+def test_no_second_key_by_accident(desk: Desk) -> None:
+    first = desk.made("--no-passphrase")
+    said = desk.type("init", "--no-passphrase", code=13)
+    assert f"there is a secret key of 'debkit archive' already: {first}" in said
+    desk.configure(first)
+    assert f"{first} is configured already" in desk.type("init", "--uid", "Another", "--no-passphrase", code=13)
+    assert desk.made("--no-passphrase", "--another") != first
+
+
+def test_a_key_without_a_passphrase_is_asked_for(desk: Desk) -> None:
+    assert "nobody to ask" in desk.type("init", code=13)
+    assert not desk.listed()
+    argv = (sys.executable, "-m", "debkit", "--project", os.fspath(desk.project), "key", "init")
+    command = Command(argv=argv, env=(("PYTHONPATH", os.fspath(CHECKOUT)), ("GNUPGHOME", os.fspath(desk.home))), ok=ALL)
+    first, again = r"Passphrase for the key of debkit archive: ", r"The same once more: "
+    done = desk.run.converse(command, ((first, WORDS), (again, "another")))
+    assert "was not the same twice" in done.stdout
+    done = desk.run.converse(command, ((first, ""),))
+    assert "what was typed is empty" in done.stdout
+    done = desk.run.converse(command, ((first, WORDS), (again, WORDS)))
+    assert "is made" in done.stdout
+    end_agent(desk.home)
+    (desk.project / "key").write_text(gpg(desk.home, "--armor", "--export-secret-keys", passphrase=WORDS))
+
+
+def test_the_archives_key_is_changed(desk: Desk) -> None:
+    old = desk.made()
+    desk.configure(old)
+    said = desk.type("rotate", code=13)
+    assert "needs a passphrase" in said
+    assert len(desk.listed()) == 1, "nothing is made before the old key is unlocked"
+    said = desk.type("rotate", "--overlap", "30", unlocked=True)
+    new = said[:40]
+    assert f"{new} and {old} sign the archive until 20" in said
+    keys = load(desk.project).keys
+    assert (keys.archive, keys.also, keys.upload) == (new, (old,), "")
+    assert desk.uploaders.read_text() == f"allow * by key {old[-16:]}+\nallow * by key {new[-16:]}+\n"
+    assert [listed["roles"] for listed in desk.listed()] == [["upload", "archive"], ["retiring"]]
+    assert "is being changed already" in desk.type("rotate", unlocked=True, code=13)
+    assert f"is not to be retired before {keys.also_until}" in desk.type("rotate", "--finish", code=13)
+    shown = gpg(desk.home, "--show-keys", "--with-colons", stdin=desk.type("export"))
+    assert {line.split(":")[9] for line in shown.splitlines() if line.startswith("fpr")} >= {new, old}
+    in_ci(desk, desk.type("export", "--secret", unlocked=True), (new, old))
+    desk.toml.write_text(desk.toml.read_text().replace(keys.also_until, "2026-01-01"))
+    assert f"{old} is retired" in desk.type("rotate", "--finish")
+    assert load(desk.project).keys == type(keys)(archive=new)
+    assert desk.uploaders.read_text() == f"allow * by key {new[-16:]}+\n"
+    in_ci(desk, desk.type("export", "--secret", unlocked=True), (new,))
+    assert "is not being changed" in desk.type("rotate", "--finish", code=13)
+
+
+def in_ci(desk: Desk, material: str, fingerprints: tuple[str, ...]) -> None:
+    """What is handed over signs, has no primary's secret, and leaves nothing."""
+    config = load(desk.project).keys
+    environ = {"DEBKIT_ARCHIVE_KEY": material}
+    with find_keys(desk.run, config, environ=environ, state=desk.project, passphrase=Passphrase(file=desk.words)) as keys:
+        prove(keys)
+        assert tuple(dict.fromkeys(key.fingerprint for key in keys.signers)) == fingerprints
+        home = keys.archive.home
+        assert home.stat().st_mode & 0o777 == 0o700
+        assert len(os.fspath(home / "S.gpg-agent.browser")) <= 107
+        lines = gpg(home, "--list-secret-keys", "--with-colons").splitlines()
+        assert {line.split(":")[14] for line in lines if line.startswith("sec")} == {"#"}, "the primary's secret stays at home"
+        assert agents_of(home)
+    assert not home.exists()
+    assert not agents_of(home)
+
+
+def test_only_the_signing_subkey_is_changed(desk: Desk) -> None:
+    key = desk.made()
+    desk.configure(key)
+    (old,) = (sub["fingerprint"] for sub in desk.listed()[0]["key"]["subkeys"])
+    said = desk.type("rotate", "--subkey", unlocked=True)
+    assert f"{key} and {old} sign the archive" in said
+    new = desk.listed()[0]["key"]["subkeys"][1]["fingerprint"]
+    keys = load(desk.project).keys
+    assert (keys.archive, keys.also) == (key, (old,))
+    material = desk.type("export", "--secret", unlocked=True)
+    in_ci(desk, material, (key,))
+    with find_keys(
+        desk.run, keys, environ={"DEBKIT_ARCHIVE_KEY": material}, state=desk.project, passphrase=Passphrase(file=desk.words)
+    ) as found:
+        users = [word for signer in found.signers for word in ("--local-user", signer.local_user)]
+        signed = gpg(found.archive.home, *users, "--clearsign", passphrase=WORDS, stdin="text\n")
+        said = gpg(found.archive.home, "--status-fd", "1", "--verify", stdin=signed)
+    assert set(re.findall(r"VALIDSIG (\w+)", said)) == {old, new}
+    assert desk.uploaders.read_text() == f"allow * by key {key[-16:]}+\n"
+    assert "needs a passphrase" in desk.type("rotate", "--finish", "--now", code=13)
+    assert load(desk.project).keys.also == (old,)
+    desk.type("rotate", "--finish", "--now", unlocked=True)
+    assert load(desk.project).keys.also == ()
+    assert desk.uploaders.read_text() == f"allow * by key {key[-16:]}+\n"
+    desk.type("check")
+    gone = gpg(desk.home, "--show-keys", "--with-colons", stdin=desk.type("export"))
+    assert new in gone
+    assert old not in gone
+
+
+def test_a_key_that_is_there_takes_over(desk: Desk) -> None:
+    old, other = desk.made("--no-passphrase"), make_key(desk.home, uid="Other", passphrase=WORDS)
+    desk.configure(old)
+    said = desk.type("rotate", "--to", other, code=13)
+    assert f"{other} and {old} cannot sign together" in said
+    assert load(desk.project).keys.archive == old
+    new = make_key(desk.home, uid="New")
+    desk.type("rotate", "--to", new.lower())
+    assert (load(desk.project).keys.archive, load(desk.project).keys.also) == (new, (old,))
+    material = desk.type("export", "--secret")
+    with find_keys(desk.run, load(desk.project).keys, environ={"DEBKIT_ARCHIVE_KEY": material}, state=desk.project) as keys:
+        prove(keys)  # the new one's primary signs, so that it is in what CI is given
+
+
+def test_a_configuration_that_is_not_understood_is_left_alone(desk: Desk) -> None:
+    old = desk.made("--no-passphrase")
+    desk.configure(old)
+    text = f'keys.archive = "{old}"\n'
+    desk.toml.write_text(text)
+    said = desk.type("rotate", code=3)
+    assert f'also = ["{old}"]' in said
+    assert desk.toml.read_text() == text
+    assert len(desk.listed()) == 1
+
+
+@pytest.mark.parametrize("passphrase", [True, False])
+def test_a_printed_backup_brings_the_key_back(desk: Desk, passphrase: bool) -> None:  # noqa: FBT001
+    key = desk.made() if passphrase else desk.made("--no-passphrase")
+    desk.configure(key)
+    paper = desk.project / "paper"
+    if passphrase:
+        assert "needs a passphrase" in desk.type("backup", "-o", os.fspath(paper), code=13)
+        assert not paper.exists()
+    desk.type("backup", "--output", os.fspath(paper), unlocked=passphrase)
+    assert paper.stat().st_mode & 0o777 == 0o600
+    assert ("there is none!" in paper.read_text()) is not passphrase
+    with gnupg_home() as other:
+        there = Desk(desk.run, desk.project, other, desk.words)
+        scanned = "\n".join(f" {line}\t" for line in paper.read_text().splitlines())
+        (desk.project / "scan").write_text(scanned)
+        assert f"{key} is restored" in there.type("restore", os.fspath(desk.project / "scan"))
+        assert there.listed() == desk.listed()
+        there.type("check")
+        signed = gpg(other, "--local-user", key, "--clearsign", passphrase=WORDS, stdin="text\n")
+        gpg(desk.home, "--verify", stdin=signed)
+        certificate = (other / f"openpgp-revocs.d/{key}.rev").read_text()
+        gpg(other, "--import", stdin=certificate.replace(":-----BEGIN", "-----BEGIN"))
+        assert "is revoked" in there.type("check", code=13)
+    with gnupg_home() as other:  # without debkit
+        gpg(other, "--import", os.fspath(paper))
+        assert gpg(other, "--local-user", key, "--clearsign", passphrase=WORDS, stdin="text\n")
+
+
+def test_a_damaged_backup_names_its_lines(desk: Desk) -> None:
+    key = desk.made("--no-passphrase")
+    desk.configure(key)
+    lines = desk.type("backup").splitlines()
+    first = lines.index("-----BEGIN PGP PRIVATE KEY BLOCK-----") + 3  # lines are counted from 1; an empty one follows
+    file = desk.project / "paper"
+
+    def complaint(changed: list[str]) -> list[str]:
+        file.write_text("\n".join(changed))
+        with gnupg_home() as other:
+            there = Desk(desk.run, desk.project, other, desk.words)
+            said = there.type("restore", os.fspath(file), code=13)
+            assert not gpg(other, "--list-secret-keys")
+        return re.findall(r"line \d+ is [a-z ]+|the sums at its end are missing|holds no secret key", said)
+
+    def but(*changes: tuple[int, str]) -> list[str]:
+        new = dict(enumerate(lines, start=1)) | dict(changes)
+        return [new[number] for number in sorted(new)]
+
+    assert complaint(but((first, lines[first - 1][::-1]), (first + 2, "O" + lines[first + 1][1:]))) == [
+        f"line {first} is damaged",
+        f"line {first + 2} is damaged",
+    ]
+    assert complaint(lines[: first - 1] + lines[first:]) == [f"line {first} is missing"]
+    assert complaint([*lines[:first], "A" * 64, *lines[first:]]) == [f"line {first + 1} is one too many"]
+    end = next(number for number, line in enumerate(lines) if line.startswith("Each line"))
+    total = next(line for line in lines if line.startswith("SHA-256"))
+    assert complaint(lines[:end]) == ["the sums at its end are missing"]
+    assert complaint(["nothing of the kind"]) == ["the sums at its end are missing"]
+    # Damage to the sums is none to the key.
+    for harmless in ([*lines[:end], total], [line for line in lines if line != total]):
+        file.write_text("\n".join(harmless))
+        with gnupg_home() as other:
+            Desk(desk.run, desk.project, other, desk.words).type("restore", os.fspath(file))
+
+
+def test_no_agent_is_left_by_keys_that_are_handed_over(desk: Desk) -> None:
+    key = desk.made("--no-passphrase")
+    handed = gpg(desk.home, "--armor", "--export-secret-keys", key)
+    with gnupg_home() as empty, tempfile.TemporaryDirectory(prefix="d.", dir="/tmp") as directory:
+        there = Desk(desk.run, desk.project, empty, desk.words)
+        for words in (("list",), ("check",), ("export",), ("export", "--secret")):
+            said = there.type(*words, DEBKIT_ARCHIVE_KEY=handed, TMPDIR=directory, XDG_RUNTIME_DIR="")
+            assert key in said or "PGP" in said
+            assert not agents_of(Path(directory))
+            assert not list(Path(directory).iterdir())
+        assert not agents_of(empty)
