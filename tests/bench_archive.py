@@ -132,7 +132,13 @@ def measure(work: Path, count: int, home: Path, key: str) -> tuple[dict[str, Cos
     for number in range(ROUNDS):
         for make in TOOLS:
             tool = make(work / "place", key, uploads)
-            env = {"GNUPGHOME": os.fspath(home), "PYTHONPATH": os.fspath(CHECKOUT), "REPREPRO_BASE_DIR": os.fspath(tool.place)}
+            env = {
+                "GNUPGHOME": os.fspath(home),
+                "REPREPRO_BASE_DIR": os.fspath(tool.place),
+                "PYTHONPATH": os.fspath(CHECKOUT),
+                "PYTHONDONTWRITEBYTECODE": "",  # debkit is compiled where it is installed, and so it is here
+                "PYTHONPYCACHEPREFIX": os.fspath(work / "compiled"),
+            }
             batch = cost_of(("sh", "-euc", tool.batch), cwd=tool.place, env=env)
             batches[tool.name] = min(batch, batches.get(tool.name, batch), key=lambda cost: cost.seconds)
             for changes in extra if number + 1 == ROUNDS else ():
