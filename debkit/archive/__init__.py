@@ -6,11 +6,13 @@ who needs them, so that publishing does not wait for that.
 
 from debkit.archive.client import addition, instructions, keyring_file, sources_file, sources_text
 from debkit.archive.conf import exported_suites
+from debkit.archive.front import furnish
 from debkit.archive.publish import publish, publish_all, require, require_upload
 
 __all__ = [
     "addition",
     "exported_suites",
+    "furnish",
     "instructions",
     "keyring_file",
     "publish",
