@@ -30,15 +30,15 @@ class Line:
     file: str = ""
 
 
-def is_current(base: Path, suite: str, entries: tuple[Entry, ...], key: SigningKey) -> bool:
-    """Whether a suite's index is there whole, lists exactly `entries`, and is signed by `key`."""
+def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: tuple[SigningKey, ...]) -> bool:
+    """Whether a suite's index is there whole, lists exactly `entries`, and is signed by each of `keys`."""
     directory = base / "dists" / suite
     if not directory.exists():
         return not entries
     try:
-        signed = signed_text(key, directory / "InRelease")
+        signed = [signed_text(key, directory / "InRelease") for key in keys]
         release = (directory / "Release").read_text(encoding="utf-8")
-        if signed.split() != release.split() or not (directory / "Release.gpg").exists():
+        if any(text.split() != release.split() for text in signed) or not (directory / "Release.gpg").exists():
             return False
         for sha256, name in _listed(release):
             file = directory / name

@@ -170,7 +170,7 @@ def _demand_all(archive: Reprepro, ours: Upload) -> None:
 
 def _refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> None:
     """Export a suite's index where it is not what the database says, or not signed by the archive's key."""
-    if not is_current(archive.base, suite, entries, archive.keys.archive):
+    if not is_current(archive.base, suite, entries, archive.keys.signers):
         archive.export(suite, cleanup=True)
 
 

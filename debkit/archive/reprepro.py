@@ -127,7 +127,10 @@ class Reprepro:
         passphrase = self.keys.passphrase(archive)
         command = Command(
             argv=argv(self.base, self.conf, self.keys.upload.home, *words),
-            env=(("DEBKIT_RELEASE_HOME", os.fspath(archive.home)), ("DEBKIT_RELEASE_KEY", archive.fingerprint)),
+            env=(
+                ("DEBKIT_RELEASE_HOME", os.fspath(archive.home)),
+                ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
+            ),
             stdin=f"{passphrase}\n".encode() if passphrase else b"",
             secrets=(passphrase,) if passphrase else (),
             separate=True,

@@ -66,7 +66,7 @@ def test_the_passphrase_goes_through_standard_input(recorder: Recorder) -> None:
     assert first.stdin == b"open sesame\n"
     assert first.secrets == ("open sesame",)
     assert "sesame" not in " ".join((*first.argv, *(value for _, value in first.env)))
-    assert first.env == (("DEBKIT_RELEASE_HOME", "/archive"), ("DEBKIT_RELEASE_KEY", "B" * 40))
+    assert first.env == (("DEBKIT_RELEASE_HOME", "/archive"), ("DEBKIT_RELEASE_KEYS", "B" * 40))
     assert second.stdin == b""
 
 
