@@ -116,11 +116,18 @@ class KeysConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveConfig:
-    """[archive]. `path` is the reprepro base; `url` where users reach it, empty until it is served somewhere."""
+    """[archive]. `path` is the reprepro base; `url` where users reach it, empty until it is served somewhere.
+
+    The newest `keep` states of a suite are kept, and any that was replaced less than `grace` seconds ago. A Release file is valid for
+    `valid_for` seconds, 0 being for ever.
+    """
 
     name: str = "debkit"
     path: Path = Path("repo")
     url: str = ""
+    keep: int = 20
+    grace: float = 7 * 86400
+    valid_for: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +246,7 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
         chroot=_section(ChrootConfig(), data.get("chroot", {}), max_age=seconds, cache_limit=_bytes),
         checks=replace(_section(ChecksConfig(), checks, timeout=seconds), lintian=lintian),
         keys=_section(KeysConfig(), data.get("keys", {}), upload=str.upper, archive=str.upper, also=fingerprints),
-        archive=_section(ArchiveConfig(), data.get("archive", {}), path=Path),
+        archive=_section(ArchiveConfig(), data.get("archive", {}), path=Path, grace=seconds, valid_for=seconds),
         source=_section(SourceConfig(), data.get("source", {}), keyring=lambda name: project / name),
     )
 

@@ -1,16 +1,23 @@
-"""The APT repository: put a signed upload in, whole or not at all, and prove what a clean client makes of it. Owns reprepro."""
+"""The APT repository: put a signed upload in, whole or not at all, and prove what a clean client makes of it. Owns reprepro.
 
-from debkit.archive.client import instructions, keyring_file, sources_file, sources_text
-from debkit.archive.proof import prove
-from debkit.archive.publish import publish, require, require_upload
+The proof (`debkit.archive.proof`) stands on chroots, and is imported by who needs it: publishing does not wait for that.
+"""
+
+from debkit.archive.client import addition, instructions, keyring_file, sources_file, sources_text
+from debkit.archive.conf import exported_suites
+from debkit.archive.publish import publish, publish_all, require, require_upload
+from debkit.archive.serve import served
 
 __all__ = [
+    "addition",
+    "exported_suites",
     "instructions",
     "keyring_file",
-    "prove",
     "publish",
+    "publish_all",
     "require",
     "require_upload",
+    "served",
     "sources_file",
     "sources_text",
 ]

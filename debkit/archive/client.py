@@ -1,6 +1,7 @@
-"""What an end user needs of an archive: its public key and its .sources file, and which commands to type.
+"""What an end user needs of an archive: its public keys and its .sources file, and which commands to type.
 
-Both name one and the same keyring path: two .sources files that name an archive's key differently make apt refuse both.
+There is one keyring path and one .sources path, whether a user puts the files there by hand or the keyring package does: two
+.sources files that name an archive's key differently make apt refuse both.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import stat
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from debkit.archive.conf import exported_suites
+from debkit.archive.index import has_package
 from debkit.keys import export_public
 from debkit.paths import put
 
@@ -25,13 +28,23 @@ KEYRINGS = "/usr/share/keyrings"
 SOURCES = "/etc/apt/sources.list.d"
 
 
+def keyring_package(config: Config) -> str:
+    """Name the package that keeps the keyring and the .sources file up to date."""
+    return f"{config.archive.name}-archive-keyring"
+
+
 def keyring_name(config: Config) -> str:
     """Name the keyring. Binary, so that one file serves every apt: only .asc is read as armoured (apt-secure(8))."""
-    return f"{config.archive.name}-archive-keyring.pgp"
+    return f"{keyring_package(config)}.pgp"
 
 
 def keyring_file(config: Config) -> Path:
     return config.repo / keyring_name(config)
+
+
+def sources_name(config: Config) -> str:
+    """Name the .sources file as a client has it, whichever suite it is for."""
+    return f"{config.archive.name}.sources"
 
 
 def sources_file(config: Config, suite: str) -> Path:
@@ -41,7 +54,11 @@ def sources_file(config: Config, suite: str) -> Path:
 
 
 def sources_text(config: Config, suite: str, url: str = "") -> str:
-    """Write deb822 text (sources.list(5)); `url` is where the archive is reached, unless the configuration says."""
+    """Write deb822 text (sources.list(5)); `url` is where the archive is reached, unless the configuration says.
+
+    Nothing in it changes with the keys: the keyring package takes a file over that was put there by hand, and dpkg would ask
+    about one that differs from its own.
+    """
     where = url or config.archive.url or f"file:{quote(os.fspath(config.repo.resolve()))}"
     return (
         f"Types: deb deb-src\nURIs: {where.rstrip('/')}/\nSuites: {suite}\nComponents: main\n"
@@ -49,45 +66,57 @@ def sources_text(config: Config, suite: str, url: str = "") -> str:
     )
 
 
-def write(config: Config, suites: tuple[str, ...], keys: Keys) -> None:
+def write(config: Config, keys: Keys) -> None:
     """Write the public keys, and a .sources file for each suite that is exported, into the archive where they have changed."""
-    signers = tuple(dict.fromkeys(key.fingerprint for key in keys.signers))
-    note = f"# {config.archive.name}: signed by {' and '.join(signers)}\n"
-    if keys.archive.development:
-        note += "# This is a development key, made on one machine: good for trying, not for publishing.\n"
-    texts = {
-        sources_file(config, suite): (note + sources_text(config, suite)).encode()
-        for suite in suites
-        if (config.repo / "dists" / suite).exists()
-    }
+    texts = {sources_file(config, suite): sources_text(config, suite).encode() for suite in exported_suites(config)}
     for file, content in {keyring_file(config): export_public(*keys.signers), **texts}.items():
         if not file.exists() or file.read_bytes() != content:
             put(file, content)
 
 
+def addition(config: Config, suite: str, *packages: str, url: str = "") -> tuple[str, ...]:
+    """Say what to type, once on each machine, to add the archive, and to install packages from it.
+
+    The keyring package is among these where the suite has it. `url` is where the archive is served for a trial, elsewhere than
+    the configuration says: then the .sources file must be changed, and the keyring package would bring back the other.
+    """
+    target = f"{SOURCES}/{sources_name(config)}"
+    keyring, sources = keyring_file(config), sources_file(config, suite)
+    home, where = config.archive.url.rstrip("/"), (url or config.archive.url).rstrip("/")
+    if where == home and has_package(config.repo, suite, keyring_package(config)):
+        packages = tuple(dict.fromkeys((keyring_package(config), *packages)))
+    if where:
+        fetched = shlex.quote(f"{where}/{sources.name}")
+        changed = f"sed {shlex.quote(f's|^URIs:.*|URIs: {where}/|')} | sudo tee {target}"
+        return (
+            f"sudo curl -fsSLo {KEYRINGS}/{keyring.name} {shlex.quote(f'{where}/{keyring.name}')}",
+            f"sudo curl -fsSLo {target} {fetched}" if where == home else f"curl -fsSL {fetched} | {changed}",
+            _apt_get("sudo apt-get", packages),
+        )
+    # apt reads as `_apt` (APT::Sandbox::User), whom a private home stops.
+    apt_get = "sudo apt-get" if is_open(config.repo) else "sudo apt-get -o APT::Sandbox::User=root"
+    return (
+        f"sudo install -m 644 {shlex.quote(os.fspath(keyring))} {KEYRINGS}/",
+        f"sudo install -m 644 {shlex.quote(os.fspath(sources))} {target}",
+        _apt_get(apt_get, packages),
+    )
+
+
+def _apt_get(apt_get: str, packages: tuple[str, ...]) -> str:
+    install = f" && {apt_get} install {' '.join(packages)}" if packages else ""
+    return f"{apt_get} update{install}"
+
+
 def instructions(config: Config, published: Published, *, machine: str) -> tuple[str, ...]:
     """Say what to type to install what was published; `machine` is the architecture of this one."""
-    keyring, sources = keyring_file(config), sources_file(config, published.suite)
-    packages = " ".join(name for name in published.packages if not name.endswith("-dbgsym"))
-    target = f"{SOURCES}/{config.archive.name}.sources"
-    if url := config.archive.url.rstrip("/"):
-        return (
-            f"sudo curl -fsSo {KEYRINGS}/{keyring.name} {url}/{keyring.name}",
-            f"sudo curl -fsSo {target} {url}/{sources.name}",
-            f"sudo apt-get update && sudo apt-get install {packages}",
-        )
     where = (
         f"# on {' or '.join(published.arches)}, with {config.repo} at the same path there; [archive] url says where it is served"
     )
-    apt_get = "sudo apt-get" if is_open(config.repo) else "sudo apt-get -o APT::Sandbox::User=root"
-    return (
-        *((where,) if machine not in published.arches else ()),
-        f"sudo install -m 644 {shlex.quote(os.fspath(keyring))} {KEYRINGS}/",
-        f"sudo install -m 644 {shlex.quote(os.fspath(sources))} {target}",
-        f"{apt_get} update && {apt_get} install {packages}",
-    )
+    elsewhere = machine not in published.arches and not config.archive.url
+    packages = (name for name in published.packages if not name.endswith("-dbgsym"))
+    return (*((where,) if elsewhere else ()), *addition(config, published.suite, *packages))
 
 
 def is_open(directory: Path) -> bool:
-    """Whether every user can pass to a directory. apt reads as `_apt` (APT::Sandbox::User), whom a private home stops."""
+    """Whether every user can pass to a directory."""
     return all(path.stat().st_mode & stat.S_IXOTH for path in (directory, *directory.resolve().parents) if path.exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import shutil
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import ConfigError
+from debkit.keys import export_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 HOOK = Path(__file__).with_name("sign-release")
 EFFECTIVE = ".conf"
+TRUSTED = "trusted.pgp"
+DAY = 86400  # seconds
 STANZA = """\
 Codename: {suite}
 Origin: {name}
@@ -55,6 +59,26 @@ def read_suites(config: Config) -> dict[str, Suite]:
     return suites
 
 
+def exported_suites(config: Config) -> tuple[str, ...]:
+    """Give the suites that clients can see: those into which something was ever published."""
+    return tuple(suite for suite in read_suites(config) if (config.repo / "dists" / suite / "InRelease").exists())
+
+
+def choose_suite(config: Config, wanted: str, distribution: str) -> str:
+    """Give the suite that is wanted, or else the one that a .changes means by its distribution. Raises ConfigError for none."""
+    suites = read_suites(config)
+    takers = [suite.codename for suite in suites.values() if set(distribution.split()) & set(suite.accepts)]
+    if wanted or distribution in suites:
+        return wanted or distribution
+    if len(takers) != 1:
+        raise ConfigError(
+            f"an upload for {distribution} does not say which suite it is for",
+            cause=f"{config.repo} takes such uploads for {', '.join(takers) or 'no suite'}",
+            hint=f"debkit repo add --suite {next(iter((*takers, *suites)), 'SUITE')} UPLOAD.changes",
+        )
+    return takers[0]
+
+
 def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
     """Check that the archive takes these architectures for this suite. Raises ConfigError naming what it has."""
     suites = read_suites(config)
@@ -74,8 +98,8 @@ def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
         )
 
 
-def demand_upload(config: Config, suite: str, distribution: str, key: SigningKey) -> None:
-    """Check what reprepro would refuse of any upload: its distribution, or that nobody may upload at all. Raises ConfigError."""
+def demand_distribution(config: Config, suite: str, distribution: str) -> None:
+    """Check that a suite takes what a .changes calls its distribution. Raises ConfigError."""
     accepts = read_suites(config)[suite].accepts
     if not set(distribution.split()) & set(accepts):
         raise ConfigError(
@@ -83,6 +107,11 @@ def demand_upload(config: Config, suite: str, distribution: str, key: SigningKey
             cause=f"it takes those for {', '.join(accepts)} (Codename, Suite and AlsoAcceptFor)",
             hint=f"editor {config.repo}/conf/distributions",
         )
+
+
+def demand_upload(config: Config, suite: str, distribution: str, key: SigningKey) -> None:
+    """Check what reprepro would refuse of any upload: its distribution, or that nobody may upload at all. Raises ConfigError."""
+    demand_distribution(config, suite, distribution)
     uploaders = config.repo / "conf/uploaders"
     rules = uploaders.read_text(encoding="utf-8").splitlines() if uploaders.exists() else []
     if not key.development and all(not rule.strip() or rule.lstrip().startswith("#") for rule in rules):
@@ -101,7 +130,7 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
     held; what a killed run has left is replaced.
     """
     conf = config.repo / "conf"
-    text = rendered(_distributions(config), development=keys.archive.development)
+    text = rendered(_distributions(config), development=keys.archive.development, valid_for=config.archive.valid_for)
     path = config.repo / EFFECTIVE
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
@@ -111,6 +140,7 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
                 (path / file.name).symlink_to(file.resolve())
         (path / HOOK.name).symlink_to(HOOK)
         (path / "distributions").write_text(text, encoding="utf-8")
+        (path / TRUSTED).write_bytes(export_public(*keys.signers))
         allowed = (conf / "uploaders").read_text(encoding="utf-8") if (conf / "uploaders").exists() else ""
         if keys.upload.development:
             allowed += f"\nallow * by key {keys.upload.fingerprint[-16:]}+\n"
@@ -120,13 +150,18 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def rendered(distributions: str, *, development: bool) -> str:
-    """Add who signs to every stanza, in place of what may be said there, and to its description if it is a development key."""
+def rendered(distributions: str, *, development: bool, valid_for: float = 0) -> str:
+    """Add who signs to every stanza, in place of what may be said there, and to its description if it is a development key.
+
+    `valid_for`, in seconds, becomes reprepro's ValidFor, which it takes in days, unless 0 or the stanza has its own.
+    """
     stanzas = []
     for stanza in _stanzas(distributions):
         lines = re.sub(r"^SignWith:.*\n([ \t].*\n)*", "", stanza.rstrip("\n") + "\n", flags=re.MULTILINE | re.IGNORECASE)
         if development:
             lines = re.sub(r"^(Description:.*)$", r"\1 (signed with a development key)", lines, flags=re.MULTILINE)
+        if valid_for and not re.search(r"^ValidFor:", lines, flags=re.MULTILINE | re.IGNORECASE):
+            lines += f"ValidFor: {math.ceil(valid_for / DAY)}d\n"
         stanzas.append(f"{lines}SignWith: ! {HOOK.name}\n")
     return "\n".join(stanzas)
 

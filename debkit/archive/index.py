@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.archive.reprepro import Entry
-    from debkit.model import SigningKey
+    from debkit.keys import Keys
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,13 +30,13 @@ class Line:
     file: str = ""
 
 
-def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: tuple[SigningKey, ...]) -> bool:
-    """Whether a suite's index is there whole, lists exactly `entries`, and is signed by each of `keys`."""
+def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -> bool:
+    """Whether a suite's index is there whole, by name and by hash, lists exactly `entries`, and is signed by all that sign now."""
     directory = base / "dists" / suite
     if not directory.exists():
         return not entries
     try:
-        signed = [signed_text(key, directory / "InRelease") for key in keys]
+        signed = [signed_text(key, directory / "InRelease") for key in keys.signers]
         release = (directory / "Release").read_text(encoding="utf-8")
         if any(text.split() != release.split() for text in signed) or not (directory / "Release.gpg").exists():
             return False
@@ -46,6 +46,8 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: tuple[S
             if not file.exists() and file.with_name(f"{file.name}.gz").exists():
                 continue
             if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+                return False
+            if not (file.parent / "by-hash/SHA256" / sha256).exists():
                 return False
         arches = {entry.arch for entry in entries}
         return all(
@@ -59,12 +61,27 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: tuple[S
 
 def read_index(base: Path, suite: str, arch: str) -> tuple[Line, ...]:
     """Read a suite's Packages (or Sources, for the architecture "source") of all components."""
+    return read_indices(base / "dists" / suite, arch)
+
+
+def read_indices(directory: Path, arch: str) -> tuple[Line, ...]:
+    """Read the same of a directory, a suite's or a snapshot's."""
     pattern = "*/source/Sources.gz" if arch == "source" else f"*/binary-{arch}/Packages"
     lines: list[Line] = []
-    for file in sorted((base / "dists" / suite).glob(pattern)):
+    for file in sorted(directory.glob(pattern)):
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         lines += _parse(data.decode())
     return tuple(lines)
+
+
+def has_package(base: Path, suite: str, package: str) -> bool:
+    """Whether a suite's indices list a package for any architecture. Quick, whatever the size of the archive."""
+    field = f"Package: {package}\n".encode()
+    for file in (base / "dists" / suite).glob("*/binary-*/Packages"):
+        data = file.read_bytes()
+        if data.startswith(field) or b"\n" + field in data:
+            return True
+    return False
 
 
 def _parse(text: str) -> Iterator[Line]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debian.debian_support import Version
 
 from debkit.errors import ArchiveConflict, ArchiveError
+from debkit.keys import unsigned_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.archive.reprepro import Entry
     from debkit.model import FileRef
 
@@ -26,9 +31,15 @@ class Deb:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What counts of an upload: signatures and .buildinfo files do not. `dsc` is without its signature."""
+    """What counts of an upload: signatures and .buildinfo files do not. `dsc` is without its signature.
+
+    `distribution` is what its .changes says, `suite` where it is to go; `files` is all that the .changes lists.
+    """
 
     suite: str
+    changes: Path
+    distribution: str
+    files: tuple[FileRef, ...]
     source: str
     version: str
     debs: tuple[Deb, ...]
@@ -39,6 +50,15 @@ class Upload:
     @property
     def arches(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(deb.arch for deb in self.debs))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (self.changes, *(self.changes.parent / file.name for file in self.files))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its source and its packages are called."""
+        return frozenset({self.source, *(deb.package for deb in self.debs)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +72,42 @@ class Held:
     def sha256(self, source: str, name: str) -> str | None:
         """Give the checksum of a file in the pool, whatever component it is in (pool/COMPONENT/PREFIX/SOURCE/NAME)."""
         return next((sha256 for path, sha256 in self.pool.items() if path.endswith(f"/{source}/{name}")), None)
+
+
+class Stock:
+    """What a suite has, sorted so that what concerns one upload is found at once, however much there is."""
+
+    def __init__(self, entries: tuple[Entry, ...]) -> None:
+        self.entries = entries
+        self._by_package: dict[str, list[Entry]] = {}
+        self._by_source: dict[str, list[Entry]] = {}
+        for entry in entries:
+            self._by_package.setdefault(entry.package, []).append(entry)
+            self._by_source.setdefault(entry.source, []).append(entry)
+
+    def of(self, upload: Upload) -> tuple[Entry, ...]:
+        """Give the entries of the upload's source and version."""
+        return tuple(entry for entry in self._by_source.get(upload.source, ()) if entry.source_version == upload.version)
+
+    def concerning(self, upload: Upload, base: Path) -> Held:
+        """Give the entries of its source and of packages called as its own, and what the pool has of its files."""
+        entries = [entry for name in sorted(upload.names) for entry in self._by_package.get(name, ())]
+        files = (upload.dsc_name, *(deb.file.name for deb in upload.debs), *(file.name for file in upload.sources))
+        places = in_pool(base, upload.source)
+        there = [place / name for place in places for name in files if (place / name).is_file()]
+        dsc = next((path for path in there if path.name == upload.dsc_name), None)
+        return Held(
+            entries=tuple(dict.fromkeys((*self._by_source.get(upload.source, ()), *entries))),
+            pool={os.fspath(path.relative_to(base)): hashlib.sha256(path.read_bytes()).hexdigest() for path in there},
+            dsc=unsigned_text(dsc.read_text(encoding="utf-8")) if dsc else None,
+        )
+
+
+def in_pool(base: Path, source: str) -> tuple[Path, ...]:
+    """Find the pool's directories of a source, one a component, below a letter, or four of a library's."""
+    prefix = source[:4] if source.startswith("lib") and source != "lib" else source[:1]
+    directories = (component / prefix / source for component in sorted((base / "pool").glob("*")))
+    return tuple(directory for directory in directories if directory.is_dir())
 
 
 @dataclass(frozen=True, slots=True)

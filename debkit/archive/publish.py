@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, conf, transaction
-from debkit.archive.index import is_current
-from debkit.archive.judge import Deb, Held, Upload, judge
-from debkit.archive.lock import WAIT_SECONDS, locked, opened
-from debkit.archive.reprepro import Reprepro
+from debkit.archive import client, conf, page, retention
+from debkit.archive.change import change, refresh, working
+from debkit.archive.judge import Stock, judge
+from debkit.archive.lock import WAIT_SECONDS, opened
+from debkit.archive.upload import read_upload
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
-from debkit.keys import unsigned_text
-from debkit.model import FileRef, Published
-from debkit.run import Command, require_tool
+from debkit.model import Published
+from debkit.run import require_tool
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from debkit.archive.judge import Include
-    from debkit.archive.reprepro import Entry
+    from debkit.archive.judge import Include, Upload
+    from debkit.archive.reprepro import Reprepro
     from debkit.config import Config
     from debkit.console import Progress
     from debkit.keys import Keys
@@ -57,122 +58,145 @@ def publish(
     progress: Progress = QUIET,
     wait: float = WAIT_SECONDS,
 ) -> Published:
-    """Put an upload into the archive, and its public key and .sources file beside it.
+    """Put one upload into the archive: `publish_all` tells how."""
+    (published,) = publish_all(run, config, (upload.changes,), keys, suite=upload.suite, progress=progress, wait=wait)
+    return published
 
-    The same again changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveConflict for the
-    same version with other content, ArchiveError, ConfigError or LockedError, each of which leaves the archive as it was.
+
+def publish_all(
+    run: Run,
+    config: Config,
+    changes: tuple[Path, ...],
+    keys: Keys,
+    *,
+    suite: str = "",
+    progress: Progress = QUIET,
+    wait: float = WAIT_SECONDS,
+) -> tuple[Published, ...]:
+    """Put signed uploads into the archive, all or none of them, and beside it what clients need: keys, .sources, front page.
+
+    They go into `suite`, or each into the one that its distribution means; a suite's index is written once. The same again
+    changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveConflict for the same version
+    with other content, ArchiveError, ConfigError or LockedError, each of which leaves the archive as it was.
     """
-    require_tool("reprepro")
-    ours = read_upload(run, upload)
-    conf.demand(config, upload.suite, ours.arches)
-    with (
-        locked(config.repo, what=f"publishing {ours.source} {ours.version}", progress=progress, wait=wait),
-        conf.effective(config, keys) as directory,
-    ):
-        archive = Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
-        recover(archive, progress)
-        held = look(archive, ours)
-        include = judge(ours, held)
-        if include is None:
-            _refresh(archive, ours.suite, held.entries)
-        else:
-            progress.phase(f"publishing {ours.source} {ours.version}")
-            _take_in(archive, ours, upload.changes, include)
-        client.write(config, tuple(conf.read_suites(config)), keys)
-        entries = archive.listing(ours.suite)
+    choose = cache(partial(conf.choose_suite, config, suite))
+    read = (read_upload(run, path) for path in changes)
+    ours = tuple(replace(upload, suite=choose(upload.distribution)) for upload in read)
+    demand(config, ours)
+    name = f"{ours[0].source} {ours[0].version}" if len(ours) == 1 else f"{len(ours)} uploads"
+    with working(run, config, keys, what=f"publishing {name}", progress=progress, wait=wait) as archive:
+        progress.phase(f"publishing {name}")
+        taken, there = take_in(archive, ours)
+        for codename in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
+            refresh(archive, codename, archive.listing(codename))
+        client.write(config, keys)
+        page.write(config, keys)
+        if retention.is_due(config.repo, keep=config.archive.keep, grace=config.archive.grace):
+            progress.phase("removing what only old states have")
+            retention.prune(archive, keep=config.archive.keep, grace=config.archive.grace)
+    return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
+
+
+def demand(config: Config, uploads: tuple[Upload, ...]) -> None:
+    """Check that the archive has what the uploads are for. Raises ConfigError."""
+    for suite in dict.fromkeys(upload.suite for upload in uploads):
+        there = [upload for upload in uploads if upload.suite == suite]
+        conf.demand(config, suite, tuple(dict.fromkeys(arch for upload in there for arch in upload.arches)))
+        for distribution in dict.fromkeys(upload.distribution for upload in there):
+            conf.demand_distribution(config, suite, distribution)
+
+
+def look(archive: Reprepro, uploads: tuple[Upload, ...]) -> dict[str, Stock]:
+    """Read what each of the uploads' suites has, at least of what concerns them."""
+    names: dict[str, set[str]] = {}
+    for upload in uploads:
+        names.setdefault(upload.suite, set()).update(upload.names)
+    return {suite: Stock(archive.listing_of(suite, frozenset(names[suite]))) for suite in names}
+
+
+def _published(upload: Upload, stock: Stock, keys: Keys, *, unchanged: bool) -> Published:
+    debs = [entry for entry in stock.of(upload) if entry.type == "deb"]
     return Published(
-        suite=ours.suite,
-        source=ours.source,
-        version=ours.version,
-        arches=tuple(sorted({entry.arch for entry in _of(ours, entries) if entry.type == "deb"})),
-        packages=tuple(sorted({entry.package for entry in _of(ours, entries) if entry.type == "deb"})),
-        unchanged=include is None,
+        suite=upload.suite,
+        source=upload.source,
+        version=upload.version,
+        arches=tuple(sorted({entry.arch for entry in debs})),
+        packages=tuple(sorted({entry.package for entry in debs})),
+        unchanged=unchanged,
         signer=keys.archive.fingerprint,
     )
 
 
-def read_upload(run: Run, upload: SignedUpload) -> Upload:
-    """Read what counts of an upload, each package's name and version from the package itself."""
-    changes = read_changes(upload.changes)
-    debs = [_read_deb(run, upload.changes.parent, file) for file in changes.files if file.name.endswith((".deb", ".udeb"))]
-    dsc = next((file for file in changes.files if file.name.endswith(".dsc")), None)
-    if dsc is None or not debs:
-        raise ArchiveError(
-            f"{upload.changes.name} has no {'packages' if dsc else 'source'}",
-            cause="a version is published with its source and its packages",
-            hint=f"less {upload.changes}",
-        )
-    return Upload(
-        suite=upload.suite,
-        source=changes.source,
-        version=changes.version,
-        debs=tuple(debs),
-        dsc_name=dsc.name,
-        dsc=unsigned_text((upload.changes.parent / dsc.name).read_text(encoding="utf-8")),
-        sources=tuple(file for file in changes.files if ".tar." in file.name or ".diff." in file.name),
-    )
+def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> tuple[frozenset[Upload], dict[str, Stock]]:
+    """Include what is not there yet, and see that everything is then; give which uploads that were, and what is there.
+
+    Whatever goes wrong or interrupts leaves the archive as it was.
+    """
+    stocks = look(archive, uploads)
+    rounds = apart(uploads)
+    if len(rounds) == 1 and not _judged(archive, uploads, stocks):
+        return frozenset(), stocks
+    before = stocks
+    taken: set[Upload] = set()
+    alone = len(uploads) == 1  # which reprepro takes in whole or not at all; of several, clients see nothing until all are in
+    with change(archive) as made:
+        for together in rounds:
+            includes = _judged(archive, together, look(archive, together) if taken else before)
+            _include(archive, includes, export=alone)
+            taken |= set(includes)
+        stocks = look(archive, uploads)
+        _demand_all(archive, uploads, stocks)
+        for suite in sorted({upload.suite for upload in taken}):
+            if not alone:
+                archive.export(suite)
+            detail = ", ".join(f"{upload.source} {upload.version}" for upload in uploads if upload in taken and upload.suite == suite)
+            made.tell(suite, "publish", detail, before=before[suite].entries, after=stocks[suite].entries)
+    return frozenset(taken), stocks
 
 
-def _read_deb(run: Run, directory: Path, file: FileRef) -> Deb:
-    shown = run(
-        Command(argv=("dpkg-deb", "--show", "--showformat", r"${Package} ${Version} ${Architecture}\n", file.name), cwd=directory)
-    )
-    package, version, arch = shown.stdout.split()
-    return Deb(package=package, version=version, arch=arch, file=file)
+def _judged(archive: Reprepro, uploads: tuple[Upload, ...], stocks: dict[str, Stock]) -> dict[Upload, Include]:
+    """Say which of the uploads are to be included, and what of them."""
+    judged = ((upload, judge(upload, stocks[upload.suite].concerning(upload, archive.base))) for upload in uploads)
+    return {upload: include for upload, include in judged if include}
 
 
-def look(archive: Reprepro, ours: Upload) -> Held:
-    """Read what the archive has, once leftovers that nothing refers to are out of the way."""
-    if (archive.base / "db").exists():
-        archive.tidy()
-    pool = archive.checksums()
-    dsc = next((path for path in pool if path.endswith(f"/{ours.source}/{ours.dsc_name}")), None)
-    text = unsigned_text((archive.base / dsc).read_text(encoding="utf-8")) if dsc else None
-    return Held(entries=archive.listing(ours.suite), pool=pool, dsc=text)
+def _include(archive: Reprepro, includes: dict[Upload, Include], *, export: bool) -> None:
+    """Have reprepro take in uploads of different sources; what is whole goes in at once."""
+    for suite in sorted({upload.suite for upload in includes}):
+        whole = [upload for upload, include in includes.items() if upload.suite == suite and not include.arches]
+        if len(whole) > 1:
+            archive.include_all(suite, tuple(path for upload in whole for path in upload.paths))
+        for upload, include in includes.items():
+            if upload.suite == suite and (include.arches or len(whole) == 1):
+                archive.include(suite, upload.changes, include.arches, export=export)
 
 
-def recover(archive: Reprepro, progress: Progress) -> None:
-    """Undo what a killed run has begun, and export what it may have exported half."""
-    if not transaction.pending(archive.base):
-        return
-    progress.phase("undoing what an interrupted run has begun")
-    transaction.undo(archive.base)
-    transaction.forget_strays(archive.base, frozenset(archive.checksums(cleanup=True)))
-    for dist in sorted((archive.base / "dists").glob("*")):
-        if dist.is_dir() and not dist.is_symlink():
-            _refresh(archive, dist.name, archive.listing(dist.name, cleanup=True))
+def apart(uploads: tuple[Upload, ...]) -> list[tuple[Upload, ...]]:
+    """Part uploads into rounds, in their order, each of which has a source and a file name once: one follows upon another."""
+    rounds: list[list[Upload]] = []
+    seen: list[set[tuple[str, str]]] = []
+    for upload in uploads:
+        names = {(upload.suite, name) for name in (upload.source, upload.changes.name, *(file.name for file in upload.files))}
+        last = max((number for number, known in enumerate(seen) if known & names), default=-1)
+        if last + 1 == len(rounds):
+            rounds.append([])
+            seen.append(set())
+        rounds[last + 1].append(upload)
+        seen[last + 1] |= names
+    return [tuple(one) for one in rounds]
 
 
-def _take_in(archive: Reprepro, ours: Upload, changes: Path, include: Include) -> None:
-    """Include, and see that everything is there; whatever goes wrong or interrupts leaves the archive as it was."""
-    transaction.begin(archive.base)
-    try:
-        archive.include(ours.suite, changes, include.arches)
-        _demand_all(archive, ours)
-        transaction.commit(archive.base)
-    except BaseException:
-        recover(archive, QUIET)
-        raise
-    archive.tidy()
-
-
-def _demand_all(archive: Reprepro, ours: Upload) -> None:
-    """Check that everything of the upload is in: what reprepro skips, it skips with success."""
-    there = {(entry.package, entry.version) for entry in _of(ours, archive.listing(ours.suite))}
-    lacking = sorted(deb.package for deb in ours.debs if (deb.package, deb.version) not in there)
-    if lacking:
-        raise ArchiveError(
-            f"reprepro left out {', '.join(lacking)}",
-            cause="it did not say why",
-            hint=f"reprepro --basedir {archive.base} list {ours.suite}",
-        )
-
-
-def _refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> None:
-    """Export a suite's index where it is not what the database says, or not signed by the archive's key."""
-    if not is_current(archive.base, suite, entries, archive.keys.signers):
-        archive.export(suite, cleanup=True)
-
-
-def _of(ours: Upload, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    return tuple(entry for entry in entries if (entry.source, entry.source_version) == (ours.source, ours.version))
+def _demand_all(archive: Reprepro, uploads: tuple[Upload, ...], stocks: dict[str, Stock]) -> None:
+    """Check that everything is in, but for versions that later ones replace: what reprepro skips, it skips with success."""
+    last = {(upload.suite, upload.source): upload.version for upload in uploads}
+    for upload in uploads:
+        if upload.version != last[upload.suite, upload.source]:
+            continue
+        there = {(entry.package, entry.version) for entry in stocks[upload.suite].of(upload)}
+        lacking = sorted(deb.package for deb in upload.debs if (deb.package, deb.version) not in there)
+        if lacking:
+            raise ArchiveError(
+                f"reprepro left out {', '.join(lacking)}",
+                cause="it did not say why",
+                hint=f"reprepro --basedir {archive.base} list {upload.suite}",
+            )

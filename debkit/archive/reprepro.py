@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from debkit.archive import snapshots
+from debkit.archive.conf import TRUSTED
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import by_hand
 from debkit.run import Command, CommandFailed
@@ -21,6 +24,16 @@ if TYPE_CHECKING:
 TRIES = 6
 FIELDS = ("$type", "$architecture", "package", "version", "$source", "$sourceversion", "$filekey")
 FORMAT = "|".join(f"${{{field}}}" for field in FIELDS) + r"\n"
+
+# How many names `listing_of` asks for: reprepro reads all entries of a suite for it.
+FEW = 20
+NO_EXPORT = ("--export", "silent-never")
+INCOMING = """\
+Name: debkit
+IncomingDir: {conf}/uploads
+TempDir: {conf}/uploads.new
+Default: {suite}
+"""
 
 # What reprepro prints, and what it means to a user: (pattern, error, what, cause, hint). The first that fits.
 COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
@@ -44,6 +57,13 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
         "the key {uploader} may not upload to {base}",
         "{conf}/uploaders does not name it",
         "echo 'allow * by key {id}+' >> {conf}/uploaders",
+    ),
+    (
+        r"No distribution accepting '(.*)' ",
+        ArchiveError,
+        "{named} may not be uploaded to {base}",
+        "it is not signed, its signature is broken, or {conf}/uploaders does not name the key that made it",
+        "gpg --verify {named}; then, if you trust that key: echo 'allow * by key ID+' >> {conf}/uploaders",
     ),
     (
         r"put in a distribution not listed within it",
@@ -102,25 +122,63 @@ class Reprepro:
         """List all packages of a suite."""
         return parse_listing(self._call("--list-format", FORMAT, "list", suite, cleanup=cleanup).stdout)
 
+    def listing_of(self, suite: str, names: frozenset[str]) -> tuple[Entry, ...]:
+        """List the sources so called with all that was built of them, and the packages so called: of many names, simply all."""
+        if len(names) > FEW or not all(re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", name) for name in names):
+            return self.listing(suite)
+        condition = " | ".join(f"$Source (== {name}) | Package (== {name})" for name in sorted(names))
+        return parse_listing(self._call("--list-format", FORMAT, "listfilter", suite, condition).stdout)
+
     def checksums(self, *, cleanup: bool = False) -> dict[str, str]:
         """Give the SHA-256 of every file that the pool is known to hold, by its path under the base."""
         return parse_checksums(self._call("_listchecksums", cleanup=cleanup).stdout)
 
-    def include(self, suite: str, changes: Path, arches: tuple[str, ...]) -> None:
+    def include(self, suite: str, changes: Path, arches: tuple[str, ...], *, export: bool = True) -> None:
         """Take in an upload, or (`arches` not empty) only these architectures of it, and export the suite's index once.
 
-        What it replaces stays in the pool until `tidy`.
+        What it replaces stays in the pool.
         """
-        only = ("--architecture", "|".join(arches)) if arches else ()
-        self._call("--keepunreferencedfiles", *only, "include", suite, os.fspath(changes))
+        options = (*(() if export else NO_EXPORT), *(("--architecture", "|".join(arches)) if arches else ()))
+        self._call("--keepunreferencedfiles", *options, "include", suite, os.fspath(changes))
+
+    def include_all(self, suite: str, files: tuple[Path, ...]) -> None:
+        """Take in uploads of different sources, `files` being all of theirs, and leave the suite's index as it is.
+
+        `include` takes one at a time. This takes them from a directory and removes what it has taken: it is given links.
+        """
+        for name in ("uploads", "uploads.new"):
+            shutil.rmtree(self.conf / name, ignore_errors=True)
+            (self.conf / name).mkdir()
+        for file in files:
+            (self.conf / "uploads" / file.name).symlink_to(file.absolute())
+        (self.conf / "incoming").unlink(missing_ok=True)  # the project's own, for its own use
+        (self.conf / "incoming").write_text(
+            INCOMING.format(conf=os.path.relpath(self.conf, self.base), suite=suite), encoding="utf-8"
+        )
+        self._call(*NO_EXPORT, "--keepunreferencedfiles", "processincoming", "debkit")
 
     def export(self, suite: str, *, cleanup: bool = False) -> None:
         """Write and sign a suite's index anew."""
         self._call("export", suite, cleanup=cleanup)
 
-    def tidy(self) -> None:
-        """Remove the files that no suite refers to any more."""
-        self._call("deleteunreferenced")
+    def unreferenced(self) -> tuple[str, ...]:
+        """List the files of the pool (paths under the base) that no suite refers to any more."""
+        return tuple(self._call("dumpunreferenced").stdout.splitlines())
+
+    def delete(self, files: tuple[str, ...]) -> None:
+        """Remove files that no suite refers to."""
+        if files:
+            self._call("deleteifunreferenced", *files)
+
+    def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
+        """Give a suite these packages as a snapshot has them, and export nothing."""
+        if packages:
+            self._call(*_exporting(export=False), "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
+
+    def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
+        """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
+        only = ("--type", kind, "--architecture", arch)
+        self._call(*_exporting(export=False), "--keepunreferencedfiles", *only, "remove", suite, *packages)
 
     def _call(self, *words: str, cleanup: bool = False) -> Completed:
         archive = self.keys.archive
@@ -130,6 +188,8 @@ class Reprepro:
             env=(
                 ("DEBKIT_RELEASE_HOME", os.fspath(archive.home)),
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
+                ("DEBKIT_RELEASE_KEYRING", os.fspath(self.conf / TRUSTED)),
+                ("DEBKIT_RELEASE_SNAPSHOT", snapshots.new_name()),
             ),
             stdin=f"{passphrase}\n".encode() if passphrase else b"",
             secrets=(passphrase,) if passphrase else (),
@@ -189,6 +249,7 @@ def explain(failed: CommandFailed, archive: Reprepro) -> DebkitError:
         "gpg": said[1] if said else printed.partition("\n")[0],
     }
     for pattern, error, what, cause, hint in COMPLAINTS:
-        if re.search(pattern, printed):
+        if found := re.search(pattern, printed):
+            facts["named"] = found[1] if found.re.groups else ""
             return error(what.format(**facts), cause=cause.format(**facts), hint=hint.format(**facts))
     return ArchiveError("reprepro failed", cause=printed or failed.cause, hint=f"reprepro --basedir {archive.base} check")

@@ -1,7 +1,8 @@
 """All or nothing: the archive's database is copied before it is changed, and put back where a change was cut short.
 
 reprepro changes its database package by package and then renames the new indices one by one, so that a kill in between leaves
-some of an upload. The pool is safe: files are added before anything refers to them, and removed after.
+some of an upload. The pool is safe: files are added before anything refers to them, and removed after. The journal is as it was
+when it is as long as it was.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from debkit.archive import journal, snapshots
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 BEFORE = ".db-before"
+LENGTH = "journal-length"
 GARBAGE = (".db-before.new", ".db-undone", ".db-done")
 
 
@@ -26,6 +30,7 @@ def begin(base: Path) -> None:
         for file in (base / "db").glob("*"):
             if file.name != "lockfile":
                 shutil.copy2(file, new / file.name)
+        (new / LENGTH).write_text(str(journal.size(base)), encoding="ascii")
         new.rename(base / BEFORE)
     except BaseException:
         sweep(base)
@@ -44,7 +49,11 @@ def commit(base: Path) -> None:
 
 
 def undo(base: Path) -> None:
-    """Put the database back, and take away half-written indices. May itself be cut short, and begun again."""
+    """Put database and journal back, and take away half-written indices. May itself be cut short, and begun again."""
+    length = base / BEFORE / LENGTH
+    if length.exists():
+        journal.cut(base, int(length.read_text(encoding="ascii")))
+        length.unlink()
     if (base / "db").exists():
         shutil.rmtree(base / ".db-undone", ignore_errors=True)
         (base / "db").rename(base / ".db-undone")
@@ -52,6 +61,8 @@ def undo(base: Path) -> None:
     sweep(base)
     for index in (base / "dists").rglob("*.new"):
         index.unlink()
+    for suite in snapshots.suites(base):
+        snapshots.sweep(base, suite)
 
 
 def sweep(base: Path) -> None:
@@ -60,7 +71,14 @@ def sweep(base: Path) -> None:
 
 
 def forget_strays(base: Path, known: frozenset[str]) -> None:
-    """Remove from the pool what the database does not know: an undone change may have put it there."""
+    """Remove from the pool what the database does not know: an undone change may have put it there.
+
+    What a snapshot lists stays: the undone change may have been seen by clients before it was.
+    """
+    listed = {
+        file for suite in snapshots.suites(base) for snapshot in snapshots.snapshots(base, suite)[-1:] for file in snapshots.files(snapshot.path)
+    }
     for file in (base / "pool").rglob("*"):
-        if file.is_file() and file.relative_to(base).as_posix() not in known:
+        name = file.relative_to(base).as_posix()
+        if file.is_file() and name not in known and name not in listed:
             file.unlink()

@@ -10,7 +10,7 @@ import traceback
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -61,21 +61,36 @@ class Session:
 
 
 class Verbs(click.Group):
-    """Takes its subcommands from the files beside this one: a docstring, whose first line is the help, and a `command` each."""
+    """Takes its subcommands from the files of its package: a docstring, whose first line is the help, and a `command` each."""
+
+    def __init__(self, *args: Any, package: str = "debkit.cli", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.package = package
+
+    @property
+    def directory(self) -> Path:
+        return Path(__file__).parent.joinpath(*self.package.split(".")[2:])
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
+        files = (path for path in self.directory.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists())
+        return sorted(path.stem.replace("_", "-") for path in files if path.stem != "__init__")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = importlib.import_module(f"debkit.cli.{cmd_name.replace('-', '_')}").command
+        command: click.Command = importlib.import_module(f"{self.package}.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing them: help must be quick."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, self._first_line(name)) for name in self.list_commands(ctx)])
+
+    def _first_line(self, name: str) -> str:
+        """Give the verb's help, read from its file without running it."""
+        path = self.directory / name.replace("-", "_")
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0].rstrip(".")
 
 
 @click.group(
@@ -128,9 +143,3 @@ def _show(failure: DebkitError, *, debug: bool) -> NoReturn:
     else:
         Console().error(failure)
     sys.exit(failure.exit_code)
-
-
-def _first_line(name: str) -> str:
-    """Give the verb's help, read from its file without running it."""
-    tree = ast.parse(Path(__file__).with_name(f"{name.replace('-', '_')}.py").read_text(encoding="utf-8"))
-    return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from debkit import archive, host, keys, sign, source
 from debkit.accel import Accelerator, Notebook, foretold, trace
 from debkit.apt import source as fetch_source
+from debkit.archive import proof
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
 from debkit.errors import DebkitError, Interrupted, LockedError
@@ -367,7 +368,7 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
         shift.ledger.add("published", published)
         for target, by in ((each.job.target, workshop(shift).by(each.job.tried)) for each in judged):
             row.phase(f"installing on a clean {target}")
-            sighting = archive.prove(shift.run, shift.config, published, target=target, by=by, progress=row)
+            sighting = proof.prove(shift.run, shift.config, published, target=target, by=by, progress=row)
             shift.ledger.add("sightings", sighting)
         row.done("published and installed from the archive")
     show_published(shift, published)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from debkit import accel, checks
-from debkit.archive import prove
+from debkit.archive.proof import prove
 from debkit.backends import pbuilder
 from debkit.chroot import make, namespace, roots, store
 from debkit.config import ChecksConfig, ChrootConfig

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import prove
+from debkit.archive.proof import prove
 from debkit.model import Target
 from tests.integration.test_archive_proof import published
 

@@ -14,6 +14,7 @@ from debkit.keys import Keys, find_keys
 from debkit.run import Command, Processes
 from tests.apt_world import PACKAGES, STATUS, World
 from tests.archives import make_deb, make_source, serve, throwaway_key
+from tests.publisher import Desk
 from tests.publishing import CONF, Upload, signed
 from tests.sources import Opener
 
@@ -107,9 +108,15 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture(scope="session")
-def keys(run: Processes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
+def key_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the development keys are kept, for processes that are to have the same ones."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="session")
+def keys(run: Processes, key_state: Path) -> Iterator[Keys]:
     """Development keys; what is signed with them is signed once for all tests."""
-    with find_keys(run, KeysConfig(), environ={}, state=tmp_path_factory.mktemp("state")) as found:
+    with find_keys(run, KeysConfig(), environ={}, state=key_state) as found:
         yield found
 
 
@@ -125,6 +132,12 @@ def make_upload(run: Processes, keys: Keys, tmp_path_factory: pytest.TempPathFac
         return made[name]
 
     return make
+
+
+@pytest.fixture
+def desk(config: Config, keys: Keys, key_state: Path, tmp_path: Path) -> Desk:
+    """Who publishes many small uploads."""
+    return Desk(config, keys, key_state, tmp_path / "made")
 
 
 # The source room

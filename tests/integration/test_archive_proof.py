@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import client, prove, publish
+from debkit.archive import client, publish
+from debkit.archive.proof import prove
 from debkit.chroot import namespace, roots, store
 from debkit.config import Config, KeysConfig
 from debkit.errors import ArchiveError, DebkitError

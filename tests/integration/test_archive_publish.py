@@ -49,8 +49,8 @@ def test_what_a_client_needs_lies_beside_it(run: Processes, config: Config, keys
             argv=("gpgv", "--keyring", os.fspath(keyring), os.fspath(directory / "Release.gpg"), os.fspath(directory / "Release"))
         )
     )
-    assert "Signed-By: /usr/share/keyrings/debkit-archive-keyring.pgp\n" in sources.read_text()
-    assert "development key" in sources.read_text()
+    assert sources.read_text() == client.sources_text(config, "trixie")
+    assert all("development key" in (config.repo / name).read_text() for name in ("index.html", "INSTALL.md"))
     assert "development key" in (directory / "Release").read_text()
     assert any(os.fspath(keyring) in line for line in client.instructions(config, published, machine="amd64"))
 
@@ -127,7 +127,7 @@ def test_what_the_archive_does_not_know(run: Processes, config: Config, keys: Ke
     assert "Codename: forky" in unknown.value.excerpt
     with pytest.raises(ConfigError, match="has no riscv64"):
         publish(run, config, make_upload(arches=("riscv64",)), keys)
-    with pytest.raises(ConfigError, match="changelog's distribution"):
+    with pytest.raises(ConfigError, match="does not take uploads for noble"):
         publish(run, config, make_upload(distribution="noble"), keys)
     shutil.rmtree(config.repo / "conf")
     with pytest.raises(ConfigError, match="there is no archive"):

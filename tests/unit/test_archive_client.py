@@ -45,8 +45,8 @@ def test_one_keyring_path_everywhere() -> None:
         f"Types: deb deb-src\nURIs: https://apt.example.org/tools/\nSuites: trixie\nComponents: main\nSigned-By: {path}\n"
     )
     assert client.instructions(config, PUBLISHED, machine="amd64") == (
-        f"sudo curl -fsSo {path} https://apt.example.org/tools/tools-archive-keyring.pgp",
-        "sudo curl -fsSo /etc/apt/sources.list.d/tools.sources https://apt.example.org/tools/tools.sources",
+        f"sudo curl -fsSLo {path} https://apt.example.org/tools/tools-archive-keyring.pgp",
+        "sudo curl -fsSLo /etc/apt/sources.list.d/tools.sources https://apt.example.org/tools/tools.sources",
         "sudo apt-get update && sudo apt-get install hello",
     )
 

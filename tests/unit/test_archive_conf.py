@@ -75,3 +75,15 @@ def test_no_archive_at_all(tmp_path: Path) -> None:
         conf.read_suites(Config(project=tmp_path, archive=ArchiveConfig(name="tools")))
     assert "Origin: tools" in caught.value.excerpt
     assert "Codename: trixie" in caught.value.excerpt
+
+
+def test_the_suite_that_an_upload_is_for(archive: Config) -> None:
+    assert conf.choose_suite(archive, "", "trixie") == "trixie"
+    assert conf.choose_suite(archive, "", "trixie-backports") == "trixie"
+    assert conf.choose_suite(archive, "sid", "trixie") == "sid"  # whether it fits is another question
+    with pytest.raises(ConfigError, match="for unstable does not say which suite") as several:
+        conf.choose_suite(archive, "", "unstable")
+    assert "for bookworm, trixie, sid" in several.value.cause
+    assert several.value.hint == "debkit repo add --suite bookworm UPLOAD.changes"
+    with pytest.raises(ConfigError, match="for noble does not say"):
+        conf.choose_suite(archive, "", "noble")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from debkit.archive.judge import Deb, Held, Include, Upload, judge
+from debkit.archive.judge import Deb, Held, Include, Stock, Upload, in_pool, judge
 from debkit.archive.reprepro import Entry
 from debkit.errors import ArchiveConflict, ArchiveError
 from debkit.model import FileRef
@@ -19,6 +21,9 @@ def deb(package: str, arch: str, version: str = "1.0", content: str = "a") -> De
 
 UPLOAD = Upload(
     suite="trixie",
+    changes=Path("hello_1.0_multi.changes"),
+    distribution="unstable",
+    files=(),
     source="hello",
     version="1.0",
     debs=(deb("hello", "amd64"), deb("hello-data", "all"), deb("hello", "arm64")),
@@ -115,3 +120,34 @@ def test_an_architecture_that_is_there_in_part_is_a_conflict() -> None:
 def test_architecture_all_cannot_follow_later() -> None:
     with pytest.raises(ArchiveConflict, match="with other packages"):
         judge(UPLOAD, held(only("amd64", "arm64")))
+
+
+def test_of_a_whole_archive_only_what_concerns_an_upload_counts(tmp_path: Path) -> None:
+    there = held()
+    (tmp_path / POOL).mkdir(parents=True)
+    (tmp_path / POOL / UPLOAD.dsc_name).write_text(DSC)
+    (tmp_path / POOL / "hello_1.0.tar.xz").write_text("tar")
+    (tmp_path / "pool/main/o/othello").mkdir(parents=True)
+    (tmp_path / "pool/main/o/othello/hello_1.0_amd64.deb").touch()
+    others = tuple(replace(entry(f"other{n}", "amd64"), source=f"other{n}") for n in range(3))
+    moved = replace(entry("hello-data", "amd64", "0.5"), source="hello-old", source_version="0.5")  # was another source's
+    stock = Stock((*others, moved, *there.entries))
+    found = stock.concerning(UPLOAD, tmp_path)
+    assert set(found.entries) == {moved, *there.entries}
+    assert found.pool == {
+        f"{POOL}/{name}": hashlib.sha256(text.encode()).hexdigest()
+        for name, text in ((UPLOAD.dsc_name, DSC), ("hello_1.0.tar.xz", "tar"))
+    }
+    assert found.dsc == DSC
+    assert set(stock.of(UPLOAD)) == set(there.entries)
+
+
+def test_libraries_have_directories_of_their_own_in_the_pool(tmp_path: Path) -> None:
+    for path in ("main/libh/libhello", "main/l/lib", "main/h/hello", "extra/h/hello"):
+        (tmp_path / "pool" / path).mkdir(parents=True)
+    found = {name: [f"{path.relative_to(tmp_path)}" for path in in_pool(tmp_path, name)] for name in ("hello", "libhello", "lib")}
+    assert found == {
+        "hello": ["pool/extra/h/hello", "pool/main/h/hello"],
+        "libhello": ["pool/main/libh/libhello"],
+        "lib": ["pool/main/l/lib"],
+    }

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive.reprepro import FORMAT, Entry, Reprepro, argv, parse_checksums, parse_listing
+from debkit.archive.reprepro import FEW, FORMAT, Entry, Reprepro, argv, parse_checksums, parse_listing
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import Keys, Secret
 from debkit.model import SigningKey
@@ -29,6 +30,7 @@ def test_the_command_lines(recorder: Recorder) -> None:
     changes = Path("/dist/hello_1.0_multi.changes")
     reprepro.include("trixie", changes, ())
     reprepro.include("trixie", changes, ("arm64", "amd64"))
+    reprepro.include("trixie", changes, (), export=False)
     reprepro.export("trixie")
     reprepro.tidy()
     reprepro.listing("trixie")
@@ -44,12 +46,45 @@ def test_the_command_lines(recorder: Recorder) -> None:
             "trixie",
             "/dist/hello_1.0_multi.changes",
         ),
+        (
+            *COMMON,
+            "--keepunreferencedfiles",
+            "--export",
+            "silent-never",
+            "include",
+            "trixie",
+            "/dist/hello_1.0_multi.changes",
+        ),
         (*COMMON, "export", "trixie"),
         (*COMMON, "deleteunreferenced"),
         (*COMMON, "--list-format", FORMAT, "list", "trixie"),
         (*COMMON, "_listchecksums"),
     ]
     assert argv(Path("/project/repo"), Path("/conf"), Path("/upload"), "x") == (*COMMON, "x")
+
+
+def test_many_uploads_are_taken_from_a_directory_of_links(recorder: Recorder, tmp_path: Path) -> None:
+    conf = tmp_path / ".conf"
+    conf.mkdir()
+    (tmp_path / "incoming").write_text("Name: mine\n")
+    (conf / "incoming").symlink_to(tmp_path / "incoming")
+    reprepro = replace(archive(recorder), base=tmp_path, conf=conf)
+    files = tuple(tmp_path / "elsewhere" / name for name in ("a.changes", "a.deb", "b.changes", "b.deb"))
+    reprepro.include_all("trixie", files)
+    assert {link.name: link.readlink() for link in (conf / "uploads").iterdir()} == {file.name: file for file in files}
+    assert (conf / "uploads.new").is_dir()
+    assert "\nIncomingDir: .conf/uploads\n" in (conf / "incoming").read_text()  # of the base, whose name may hold blanks
+    assert "\nDefault: trixie\n" in (conf / "incoming").read_text()
+    assert (tmp_path / "incoming").read_text() == "Name: mine\n"
+    assert recorder.argvs[0][-5:] == ("--export", "silent-never", "--keepunreferencedfiles", "processincoming", "debkit")
+
+
+def test_of_few_names_only_what_concerns_them_is_listed(recorder: Recorder) -> None:
+    archive(recorder).listing_of("trixie", frozenset({"hello", "lib+x"}))
+    archive(recorder).listing_of("trixie", frozenset(map(str, range(FEW + 1))))
+    archive(recorder).listing_of("trixie", frozenset({"a) | $Source (== b"}))
+    condition = "$Source (== hello) | Package (== hello) | $Source (== lib+x) | Package (== lib+x)"
+    assert [words[-2:] for words in recorder.argvs] == [("trixie", condition), ("list", "trixie"), ("list", "trixie")]
 
 
 def test_nothing_is_ever_ignored(recorder: Recorder) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import accel, archive, checks, sign
+from debkit.archive import proof
 from debkit.console import JobProgress
 from debkit.errors import LockedError
 from debkit.keys import Keys
@@ -70,7 +71,7 @@ def test_what_was_cross_built_is_checked_and_installed_as_quickly_as_what_was_no
     signed = SignedUpload(suite="trixie", changes=Path("x.changes"), files=(), signer="", development=True)
     there = Published(suite="trixie", source="sample", version="1", arches=(), packages=(), unchanged=False, signer="")
     monkeypatch.setattr(checks, "judge", judge)
-    monkeypatch.setattr(archive, "prove", prove)
+    monkeypatch.setattr(proof, "prove", prove)
     monkeypatch.setattr(archive, "publish", lambda *_, **__: there)
     monkeypatch.setattr(archive, "instructions", lambda *_, **__: ())
     monkeypatch.setattr(sign, "sign_upload", lambda *_, **__: signed)

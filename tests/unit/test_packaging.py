@@ -17,7 +17,7 @@ PACKAGING = next(path for path in (CHECKOUT / "packaging/debian", CHECKOUT / "de
 def test_the_installed_packages_test_looks_at_every_program_beside_the_code() -> None:
     settings = configparser.ConfigParser()
     settings.read(CHECKOUT / "setup.cfg")
-    data = (".json", ".typed", ".c", ".h", "-options", ".toml")
+    data = (".json", ".typed", ".c", ".h", "-options", ".toml", ".jinja")
     shipped = {name for name in settings["options.package_data"]["debkit"].split() if not name.endswith(data)}
     programs = {
         path.relative_to(CHECKOUT / "debkit").as_posix()

@@ -1,0 +1,112 @@
+"""How the archive is worked on: one run at a time, each change whole or not at all, and told in the journal."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from debkit.archive import conf, journal, snapshots, transaction
+from debkit.archive.index import is_current
+from debkit.archive.journal import Act
+from debkit.archive.lock import WAIT_SECONDS, locked
+from debkit.archive.reprepro import Reprepro
+from debkit.console import Quiet
+from debkit.run import require_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from debkit.archive.reprepro import Entry
+    from debkit.config import Config
+    from debkit.console import Progress
+    from debkit.keys import Keys
+    from debkit.run import Run
+
+QUIET = Quiet()
+
+
+@contextlib.contextmanager
+def working(
+    run: Run, config: Config, keys: Keys, *, what: str, progress: Progress = QUIET, wait: float = WAIT_SECONDS
+) -> Iterator[Reprepro]:
+    """Hold the archive, with its configuration laid out, once what a killed run has begun is undone.
+
+    `what` is told to those who wait, for at most `wait` seconds. Raises LockedError, MissingTool, ConfigError, ArchiveError.
+    """
+    require_tool("reprepro")
+    with (
+        locked(config.repo, what=what, progress=progress, wait=wait),
+        conf.effective(config, keys) as directory,
+    ):
+        archive = Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
+        recover(archive, progress)
+        yield archive
+
+
+@dataclass(slots=True)
+class Change:
+    """What a change comes to, told by who makes it."""
+
+    acts: list[tuple[str, str, str, tuple[Entry, ...], tuple[Entry, ...]]] = field(default_factory=list)
+
+    def tell(self, suite: str, act: str, detail: str, *, before: Iterable[Entry] = (), after: Iterable[Entry] = ()) -> None:
+        """Say that a suite was changed; `before` and `after` are its members, or those of them that may have changed."""
+        old, new = frozenset(before), frozenset(after)
+        self.acts.append((suite, act, detail, _sorted(new - old), _sorted(old - new)))
+
+
+@contextlib.contextmanager
+def change(archive: Reprepro) -> Iterator[Change]:
+    """Make a change; whatever goes wrong or interrupts leaves the archive as it was.
+
+    Its suites are exported within; what it tells of them goes into the journal with the snapshot that this led to.
+    """
+    transaction.begin(archive.base)
+    try:
+        made = Change()
+        yield made
+        journal.append(archive.base, [_act(archive, *told) for told in made.acts])
+        transaction.commit(archive.base)
+    except BaseException:
+        recover(archive, QUIET)
+        raise
+
+
+def recover(archive: Reprepro, progress: Progress) -> bool:
+    """Undo what a killed run has begun, and export what it may have exported half. Say whether there was anything."""
+    if not transaction.pending(archive.base):
+        return False
+    progress.phase("undoing what an interrupted run has begun")
+    transaction.undo(archive.base)
+    transaction.forget_strays(archive.base, frozenset(archive.checksums(cleanup=True)))
+    for suite in snapshots.suites(archive.base):
+        refresh(archive, suite, archive.listing(suite, cleanup=True))
+    return True
+
+
+def refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> bool:
+    """Export a suite's index where it is not what the database says, or not signed by the archive's keys. Say whether it was."""
+    if is_current(archive.base, suite, entries, archive.keys):
+        return False
+    archive.export(suite, cleanup=True)
+    return True
+
+
+def _act(
+    archive: Reprepro, suite: str, act: str, detail: str, added: tuple[Entry, ...], removed: tuple[Entry, ...]
+) -> Act:
+    return Act(
+        time=journal.now(),
+        suite=suite,
+        act=act,
+        detail=detail,
+        snapshot=snapshots.snapshots(archive.base, suite)[-1].name,
+        key=archive.keys.archive.fingerprint,
+        added=added,
+        removed=removed,
+    )
+
+
+def _sorted(entries: frozenset[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: (entry.type, entry.arch, entry.package, entry.version)))

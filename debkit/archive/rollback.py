@@ -1,0 +1,124 @@
+"""Give a suite the members that it had before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debkit.archive import journal, snapshots
+from debkit.archive.change import change
+from debkit.archive.index import read_indices
+from debkit.errors import ArchiveError, ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.archive.journal import Act
+    from debkit.archive.reprepro import Entry, Reprepro
+    from debkit.archive.snapshots import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """What a rollback came to. `lowered` are packages of which clients may have a newer version: apt does not go back by itself."""
+
+    suite: str
+    snapshot: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    lowered: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state that a suite can go back to, and what led to it."""
+
+    act: Act
+    snapshot: Snapshot
+
+
+def states(base: Path, suite: str = "") -> tuple[State, ...]:
+    """List what the journal tells and a snapshot still holds, the oldest first."""
+    acts = journal.read(base, suite)
+    held = {(one.suite, one.name): one for name in {act.suite for act in acts} for one in snapshots.snapshots(base, name)}
+    return tuple(State(act, held[act.suite, act.snapshot]) for act in acts if (act.suite, act.snapshot) in held)
+
+
+def choose(base: Path, suite: str, name: str = "") -> State:
+    """Find a state by the name of its snapshot; without one, the state before the last act that changed the suite's members.
+
+    Raises ConfigError where there is none.
+    """
+    found = states(base, suite)
+    if name:
+        chosen = next((state for state in found if state.snapshot.name == name), None)
+        if chosen is None:
+            raise ConfigError(
+                f"{suite} has no snapshot {name}",
+                cause="it was never made, or has been pruned",
+                hint=f"debkit repo history {suite}",
+            )
+        return chosen
+    changing = [number for number, state in enumerate(found) if state.act.added or state.act.removed]
+    if not changing or changing[-1] == 0:
+        raise ConfigError(
+            f"there is nothing that {suite} could go back to",
+            cause="it was changed once only" if changing else "nothing was published there, or older states have been pruned",
+            hint=f"debkit repo history {suite}",
+        )
+    return found[changing[-1] - 1]
+
+
+def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
+    """Give a suite the members of a state; all of them and no others, or nothing is changed. Raises ArchiveError."""
+    before = archive.listing(suite)
+    wanted = members(state.snapshot)
+    have = {(entry.type, entry.arch, entry.package): entry.version for entry in before}
+    restored = sorted({package for (kind, arch, package), version in wanted.items() if have.get((kind, arch, package)) != version})
+    gone: dict[tuple[str, str], list[str]] = {}
+    for kind, arch, package in sorted(set(have) - set(wanted)):
+        gone.setdefault((kind, arch), []).append(package)
+    with change(archive) as made:
+        for (kind, arch), packages in gone.items():
+            archive.remove(suite, kind, arch, tuple(packages))
+        archive.restore(suite, state.snapshot.name, tuple(restored))
+        after = archive.listing(suite)
+        _demand_equal(archive, state, after, wanted)
+        archive.export(suite)
+        made.tell(suite, "rollback", f"to {state.snapshot.name}", before=before, after=after)
+    old, new = frozenset(before), frozenset(after)
+    return RolledBack(
+        suite=suite,
+        snapshot=state.snapshot.name,
+        added=_told(new - old),
+        removed=_told(old - new),
+        lowered=tuple(sorted({entry.package for entry in old - new if entry.type == "deb"})),
+    )
+
+
+def members(snapshot: Snapshot) -> dict[tuple[str, str, str], str]:
+    """Give the versions that a snapshot lists by type, architecture (source for sources) and package."""
+    arches = {path.name.removeprefix("binary-") for path in snapshot.path.glob("*/binary-*")} | {"source"}
+    return {
+        ("dsc" if arch == "source" else "deb", arch, line.package): line.version
+        for arch in arches
+        for line in read_indices(snapshot.path, arch)
+    }
+
+
+def _demand_equal(
+    archive: Reprepro, state: State, after: tuple[Entry, ...], wanted: dict[tuple[str, str, str], str]
+) -> None:
+    there = {(entry.type, entry.arch, entry.package): entry.version for entry in after}
+    if there == wanted:
+        return
+    differing = sorted({package for (_, _, package), _ in there.items() ^ wanted.items()})
+    raise ArchiveError(
+        f"{state.snapshot.suite} could not be given the members of {state.snapshot.name}",
+        cause=f"these would differ: {', '.join(differing[:10])}; files of theirs may be missing from the pool",
+        hint=f"debkit repo verify, or: reprepro --basedir {archive.base} checkpool",
+    )
+
+
+def _told(entries: frozenset[Entry]) -> tuple[str, ...]:
+    return tuple(sorted(f"{entry.package} {entry.version} ({entry.arch})" for entry in entries))

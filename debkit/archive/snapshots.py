@@ -1,0 +1,94 @@
+"""Snapshots: each state that a suite was ever published in, as its signed indices were.
+
+The hook that signs makes them (sign-release), in the layout of reprepro's gensnapshot, so that `reprepro restore` knows them. They
+are hard links to the indices, and cost next to nothing. Nothing in the database refers to them: what they list stays in the pool
+because debkit removes nothing from there that a snapshot lists.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORM = "%Y%m%dT%H%M%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Snapshot:
+    """A state of a suite. `name` is when it was made (UTC, to the microsecond), so that names sort as the states followed."""
+
+    name: str
+    suite: str
+    path: Path
+
+    @property
+    def made(self) -> datetime:
+        return datetime.strptime(self.name, FORM).replace(tzinfo=UTC)
+
+
+def new_name() -> str:
+    return datetime.now(UTC).strftime(FORM)
+
+
+def snapshots(base: Path, suite: str) -> tuple[Snapshot, ...]:
+    """List a suite's snapshots, the oldest first. Those that somebody else has made (other names) are left alone."""
+    found = []
+    for path in (base / "dists" / suite / "snapshots").glob("*"):
+        if re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z", path.name):
+            found.append(Snapshot(path.name, suite, path))
+    return tuple(sorted(found))
+
+
+def suites(base: Path) -> tuple[str, ...]:
+    """List the suites that have ever been exported."""
+    return tuple(sorted(path.name for path in (base / "dists").glob("*") if path.is_dir() and not path.is_symlink()))
+
+
+def remove(snapshot: Snapshot) -> None:
+    """Remove a snapshot: first under another name, so that one cut short is not half a snapshot."""
+    gone = snapshot.path.with_name(f".{snapshot.name}.gone")
+    snapshot.path.rename(gone)
+    shutil.rmtree(gone)
+
+
+def sweep(base: Path, suite: str) -> None:
+    """Remove what a killed run has left of a snapshot that it was removing or making."""
+    for gone in (base / "dists" / suite / "snapshots").glob(".*.gone"):
+        shutil.rmtree(gone)
+    for snapshot in snapshots(base, suite):
+        if not (snapshot.path / "InRelease").exists():
+            shutil.rmtree(snapshot.path)
+
+
+def files(directory: Path) -> frozenset[str]:
+    """Give the pool's files (paths under the base) that the indices in a directory, a suite's or a snapshot's, list."""
+    found: set[str] = set()
+    for index in directory.glob("*/binary-*/Packages"):
+        found.update(match.decode() for match in re.findall(rb"^Filename: (.*)$", index.read_bytes(), flags=re.MULTILINE))
+    for index in directory.glob("*/source/Sources.gz"):
+        for stanza in gzip.decompress(index.read_bytes()).decode().split("\n\n"):
+            place = re.search(r"^Directory: (.*)$", stanza, flags=re.MULTILINE)
+            names = re.search(r"^Checksums-Sha256:\n((?: .*\n?)*)", stanza, flags=re.MULTILINE)
+            if place and names:
+                found.update(f"{place[1]}/{line.split()[2]}" for line in names[1].splitlines())
+    return frozenset(found)
+
+
+def hashes(directory: Path) -> frozenset[str]:
+    """Give the SHA-256 sums of the indices that a directory's Release file lists."""
+    text = (directory / "Release").read_text(encoding="utf-8")
+    section = re.search(r"^SHA256:\n((?: .*\n?)*)", text, flags=re.MULTILINE)
+    return frozenset(line.split()[0] for line in section[1].splitlines()) if section else frozenset()
+
+
+def origin(base: Path, snapshot: Snapshot) -> str:
+    """Give a snapshot's path under the base, as told to a user."""
+    return os.fspath(snapshot.path.relative_to(base))

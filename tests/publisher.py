@@ -1,0 +1,70 @@
+"""Small uploads and who publishes them, in this process or in one that can be killed.
+
+`python3 -m tests.publisher PROJECT STATE CHANGES...` publishes uploads one by one with the development keys kept in STATE. It
+prints "ready" once it has the keys, and then each source that it has put in.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess  # noqa: TID251  # a publisher that is killed must be another process
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debkit.archive import publish_all
+from debkit.config import Config, KeysConfig
+from debkit.keys import Keys, find_keys
+from debkit.run import Processes
+from tests.archives import RUN
+from tests.bulk import make_uploads
+
+if TYPE_CHECKING:
+    from debkit.model import Published
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One archive, the development keys (kept in `state`), and a directory for uploads to it."""
+
+    config: Config
+    keys: Keys
+    state: Path
+    directory: Path
+
+    def make(self, *names: str, version: str = "1.0", arch: str = "amd64") -> tuple[Path, ...]:
+        """Make an upload of each name and give its .changes."""
+        upload = self.keys.upload
+        return make_uploads(self.directory, names, version=version, arch=arch, home=upload.home, key=upload.fingerprint)
+
+    def publish(self, *changes: Path) -> tuple[Published, ...]:
+        """Publish all at once."""
+        return publish_all(RUN, self.config, changes, self.keys, suite="trixie")
+
+    def start(self, *changes: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.publisher", self.config.project, self.state, *changes],
+            env={**os.environ, "PYTHONPATH": os.fspath(CHECKOUT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def main(project: Path, state: Path, *changes: Path) -> None:
+    run = Processes()
+    with run.interruptible(), find_keys(run, KeysConfig(), environ={}, state=state) as keys:
+        print("ready", flush=True)  # noqa: T201
+        for path in changes:
+            (published,) = publish_all(run, Config(project=project), (path,), keys, suite="trixie")
+            if not published.unchanged:
+                print(published.source, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
