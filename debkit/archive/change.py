@@ -93,9 +93,7 @@ def refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> bool:
     return True
 
 
-def _act(
-    archive: Reprepro, suite: str, act: str, detail: str, added: tuple[Entry, ...], removed: tuple[Entry, ...]
-) -> Act:
+def _act(archive: Reprepro, suite: str, act: str, detail: str, added: tuple[Entry, ...], removed: tuple[Entry, ...]) -> Act:
     return Act(
         time=journal.now(),
         suite=suite,

@@ -149,7 +149,9 @@ def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> tuple[frozenset[U
         for suite in sorted({upload.suite for upload in taken}):
             if not alone:
                 archive.export(suite)
-            detail = ", ".join(f"{upload.source} {upload.version}" for upload in uploads if upload in taken and upload.suite == suite)
+            detail = ", ".join(
+                f"{upload.source} {upload.version}" for upload in uploads if upload in taken and upload.suite == suite
+            )
             made.tell(suite, "publish", detail, before=before[suite].entries, after=stocks[suite].entries)
     return frozenset(taken), stocks
 

@@ -45,7 +45,9 @@ def expired(found: tuple[Snapshot, ...], *, keep: int, grace: float, now: dateti
 
 def is_due(base: Path, *, keep: int, grace: float) -> bool:
     """Whether so much has expired that a publish sees to it."""
-    return sum(len(expired(snapshots.snapshots(base, suite), keep=keep, grace=grace)) for suite in snapshots.suites(base)) >= SEVERAL
+    return (
+        sum(len(expired(snapshots.snapshots(base, suite), keep=keep, grace=grace)) for suite in snapshots.suites(base)) >= SEVERAL
+    )
 
 
 def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) -> Pruned:
@@ -76,9 +78,7 @@ def _unlisted_indices(base: Path, kept: list[Path]) -> tuple[str, ...]:
     for suite in snapshots.suites(base):
         directory = base / "dists" / suite
         listed = frozenset().union(*(snapshots.hashes(path) for path in kept if directory in {path, path.parent.parent}))
-        found += [
-            file.relative_to(base).as_posix() for file in directory.rglob("by-hash/SHA256/*") if file.name not in listed
-        ]
+        found += [file.relative_to(base).as_posix() for file in directory.rglob("by-hash/SHA256/*") if file.name not in listed]
     return tuple(sorted(found))
 
 

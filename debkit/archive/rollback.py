@@ -74,7 +74,9 @@ def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
     before = archive.listing(suite)
     wanted = members(state.snapshot)
     have = {(entry.type, entry.arch, entry.package): entry.version for entry in before}
-    restored = sorted({package for (kind, arch, package), version in wanted.items() if have.get((kind, arch, package)) != version})
+    restored = sorted(
+        {package for (kind, arch, package), version in wanted.items() if have.get((kind, arch, package)) != version}
+    )
     gone: dict[tuple[str, str], list[str]] = {}
     for kind, arch, package in sorted(set(have) - set(wanted)):
         gone.setdefault((kind, arch), []).append(package)
@@ -106,9 +108,7 @@ def members(snapshot: Snapshot) -> dict[tuple[str, str, str], str]:
     }
 
 
-def _demand_equal(
-    archive: Reprepro, state: State, after: tuple[Entry, ...], wanted: dict[tuple[str, str, str], str]
-) -> None:
+def _demand_equal(archive: Reprepro, state: State, after: tuple[Entry, ...], wanted: dict[tuple[str, str, str], str]) -> None:
     there = {(entry.type, entry.arch, entry.package): entry.version for entry in after}
     if there == wanted:
         return

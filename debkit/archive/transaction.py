@@ -76,7 +76,10 @@ def forget_strays(base: Path, known: frozenset[str]) -> None:
     What a snapshot lists stays: the undone change may have been seen by clients before it was.
     """
     listed = {
-        file for suite in snapshots.suites(base) for snapshot in snapshots.snapshots(base, suite)[-1:] for file in snapshots.files(snapshot.path)
+        file
+        for suite in snapshots.suites(base)
+        for snapshot in snapshots.snapshots(base, suite)[-1:]
+        for file in snapshots.files(snapshot.path)
     }
     for file in (base / "pool").rglob("*"):
         name = file.relative_to(base).as_posix()

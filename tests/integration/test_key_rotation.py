@@ -18,7 +18,7 @@ from debkit.keys import Passphrase, Place, export, export_public, find_keys, rot
 from debkit.keys.check import check
 from debkit.run import Command
 from tests.gnupg_homes import SHA1, end_agent, gnupg_home, make_key, make_split_key
-from tests.publishing import CONF, signed, sound
+from tests.publishing import CONF, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,6 @@ def test_clients_of_the_old_key_go_on(archive: Archive, tmp_path: Path, subkey: 
     shown = archive.run(Command(argv=("gpg", "--show-keys", "--with-colons"), stdin=keyring)).stdout
     assert done.new in shown
     assert done.old not in shown
-    sound(archive.run, archive.config)
 
 
 def test_a_client_with_neither_key_is_told(archive: Archive, tmp_path: Path) -> None:
