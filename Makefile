@@ -15,7 +15,7 @@ TESTED := arm64 riscv64
 CORPUS := tests/data/accel-corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deb doctor test test-all test-accel unit lint check bench bench-corpus bench-accel accel-verify clean
+.PHONY: help setup deb doctor test test-all test-accel unit lint check bench bench-archive bench-corpus bench-accel accel-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,9 +52,14 @@ lint: $(VENV)/stamp ## style, types and layers
 
 check: lint unit ## what to run before a commit
 
-bench: ## print debkit's own costs as ratios
+bench: ## print debkit's own costs as ratios, those of publishing too
 	@sh packaging/setup --test
 	$(PYTHON) -m tests.bench
+	$(PYTHON) -m tests.bench_archive
+
+bench-archive: ## publish thousands of packages with debkit, reprepro, aptly and apt-ftparchive
+	@sh packaging/setup --test
+	$(PYTHON) -m tests.bench_archive
 
 bench-corpus: ## build twenty sources of the archive with raw sbuild and with debkit
 	@sh packaging/setup --test

@@ -32,7 +32,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Section = TypeVar(
     "Section", "BuildConfig", "ChrootConfig", "LintianConfig", "ChecksConfig", "KeysConfig", "ArchiveConfig", "SourceConfig"
 )
-KINDS = {"array": "a list", "boolean": "true or false", "object": "a table", "string": "a text"}
+KINDS = {"array": "a list", "boolean": "true or false", "integer": "a number", "object": "a table", "string": "a text"}
 BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -118,8 +118,8 @@ class KeysConfig:
 class ArchiveConfig:
     """[archive]. `path` is the reprepro base; `url` where users reach it, empty until it is served somewhere.
 
-    The newest `keep` states of a suite are kept, and any that was replaced less than `grace` seconds ago. A Release file is valid for
-    `valid_for` seconds, 0 being for ever.
+    The newest `keep` states of a suite are kept, and any that was replaced less than `grace` seconds ago. A Release file is
+    valid for `valid_for` seconds, 0 being for ever.
     """
 
     name: str = "debkit"

@@ -10,8 +10,9 @@ from debkit.archive import conf, journal, snapshots, transaction
 from debkit.archive.index import is_current
 from debkit.archive.journal import Act
 from debkit.archive.lock import WAIT_SECONDS, locked
-from debkit.archive.reprepro import Reprepro
+from debkit.archive.reprepro import TRUSTED, Reprepro
 from debkit.console import Quiet
+from debkit.keys import export_public
 from debkit.run import require_tool
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def working(
         locked(config.repo, what=what, progress=progress, wait=wait),
         conf.effective(config, keys) as directory,
     ):
+        (directory / TRUSTED).write_bytes(export_public(*keys.signers))
         archive = Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
         recover(archive, progress)
         yield archive
@@ -46,14 +48,26 @@ def working(
 
 @dataclass(slots=True)
 class Change:
-    """What a change comes to, told by who makes it."""
+    """What a change comes to, told by who makes it, once its suites are exported."""
 
-    acts: list[tuple[str, str, str, tuple[Entry, ...], tuple[Entry, ...]]] = field(default_factory=list)
+    archive: Reprepro
+    acts: list[Act] = field(default_factory=list)
 
     def tell(self, suite: str, act: str, detail: str, *, before: Iterable[Entry] = (), after: Iterable[Entry] = ()) -> None:
         """Say that a suite was changed; `before` and `after` are its members, or those of them that may have changed."""
         old, new = frozenset(before), frozenset(after)
-        self.acts.append((suite, act, detail, _sorted(new - old), _sorted(old - new)))
+        self.acts.append(
+            Act(
+                time=journal.now(),
+                suite=suite,
+                act=act,
+                detail=detail,
+                snapshot=snapshots.snapshots(self.archive.base, suite)[-1].name,
+                key=self.archive.keys.archive.fingerprint,
+                added=_sorted(new - old),
+                removed=_sorted(old - new),
+            )
+        )
 
 
 @contextlib.contextmanager
@@ -64,9 +78,9 @@ def change(archive: Reprepro) -> Iterator[Change]:
     """
     transaction.begin(archive.base)
     try:
-        made = Change()
+        made = Change(archive)
         yield made
-        journal.append(archive.base, [_act(archive, *told) for told in made.acts])
+        journal.append(archive.base, made.acts)
         transaction.commit(archive.base)
     except BaseException:
         recover(archive, QUIET)
@@ -91,19 +105,6 @@ def refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> bool:
         return False
     archive.export(suite, cleanup=True)
     return True
-
-
-def _act(archive: Reprepro, suite: str, act: str, detail: str, added: tuple[Entry, ...], removed: tuple[Entry, ...]) -> Act:
-    return Act(
-        time=journal.now(),
-        suite=suite,
-        act=act,
-        detail=detail,
-        snapshot=snapshots.snapshots(archive.base, suite)[-1].name,
-        key=archive.keys.archive.fingerprint,
-        added=added,
-        removed=removed,
-    )
 
 
 def _sorted(entries: frozenset[Entry]) -> tuple[Entry, ...]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import ConfigError
-from debkit.keys import export_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 HOOK = Path(__file__).with_name("sign-release")
 EFFECTIVE = ".conf"
-TRUSTED = "trusted.pgp"
 DAY = 86400  # seconds
 STANZA = """\
 Codename: {suite}
@@ -140,7 +138,6 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
                 (path / file.name).symlink_to(file.resolve())
         (path / HOOK.name).symlink_to(HOOK)
         (path / "distributions").write_text(text, encoding="utf-8")
-        (path / TRUSTED).write_bytes(export_public(*keys.signers))
         allowed = (conf / "uploaders").read_text(encoding="utf-8") if (conf / "uploaders").exists() else ""
         if keys.upload.development:
             allowed += f"\nallow * by key {keys.upload.fingerprint[-16:]}+\n"

@@ -31,7 +31,7 @@ class Line:
 
 
 def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -> bool:
-    """Whether a suite's index is there whole, by name and by hash, lists exactly `entries`, and is signed by all that sign now."""
+    """Whether a suite's index is there whole, by name and by hash, lists exactly `entries`, and is signed by all signers."""
     directory = base / "dists" / suite
     if not directory.exists():
         return not entries

@@ -1,16 +1,16 @@
 """The journal: a line of JSON for every act that changed what the archive publishes, in `journal.jsonl` of its base.
 
-It is only ever appended to; what a killed run has appended is cut off with all else that it did (transaction). With it the members of
-every suite can be told although the database and the indices are lost: `members` follows it.
+It is only ever appended to; what a killed run has appended is cut off with all else that it did (transaction). With it the
+members of every suite can be told although the database and the indices are lost: `members` follows it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from debkit.archive.reprepro import Entry
 from debkit.errors import ArchiveError
@@ -101,4 +101,5 @@ def _act(data: dict[str, object]) -> Act:
         if not isinstance(found, list):
             raise TypeError(name)
         parts[name] = tuple(Entry(**entry) for entry in found)
-    return Act(**{name: str(value) for name, value in data.items()}, **parts)
+    told: dict[str, Any] = {name: str(value) for name, value in data.items()}
+    return replace(Act(**told), added=parts["added"], removed=parts["removed"])

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debkit.archive import snapshots
-from debkit.archive.conf import TRUSTED
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import by_hand
 from debkit.run import Command, CommandFailed
@@ -27,6 +26,7 @@ FORMAT = "|".join(f"${{{field}}}" for field in FIELDS) + r"\n"
 
 # How many names `listing_of` asks for: reprepro reads all entries of a suite for it.
 FEW = 20
+TRUSTED = "trusted.pgp"
 NO_EXPORT = ("--export", "silent-never")
 INCOMING = """\
 Name: debkit
@@ -173,12 +173,12 @@ class Reprepro:
     def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
         """Give a suite these packages as a snapshot has them, and export nothing."""
         if packages:
-            self._call(*_exporting(export=False), "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
 
     def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
         """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
         only = ("--type", kind, "--architecture", arch)
-        self._call(*_exporting(export=False), "--keepunreferencedfiles", *only, "remove", suite, *packages)
+        self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages)
 
     def _call(self, *words: str, cleanup: bool = False) -> Completed:
         archive = self.keys.archive

@@ -1,8 +1,8 @@
 """What old states are kept for, and their end.
 
-A snapshot stays while it is one of the newest few, and in any case for some time after it was replaced: a client that has read the
-old InRelease may still be about to fetch what it lists. Whatever a kept snapshot lists stays too, indices by their hash and files of
-the pool. Nothing else decides: there are no timers.
+A snapshot stays while it is one of the newest few, and in any case for some time after it was replaced: a client that has read
+the old InRelease may still be about to fetch what it lists. Whatever a kept snapshot lists stays too, indices by their hash and
+files of the pool. Nothing else decides: there are no timers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Pruned:
 
 
 def expired(found: tuple[Snapshot, ...], *, keep: int, grace: float, now: datetime | None = None) -> tuple[Snapshot, ...]:
-    """Choose which of a suite's snapshots (the oldest first) may go: not the newest `keep`, nor any replaced within `grace` seconds."""
+    """Choose which of a suite's snapshots may go: not the newest `keep`, nor those replaced within `grace` seconds."""
     replaced_before = (now or datetime.now(UTC)) - timedelta(seconds=grace)
     old = found[: -max(keep, 1)]
     return tuple(one for one, next_one in pairwise(found) if one in old and next_one.made < replaced_before)
@@ -88,10 +88,10 @@ def _unlisted_files(archive: Reprepro, kept: list[Path]) -> tuple[str, ...]:
     if not candidates:
         return ()
     listed = frozenset().union(*(snapshots.files(path) for path in kept))
-    return tuple(sorted(name for name in candidates if name not in listed and _source_of(name) not in listed))
+    return tuple(sorted(name for name in candidates if name not in listed and source_of(name) not in listed))
 
 
-def _source_of(name: str) -> str:
+def source_of(name: str) -> str:
     """Name the .dsc that a .changes or .buildinfo file (SOURCE_VERSION_ARCH.changes) was uploaded with."""
     stem, dot, kind = name.rpartition(".")
     return f"{stem.rpartition('_')[0]}.dsc" if dot and kind in {"changes", "buildinfo"} else name

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBack:
-    """What a rollback came to. `lowered` are packages of which clients may have a newer version: apt does not go back by itself."""
+    """What a rollback came to. Of the packages in `lowered` clients may have a newer version: apt does not go back by itself."""
 
     suite: str
     snapshot: str

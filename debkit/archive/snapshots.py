@@ -1,14 +1,13 @@
 """Snapshots: each state that a suite was ever published in, as its signed indices were.
 
-The hook that signs makes them (sign-release), in the layout of reprepro's gensnapshot, so that `reprepro restore` knows them. They
-are hard links to the indices, and cost next to nothing. Nothing in the database refers to them: what they list stays in the pool
-because debkit removes nothing from there that a snapshot lists.
+The hook that signs makes them (sign-release), in the layout of reprepro's gensnapshot, so that `reprepro restore` knows them.
+They are hard links to the indices, and cost next to nothing. Nothing in the database refers to them: what they list stays in the
+pool because debkit removes nothing from there that a snapshot lists.
 """
 
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -40,11 +39,8 @@ def new_name() -> str:
 
 def snapshots(base: Path, suite: str) -> tuple[Snapshot, ...]:
     """List a suite's snapshots, the oldest first. Those that somebody else has made (other names) are left alone."""
-    found = []
-    for path in (base / "dists" / suite / "snapshots").glob("*"):
-        if re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z", path.name):
-            found.append(Snapshot(path.name, suite, path))
-    return tuple(sorted(found))
+    paths = (base / "dists" / suite / "snapshots").glob("*")
+    return tuple(sorted(Snapshot(path.name, suite, path) for path in paths if re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z", path.name)))
 
 
 def suites(base: Path) -> tuple[str, ...]:
@@ -76,7 +72,7 @@ def files(directory: Path) -> frozenset[str]:
     for index in directory.glob("*/source/Sources.gz"):
         for stanza in gzip.decompress(index.read_bytes()).decode().split("\n\n"):
             place = re.search(r"^Directory: (.*)$", stanza, flags=re.MULTILINE)
-            names = re.search(r"^Checksums-Sha256:\n((?: .*\n?)*)", stanza, flags=re.MULTILINE)
+            names = re.search(r"^Checksums-Sha256:[ \t]*\n((?: .*\n?)*)", stanza, flags=re.MULTILINE)
             if place and names:
                 found.update(f"{place[1]}/{line.split()[2]}" for line in names[1].splitlines())
     return frozenset(found)
@@ -87,8 +83,3 @@ def hashes(directory: Path) -> frozenset[str]:
     text = (directory / "Release").read_text(encoding="utf-8")
     section = re.search(r"^SHA256:\n((?: .*\n?)*)", text, flags=re.MULTILINE)
     return frozenset(line.split()[0] for line in section[1].splitlines()) if section else frozenset()
-
-
-def origin(base: Path, snapshot: Snapshot) -> str:
-    """Give a snapshot's path under the base, as told to a user."""
-    return os.fspath(snapshot.path.relative_to(base))

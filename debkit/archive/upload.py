@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 def read_upload(run: Run, path: Path) -> Upload:
     """Read what counts of an upload; its suite is left open. Raises ArchiveError where a part is missing or no package."""
     changes = read_changes(path)
-    if absent := [path.name for path in changes.paths if not path.exists()]:
-        raise ArchiveError(
-            f"{path.name} lists {absent[0]}, which is not beside it",
-            cause=f"{len(absent)} of its {len(changes.paths)} files are missing: it may have been copied without them",
-            hint=f"dcmd ls -l {path}",
-        )
+    for file, beside in zip(changes.files, changes.paths, strict=True):
+        # reprepro looks at the checksums of what it takes in.
+        if not beside.exists() or beside.stat().st_size != file.size:
+            raise ArchiveError(
+                f"{path.name} lists {file.name}, "
+                + ("which is not beside it" if not beside.exists() else "whose size is another"),
+                cause="it was copied without all that it lists, or changed after it was signed",
+                hint=f"dcmd ls -l {path}",
+            )
     debs = [_read_deb(run, path.parent, file) for file in changes.files if file.name.endswith((".deb", ".udeb"))]
     dsc = next((file for file in changes.files if file.name.endswith(".dsc")), None)
     if dsc is None or not debs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,8 +96,9 @@ class Places:
         return (self.archive, *self.also)
 
 
+@cache
 def gpg(home: Path) -> Any:
-    """Open a home through python-gnupg."""
+    """Open a home through python-gnupg, which starts gpg once to ask for its version."""
     ring = gnupg.GPG(gpgbinary=os.fspath(WRAPPER), gnupghome=os.fspath(home), options=list(OPTIONS))
     ring.encoding = "utf-8"  # its default, Latin-1, garbles passphrases
     return ring

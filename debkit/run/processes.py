@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from debkit.errors import Interrupted, TimeoutFailure
 from debkit.run.command import TAIL_LINES, Completed, child_environment, failure, open_log, redact, require_tool
 from debkit.run.lasting import interrupt
-from debkit.run.terminal import converse
 from debkit.run.tree import end_group, end_tree
 
 if TYPE_CHECKING:
@@ -114,6 +113,8 @@ class Processes:
 
     def converse(self, command: Command, replies: tuple[tuple[str, str], ...]) -> Completed:
         """Run a command on a terminal of its own and answer its questions: `terminal.converse` tells how."""
+        from debkit.run.terminal import converse  # noqa: PLC0415 (few runs need pexpect, and it is slow to come)
+
         return converse(command, replies, check=self.check, record=self._note)
 
     def check(self) -> None:

@@ -18,6 +18,7 @@ DATA = Path(__file__).parent.parent / "data/reprepro"
 UPLOAD = SigningKey(fingerprint="A" * 40, uid="Upload", home=Path("/upload"), development=False)
 ARCHIVE = SigningKey(fingerprint="B" * 40, uid="Archive", home=Path("/archive"), development=False)
 COMMON = ("reprepro", "--basedir", "/project/repo", "--confdir", "/conf", "--gnupghome", "/upload", "--waitforlock", "6")
+UNSEEN = ("--export", "silent-never", "--keepunreferencedfiles")
 
 
 def archive(run: Recorder, secret: Secret | None = None) -> Reprepro:
@@ -32,7 +33,9 @@ def test_the_command_lines(recorder: Recorder) -> None:
     reprepro.include("trixie", changes, ("arm64", "amd64"))
     reprepro.include("trixie", changes, (), export=False)
     reprepro.export("trixie")
-    reprepro.tidy()
+    reprepro.delete(("pool/x", "pool/y"))
+    reprepro.restore("trixie", "20260101T000000.000000Z", ("hello",))
+    reprepro.remove("trixie", "deb", "arm64", ("hello",))
     reprepro.listing("trixie")
     reprepro.checksums()
     assert recorder.argvs == [
@@ -56,7 +59,9 @@ def test_the_command_lines(recorder: Recorder) -> None:
             "/dist/hello_1.0_multi.changes",
         ),
         (*COMMON, "export", "trixie"),
-        (*COMMON, "deleteunreferenced"),
+        (*COMMON, "deleteifunreferenced", "pool/x", "pool/y"),
+        (*COMMON, *UNSEEN, "restore", "trixie", "20260101T000000.000000Z", "hello"),
+        (*COMMON, *UNSEEN, "--type", "deb", "--architecture", "arm64", "remove", "trixie", "hello"),
         (*COMMON, "--list-format", FORMAT, "list", "trixie"),
         (*COMMON, "_listchecksums"),
     ]
@@ -101,7 +106,10 @@ def test_the_passphrase_goes_through_standard_input(recorder: Recorder) -> None:
     assert first.stdin == b"open sesame\n"
     assert first.secrets == ("open sesame",)
     assert "sesame" not in " ".join((*first.argv, *(value for _, value in first.env)))
-    assert first.env == (("DEBKIT_RELEASE_HOME", "/archive"), ("DEBKIT_RELEASE_KEYS", "B" * 40))
+    given = dict(first.env)
+    assert given["DEBKIT_RELEASE_HOME"] == "/archive"
+    assert given["DEBKIT_RELEASE_KEYS"] == "B" * 40
+    assert given["DEBKIT_RELEASE_KEYRING"] == "/conf/trusted.pgp"
     assert second.stdin == b""
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,8 +34,15 @@ def test_a_package_says_itself_what_it_is(recorder: Recorder, changes: Path) -> 
     assert not recorder.commands
 
 
+def listing(changes: Path) -> None:
+    """Have the .changes list the package with the size that it has now."""
+    size = changes.with_suffix(".deb").stat().st_size
+    changes.write_text(re.sub(rf" \d+ (\S+ \S+ )?({DEB})", rf" {size} \1\2", changes.read_text()))
+
+
 def test_a_package_packed_with_zstd_is_read_by_dpkg_deb(recorder: Recorder, changes: Path, tmp_path: Path) -> None:
     (tmp_path / DEB).write_bytes(ar({"debian-binary": b"2.0\n", "control.tar.zst": b"", "data.tar.zst": b""}))
+    listing(changes)
     recorder.reply("dpkg-deb", "--field", stdout="Package: small\nVersion: 1:1.0\nArchitecture: amd64\n")
     assert read_upload(recorder, changes).debs[0].version == "1:1.0"
 
@@ -42,16 +50,20 @@ def test_a_package_packed_with_zstd_is_read_by_dpkg_deb(recorder: Recorder, chan
 @pytest.mark.parametrize("content", [b"", b"no package\n", ar({"debian-binary": b"2.0\n"}), BROKEN])
 def test_what_is_no_package_is_named(recorder: Recorder, changes: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / DEB).write_bytes(content)
+    listing(changes)
     with pytest.raises(ArchiveError, match=f"{DEB} is not a Debian package") as caught:
         read_upload(recorder, changes)
     assert caught.value.cause
 
 
-def test_a_file_that_was_not_copied_along_is_named(recorder: Recorder, changes: Path, tmp_path: Path) -> None:
-    (tmp_path / DEB).unlink()
-    with pytest.raises(ArchiveError, match=f"lists {DEB}, which is not beside it") as caught:
+def test_a_file_that_is_not_the_one_that_is_listed_is_named(recorder: Recorder, changes: Path, tmp_path: Path) -> None:
+    with (tmp_path / DEB).open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ArchiveError, match=f"lists {DEB}, whose size is another"):
         read_upload(recorder, changes)
-    assert caught.value.cause.startswith("1 of its 3 files are missing")
+    (tmp_path / DEB).unlink()
+    with pytest.raises(ArchiveError, match=f"lists {DEB}, which is not beside it"):
+        read_upload(recorder, changes)
 
 
 @pytest.mark.parametrize(("missing", "said"), [(".dsc", "has no source"), (".deb", "has no packages")])

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, port: int, bind: str) -> None:
     """Serve the archive on this machine, for trying: what `debkit repo deploy` would put on a server, and nothing else."""
-    from debkit.archive import addition, exported_suites, served  # noqa: PLC0415
+    from debkit.archive import addition, exported_suites  # noqa: PLC0415
+    from debkit.archive.serve import served  # noqa: PLC0415
 
     config = session.config
     with session.run.interruptible(), served(config.repo, bind=bind, port=port) as site:
