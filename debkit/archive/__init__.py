@@ -7,8 +7,9 @@ who needs them, so that publishing does not wait for that.
 from debkit.archive.change import working
 from debkit.archive.client import addition, instructions, keyring_file, sources_file, sources_text
 from debkit.archive.conf import exported_suites
+from debkit.archive.front import furnish
 from debkit.archive.journal import read as history
-from debkit.archive.publish import furnish, publish, publish_all, require, require_upload
+from debkit.archive.publish import publish, publish_all, require, require_upload
 from debkit.archive.retention import prune
 from debkit.archive.rollback import choose, roll_back, states
 from debkit.archive.serve import served

@@ -27,6 +27,7 @@ def command() -> None:
 def working(session: Session, what: str, passphrase: Passphrase) -> Iterator[Reprepro]:
     """Hold the archive with the keys that sign it; `what` is shown, and told to those who wait."""
     from debkit import archive  # noqa: PLC0415
+    from debkit.archive import front  # noqa: PLC0415
     from debkit.keys import find_keys  # noqa: PLC0415
     from debkit.paths import state_home  # noqa: PLC0415
 
@@ -40,5 +41,5 @@ def working(session: Session, what: str, passphrase: Passphrase) -> Iterator[Rep
         row.phase(what)
         with archive.working(run, config, keys, what=what, progress=row) as held:
             yield held
-            archive.furnish(config, keys)
+            front.write(config, keys)
         row.done("done")
