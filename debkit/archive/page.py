@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -96,9 +97,11 @@ def _shelf(config: Config, suite: str, kept: Mapping[str, str]) -> Shelf:
 
 
 def _age(base: Path, offer: Offer) -> float:
-    """When a source came into the pool, in seconds since the epoch."""
-    file = base / offer.packages[0].file
-    return file.stat().st_mtime if file.exists() else 0.0
+    """When a source came into the pool, in seconds since the epoch. All of them are asked, so that it counts what it takes."""
+    try:
+        return os.stat(f"{base}/{offer.packages[0].file}").st_mtime  # noqa: PTH116
+    except FileNotFoundError:
+        return 0.0
 
 
 def _told(base: Path, offer: Offer, kept: Mapping[str, str]) -> Markup:

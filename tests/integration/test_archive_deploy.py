@@ -194,7 +194,11 @@ def test_what_is_not_whole_is_not_deployed(
         deploy(run, config, where)
     publish(run, config, make_upload(), keys)
     directory = config.repo / "dists/trixie"
-    for file in (directory / "InRelease", directory / "main/binary-amd64/Packages.gz", config.repo / POOL / "hello-debkit_1.0.dsc"):
+    for file in (
+        directory / "InRelease",
+        directory / "main/binary-amd64/Packages.gz",
+        config.repo / POOL / "hello-debkit_1.0.dsc",
+    ):
         kept = file.read_bytes()
         put(file, b"")
         if "pool" in file.parts:
