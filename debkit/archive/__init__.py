@@ -4,19 +4,33 @@ The proof (`debkit.archive.proof`) stands on chroots, and serving (`debkit.archi
 who needs them, so that publishing does not wait for that.
 """
 
+from debkit.archive.change import working
 from debkit.archive.client import addition, instructions, keyring_file, sources_file, sources_text
 from debkit.archive.conf import exported_suites
+from debkit.archive.front import furnish
+from debkit.archive.journal import read as history
 from debkit.archive.publish import publish, publish_all, require, require_upload
+from debkit.archive.retention import prune
+from debkit.archive.rollback import choose, roll_back, states
+from debkit.archive.serve import served
 
 __all__ = [
     "addition",
+    "choose",
     "exported_suites",
+    "furnish",
+    "history",
     "instructions",
     "keyring_file",
+    "prune",
     "publish",
     "publish_all",
     "require",
     "require_upload",
+    "roll_back",
+    "served",
     "sources_file",
     "sources_text",
+    "states",
+    "working",
 ]

@@ -67,7 +67,7 @@ def read_offers(base: Path, suite: str) -> tuple[Offer, ...]:
     return tuple(
         Offer(
             source,
-            max(versions[source], key=Version),
+            max(versions[source], key=Version) if len(versions[source]) > 1 else next(iter(versions[source])),
             tuple(
                 Package(name, version, tuple(sorted(found.arches)), found.summary, found.file)
                 for (name, version), found in sorted(packages[source].items())

@@ -40,7 +40,7 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -
         release = (directory / "Release").read_text(encoding="utf-8")
         if any(text.split() != release.split() for text in signed) or not (directory / "Release.gpg").exists():
             return False
-        for sha256, name in _listed(release):
+        for sha256, name in listed(release):
             file = directory / name
             # reprepro also lists the uncompressed form of an index that it writes compressed only.
             if not file.exists() and file.with_name(f"{file.name}.gz").exists():
@@ -93,7 +93,7 @@ def _parse(text: str) -> Iterator[Line]:
             yield Line(fields["Package"], fields["Version"], name, source_version, fields.get("Filename", ""))
 
 
-def _listed(release: str) -> list[tuple[str, str]]:
+def listed(release: str) -> list[tuple[str, str]]:
     section = re.search(r"^SHA256:\n((?: .*\n?)*)", release, flags=re.MULTILINE)
     return [
         (sha256, name)

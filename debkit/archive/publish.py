@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, conf, page, retention
+from debkit.archive import conf, front, retention
 from debkit.archive.change import change, refresh, working
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, opened
@@ -89,8 +89,7 @@ def publish_all(
         taken, there = take_in(archive, ours)
         for codename in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
             refresh(archive, codename, archive.listing(codename))
-        client.write(config, keys)
-        page.write(config, keys)
+        front.write(config, keys)
         if retention.is_due(config.repo, keep=config.archive.keep, grace=config.archive.grace):
             progress.phase("removing what only old states have")
             retention.prune(archive, keep=config.archive.keep, grace=config.archive.grace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import os
 import sys
@@ -18,6 +19,8 @@ import debkit
 from debkit.errors import ConfigError, DebkitError, Interrupted, MissingTool, defect, disk_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from debkit.config import Config
     from debkit.console import Console
     from debkit.run import Processes
@@ -109,6 +112,24 @@ def debkit_command(ctx: click.Context, *, project: Path, config_file: Path | Non
     """Build, judge, sign and publish Debian packages for several architectures."""
     del debug  # read by main(), which also has to show errors that come before this
     ctx.obj = Session(project.resolve(), config_file, verbose)
+
+
+def with_passphrase(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the options that say where a passphrase comes from; it is called with what they come to as `passphrase`."""
+
+    @click.option("--passphrase-fd", type=int, metavar="N", help="Read the key's passphrase from this file descriptor.")
+    @click.option(
+        "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the key's passphrase from this file."
+    )
+    @functools.wraps(callback)
+    def command(*given: Any, passphrase_fd: int | None, passphrase_file: Path | None, **named: Any) -> Any:
+        from debkit.keys import Passphrase  # noqa: PLC0415
+
+        if passphrase_fd is not None and passphrase_file:
+            raise click.UsageError("--passphrase-fd and --passphrase-file exclude each other")
+        return callback(*given, passphrase=Passphrase(fd=passphrase_fd, file=passphrase_file), **named)
+
+    return command
 
 
 def main() -> NoReturn:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from debkit.cli import with_passphrase
 from debkit.model import Via
 
 if TYPE_CHECKING:
     from debkit.cli import Session
+    from debkit.keys import Passphrase
 
 
 @click.command(name="build")
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 @click.option("--accept-incomplete-checks", is_flag=True, help="Publish although a check was skipped or broke.")
 @click.option("--refresh", is_flag=True, help="Make the chroots anew.")
 @click.option("--no-layers", is_flag=True, help="Install the build dependencies again.")
-@click.option("--passphrase-fd", type=int, metavar="N", help="Read the key's passphrase from this file descriptor.")
-@click.option(
-    "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the key's passphrase from this file."
-)
+@with_passphrase
 @click.pass_obj
 def command(
     session: Session,
@@ -45,17 +43,13 @@ def command(
     accept_incomplete_checks: bool,
     refresh: bool,
     no_layers: bool,
-    passphrase_fd: int | None,
-    passphrase_file: Path | None,
+    passphrase: Passphrase,
 ) -> None:
     """Build SOURCE: a tree with debian/ or packaging/debian/, a .dsc, or the name of a source package in the suite."""
     from debkit.config import parse_names  # noqa: PLC0415
-    from debkit.keys import Passphrase  # noqa: PLC0415
     from debkit.pipeline.execute import execute  # noqa: PLC0415
     from debkit.pipeline.plan import Request  # noqa: PLC0415
 
-    if passphrase_fd is not None and passphrase_file:
-        raise click.UsageError("--passphrase-fd and --passphrase-file exclude each other")
     config, names = session.config, parse_names(suites=suites, arches=arches, backend=backend)
     building = replace(config.build, backend=names.backend or config.build.backend, layers=config.build.layers and not no_layers)
     config = replace(config, build=building)
@@ -73,6 +67,6 @@ def command(
         ),
         config,
         session.console,
-        passphrase=Passphrase(fd=passphrase_fd, file=passphrase_file),
+        passphrase=passphrase,
         dry_run=dry_run,
     )

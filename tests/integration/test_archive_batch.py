@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from debkit.archive import retention
+from debkit.archive.change import working
 from debkit.archive.index import read_index
 from debkit.config import Config
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError
@@ -55,7 +57,7 @@ def test_versions_of_one_source_follow_upon_another(run: Processes, desk: Desk) 
     old, new = desk.make("first"), desk.make("first", version="2.0")
     desk.publish(*old, *desk.make(*NAMES), *new)
     assert versions(desk.config, "amd64") == {**dict.fromkeys(NAMES, "1.0"), "first": "2.0"}
-    with working(RUN, desk.config, desk.keys, what="pruning") as archive:
+    with working(run, desk.config, desk.keys, what="pruning") as archive:
         retention.prune(archive, keep=1, grace=0)  # the version in between was in no index
     sound(run, desk.config)
     before = state(desk.config)

@@ -13,7 +13,6 @@ import pytest
 
 from debkit.archive import lock, publish, transaction
 from debkit.archive.index import read_index
-from debkit.archive.reprepro import Reprepro
 from debkit.config import KeysConfig
 from debkit.errors import Interrupted
 from debkit.keys import find_keys

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from debkit.cli import with_passphrase
+
 if TYPE_CHECKING:
     from debkit.cli import Session
+    from debkit.keys import Passphrase
 
 # Of more uploads than these only their number is told.
 TOLD = 20
@@ -18,14 +21,9 @@ TOLD = 20
 @click.command(name="add")
 @click.argument("changes", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-d", "--suite", default="", metavar="SUITE", help="Suite to publish in, else what their Distribution means.")
-@click.option("--passphrase-fd", type=int, metavar="N", help="Read the archive key's passphrase from this file descriptor.")
-@click.option(
-    "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the archive key's passphrase from this file."
-)
+@with_passphrase
 @click.pass_obj
-def command(
-    session: Session, *, changes: tuple[Path, ...], suite: str, passphrase_fd: int | None, passphrase_file: Path | None
-) -> None:
+def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphrase: Passphrase) -> None:
     """Publish the uploads CHANGES (signed .changes files, with all that they list beside them): all of them or none.
 
     Each must be signed by a key that conf/uploaders of the archive allows. However many they are, an index is written once.
@@ -33,14 +31,11 @@ def command(
     from debkit.archive import publish_all  # noqa: PLC0415
     from debkit.config import parse_names  # noqa: PLC0415
     from debkit.console import DEVELOPMENT_KEY_NOTICE  # noqa: PLC0415
-    from debkit.keys import Passphrase, find_keys  # noqa: PLC0415
+    from debkit.keys import find_keys  # noqa: PLC0415
     from debkit.paths import state_home  # noqa: PLC0415
 
-    if passphrase_fd is not None and passphrase_file:
-        raise click.UsageError("--passphrase-fd and --passphrase-file exclude each other")
     config, console, run = session.config, session.console, session.run
     (wanted,) = parse_names(suites=(suite,), arches=()).suites if suite else ("",)
-    passphrase = Passphrase(fd=passphrase_fd, file=passphrase_file)
     with (
         run.interruptible(),
         find_keys(run, config.keys, environ=os.environ, state=state_home(), passphrase=passphrase) as keys,

@@ -1,0 +1,132 @@
+"""Copy what of an archive is for the world to where it is served, so that no client sees a file named that is not there.
+
+First all that the new state is made of, then the signatures that name it, and last the deletions. What the new state no longer
+has stays for the grace time of the archive, since a client that has just read the old signatures is about to fetch it; a file in
+the copy says since when. A deploy that is cut short is finished by the next.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from debkit.archive import pages, transaction
+from debkit.archive.directory import Directory
+from debkit.archive.lock import WAIT_SECONDS, locked
+from debkit.archive.rsync import Rsync, is_rsync
+from debkit.archive.site import read_site
+from debkit.archive.whole import demand_whole
+from debkit.console import Quiet
+from debkit.errors import ArchiveError, ConfigError
+from debkit.run import require_tool
+
+if TYPE_CHECKING:
+    from debkit.config import Config
+    from debkit.console import Progress
+    from debkit.run import Run
+
+QUIET = Quiet()
+# In the copy: what is obsolete there, a line each of when it was first seen to be (seconds since the epoch) and its path.
+MARK = ".debkit-deploy"
+NOTE = "# Left by debkit repo deploy: what it will remove here, and since when it is no longer wanted.\n"
+STAGES = ("keys", "packages", "indices by their hash", "indices", "signatures", "front page")
+
+
+class Target(Protocol):
+    """Where a copy is kept. Paths are under its root, and under the archive's base."""
+
+    def existing(self) -> frozenset[str]:
+        """List the files below dists/ and pool/."""
+
+    def read(self, name: str) -> str | None:
+        """Give a small file's text, or None where it is not there."""
+
+    def write(self, name: str, text: str) -> None:
+        """Write a small file."""
+
+    def put(self, names: tuple[str, ...]) -> int:
+        """Copy files that are not there as they are in the archive, each whole or not at all; say how many that were."""
+
+    def remove(self, names: tuple[str, ...]) -> None:
+        """Remove files. One that is gone already is no error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What a deploy did: how many files it copied and removed, and how many wait for their grace to end."""
+
+    copied: int
+    removed: int
+    waiting: int
+
+
+def deploy(
+    run: Run, config: Config, where: str, *, to_pages: bool = False, progress: Progress = QUIET, wait: float = WAIT_SECONDS
+) -> Deployed:
+    """Copy the archive to `where`: a directory, or what rsync(1) calls a destination (HOST:PATH, rsync://HOST/MODULE).
+
+    `to_pages` keeps GitHub Pages' limits. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveError for
+    an archive that is not whole or does not fit, or a place that holds another one; LockedError, MissingTool, NetworkError.
+    """
+    target = _choose(run, config, where, to_pages=to_pages)
+    with locked(config.repo, what=f"deploying to {where}", progress=progress, wait=wait):
+        if transaction.pending(config.repo):
+            raise ArchiveError(
+                f"{config.repo} is in the middle of a change", cause="a run was killed", hint="debkit repo recover"
+            )
+        progress.phase("looking whether the archive is whole")
+        demand_whole(run, config)
+        site = read_site(config.repo)
+        if isinstance(target, Directory) and to_pages:
+            pages.demand(config.repo, site.files, target.root)
+        progress.phase(f"looking at {where}")
+        mark, there = target.read(MARK), target.existing()
+        if mark is None:
+            _demand_free(where, there)
+            target.write(MARK, NOTE)
+        copied = 0
+        for name, stage in zip(STAGES, site.stages, strict=True):
+            progress.phase(f"copying {name}")
+            copied += target.put(stage)
+        if to_pages:
+            target.write(pages.NO_JEKYLL, "")
+        progress.phase("removing what is old")
+        due, waiting = obsolete(mark or "", there - site.files, now=time.time(), grace=config.archive.grace)
+        target.remove(due)
+        target.write(MARK, NOTE + "".join(f"{since:.0f} {path}\n" for path, since in sorted(waiting.items())))
+    return Deployed(copied=copied, removed=len(due), waiting=len(waiting))
+
+
+def obsolete(mark: str, files: frozenset[str], *, now: float, grace: float) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Tell those of the files that have been obsolete for `grace` seconds from the others, each with since when it is."""
+    known = {path: float(since) for since, path in re.findall(r"^(\d+) (.+)$", mark, flags=re.MULTILINE)}
+    since = {path: min(known.get(path, now), now) for path in files}
+    waiting = {path: seen for path, seen in since.items() if now - seen < grace}
+    return tuple(sorted(files - set(waiting))), waiting
+
+
+def _choose(run: Run, config: Config, where: str, *, to_pages: bool) -> Directory | Rsync:
+    if is_rsync(where):
+        if to_pages:
+            raise ConfigError(
+                f"{where} is no directory", cause="GitHub Pages are pushed from one", hint="debkit repo deploy --preset pages DIR"
+            )
+        require_tool("rsync")
+        return Rsync(run=run, base=config.repo, where=where)
+    root, base = Path(where).resolve(), config.repo.resolve()
+    if root == base or base in root.parents:
+        raise ConfigError(f"{where} is in the archive itself", cause=f"the archive is {base}", hint="name another directory")
+    return Directory(base=config.repo, root=root)
+
+
+def _demand_free(where: str, there: frozenset[str]) -> None:
+    """Refuse a place that holds an archive which debkit has not put there: its files would be removed."""
+    if there:
+        raise ArchiveError(
+            f"{where} holds another archive",
+            cause=f"it has {min(there)}, and no {MARK} that says it is a copy which debkit has made",
+            hint="name an empty place; or, if all of its dists/ and pool/ may be replaced, make an empty file of that name there",
+        )

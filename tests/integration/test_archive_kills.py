@@ -1,0 +1,105 @@
+"""A publish that is killed at any point: nothing that was in is lost, and no reader sees a broken index."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import client
+from debkit.run import descendants
+from tests.archives import serve
+from tests.bulk import package_names
+from tests.publishing import sound, versions
+from tests.readers import Careful, reading
+
+if TYPE_CHECKING:
+    import subprocess  # noqa: TID251  # a type only
+
+    from debkit.run import Processes
+    from tests.publisher import Desk
+
+SEED = 20240102
+STANDING = package_names(5, prefix="standing")
+TOOLS = ("reprepro", "gpg", "gpgv", "sqv", "sh", "sign-release")
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(100, marks=pytest.mark.slow)])
+def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kills: int) -> None:
+    """Half of the publishes that are killed bring a new package, half a newer version of one."""
+    chance = random.Random(SEED)  # noqa: S311
+    config = desk.config
+    for changes in desk.make(*STANDING):
+        desk.publish(changes)
+    length = min(timed(desk, desk.make("changing", version=f"0.{number}")[0]) for number in range(3))
+    (tmp_path / "careful").mkdir()
+    killed = 0
+    with serve(config.repo) as site:
+        reader = Careful(tmp_path / "careful", url=site.url, keyring=client.keyring_file(config))
+        with reading(reader):
+            for number in range(kills):
+                name, version = ("changing", f"1.{number}") if number % 2 else (f"new{number:03}", "1.0")
+                (changes,) = desk.make(name, version=version)
+                before = versions(config, "amd64")
+                how = ("all", "parent", "tool")[number % 3]
+                killed += end_at(chance.uniform(0, length), desk.start(changes), how, chance)
+                assert versions(config, "amd64") in (before, {**before, name: version})
+                if how == "tool":  # debkit itself was there to put things right
+                    sound(run, config)
+                desk.publish(changes)
+                assert versions(config, "amd64") == {**before, name: version}
+                sound(run, config)
+    assert not reader.troubles
+    assert reader.rounds > kills
+    assert killed > kills / 2
+
+
+def timed(desk: Desk, changes: Path) -> float:
+    """Give how many seconds a publish takes, once its process has started."""
+    with desk.start(changes) as child:
+        started = when_ready(child)
+        assert child.wait() == 0
+        return time.monotonic() - started
+
+
+def when_ready(child: subprocess.Popen[str]) -> float:
+    assert child.stdout
+    assert child.stdout.readline() == "ready\n"
+    return time.monotonic()
+
+
+def end_at(moment: float, child: subprocess.Popen[str], how: str, chance: random.Random) -> bool:
+    """Kill a publisher so many seconds after it has begun: all of its tree, itself alone, or one of the tools that it runs.
+
+    Gives whether there was something left to kill.
+    """
+    with child:
+        when_ready(child)
+        time.sleep(moment)
+        tree = (child.pid, *descendants(child.pid))
+        tools = [pid for pid in tree if program(pid) in TOOLS]
+        doomed = {"all": list(tree), "parent": [child.pid], "tool": [chance.choice(tools)] if tools else []}[how]
+        before = child.poll() is None
+        for pid in doomed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        child.wait(60)
+        deadline = time.monotonic() + 60
+        while any(program(pid) in TOOLS for pid in tree):  # what outlives its parent is asked to end, and may take its time
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return before and bool(doomed)
+
+
+def program(pid: int) -> str:
+    """Give a process's name, empty for one that is gone or not yet waited for."""
+    with contextlib.suppress(OSError):
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+        return "" if rest.split()[0] == "Z" else name
+    return ""

@@ -1,0 +1,162 @@
+"""Somebody adds the archive once, by what it says itself, and keeps it: over a change of its key, and until he removes it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import publish
+from debkit.archive.serve import served
+from debkit.config import load
+from debkit.keys import find_keys
+from tests.clients import clean
+from tests.command import make_project
+from tests.gnupg_homes import gnupg_home, make_key
+from tests.publishing import signed, state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from debkit.run import Processes
+    from tests.clients import Client
+    from tests.command import Project
+
+CONFIG = """\
+[build]
+suites = ["{suite}"]
+arches = ["amd64"]
+
+[archive]
+name = "tools"
+url = "{url}/"
+
+[keys]
+upload = "{upload}"
+archive = "{archive}"
+also = [{also}]
+"""
+PACKAGE = "tools-archive-keyring"
+KEYRING = f"usr/share/keyrings/{PACKAGE}.pgp"
+
+
+@dataclass(frozen=True, slots=True)
+class Maintainer:
+    """Who runs an archive: his keys, and where it is served. `suite` is the one that he publishes for."""
+
+    run: Processes
+    project: Project
+    home: Path
+    suite: str
+    url: str
+    upload: str
+
+    def signs_with(self, archive: str, *also: str) -> None:
+        names = ", ".join(f'"{key}"' for key in also)
+        text = CONFIG.format(suite=self.suite, url=self.url, upload=self.upload, archive=archive, also=names)
+        (self.project.path / "config/debkit.toml").write_text(text)
+
+    def onboards(self) -> str:
+        ended = self.project.debkit("repo", "onboard", env={"GNUPGHOME": os.fspath(self.home)})
+        assert ended.code == 0, ended.err
+        return ended.err
+
+    def publishes(self, version: str, into: Path) -> None:
+        config = load(self.project.path)
+        with find_keys(self.run, config.keys, environ={"GNUPGHOME": os.fspath(self.home)}, state=into) as keys:
+            upload = signed(self.run, keys, into / version, version=version, arches=("amd64",), suite=self.suite)
+            publish(self.run, config, upload, keys)
+
+    def block(self, title: str) -> tuple[str, ...]:
+        """The commands under a heading of INSTALL.md."""
+        text = (self.project.archive / "INSTALL.md").read_text()
+        found = re.search(rf"^## [^\n]*{re.escape(title)}\n.*?^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+        assert found, text
+        return tuple(found[1].splitlines())
+
+
+@pytest.fixture
+def maintainer(
+    run: Processes, debkit_cache: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Maintainer]:
+    monkeypatch.setenv("XDG_STATE_HOME", os.fspath(tmp_path / "state"))
+    project = make_project(tmp_path / "project")
+    with gnupg_home() as home, served(project.archive) as site:
+        upload = make_key(home, uid="Upload <upload@example.org>")
+        (project.archive / "conf/uploaders").write_text(f"allow * by key {upload[-16:]}+\n")
+        suite = getattr(request, "param", "trixie")
+        yield Maintainer(run, project, home, suite, site.url, upload)
+
+
+def years(maintainer: Maintainer, client: Client, work: Path) -> None:
+    """Somebody adds the archive, and the archive's key is changed for another."""
+    home, archive = maintainer.home, maintainer.project.archive
+    old, new = make_key(home, uid="Tools 2024 <tools@example.org>"), make_key(home, uid="Tools 2026 <tools@example.org>")
+    maintainer.signs_with(old)
+    maintainer.publishes("1.0", work)
+    maintainer.onboards()
+    client.types("sudo apt-get update", "sudo apt-get install curl ca-certificates")
+    client.types(*maintainer.block(f"({maintainer.suite})"))
+    client.types("sudo apt-get update", "sudo apt-get install hello-debkit")
+    assert client.version("hello-debkit") == "1.0"
+    first = client.version(PACKAGE)
+
+    maintainer.signs_with(new, old)
+    maintainer.onboards()
+    maintainer.publishes("1.1", work)
+    client.types("sudo apt-get update", "sudo apt-get upgrade")
+    assert client.version("hello-debkit") == "1.1"
+    client.types(f"dpkg --compare-versions {client.version(PACKAGE)} gt {first}")
+    assert (client.root / KEYRING).read_bytes() == (archive / f"{PACKAGE}.pgp").read_bytes()
+
+    maintainer.signs_with(new)
+    maintainer.onboards()
+    maintainer.publishes("1.2", work)
+    client.types("sudo apt-get update", "sudo apt-get upgrade")
+    assert client.version("hello-debkit") == "1.2"
+
+
+def end(maintainer: Maintainer, client: Client) -> None:
+    """It is removed, comes back without and with its instructions, and goes for good."""
+    newest = max(maintainer.project.archive.glob(f"pool/main/t/{PACKAGE}/*.deb"), key=lambda deb: deb.stat().st_mtime)
+    shutil.copy(newest, client.root / "root")
+    address = maintainer.url.removeprefix("http://")
+    client.types(f"sudo apt-get remove {PACKAGE}")
+    client.types("sudo apt-get update")
+    assert address not in client.types("apt-cache policy")
+    client.types(f"sudo apt-get install /root/{newest.name}", "sudo apt-get update")
+    assert address in client.types("apt-cache policy")
+    client.types(f"sudo apt-get remove {PACKAGE}", *maintainer.block(f"({maintainer.suite})"))
+    assert address in client.types("apt-cache policy")
+    client.types(f"sudo apt-get purge {PACKAGE}", "sudo apt-get update")
+    assert address not in client.types("apt-cache policy")
+    assert not [*(client.root / "etc/apt/sources.list.d").glob("tools*"), *(client.root / KEYRING).parent.glob("tools*")]
+    client.types(*maintainer.block(f"({maintainer.suite})"), *maintainer.block("Remove it"))
+    assert address not in client.types("apt-cache policy")
+    assert not [*(client.root / "etc/apt/sources.list.d").glob("tools*"), *(client.root / KEYRING).parent.glob("tools*")]
+
+
+def test_it_is_added_once_and_outlives_its_key(run: Processes, maintainer: Maintainer, tmp_path: Path) -> None:
+    with clean(run, maintainer.suite) as client:
+        years(maintainer, client, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("maintainer", ["bookworm", "trixie", "sid"], indirect=True)
+def test_it_goes_as_quietly_as_it_came(run: Processes, maintainer: Maintainer, tmp_path: Path) -> None:
+    with clean(run, maintainer.suite) as client:
+        years(maintainer, client, tmp_path)
+        end(maintainer, client)
+
+
+def test_nothing_new_is_no_new_version(maintainer: Maintainer, tmp_path: Path) -> None:
+    maintainer.signs_with(make_key(maintainer.home, uid="Tools <tools@example.org>"))
+    assert "published to" in maintainer.onboards()
+    before = state(load(maintainer.project.path))
+    assert "as it should be" in maintainer.onboards()
+    assert state(load(maintainer.project.path)) == before

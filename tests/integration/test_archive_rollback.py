@@ -1,0 +1,96 @@
+"""States that a suite can go back to, and their end."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import history, retention, snapshots
+from debkit.archive.change import working
+from debkit.archive.journal import members as told
+from debkit.archive.rollback import choose, members, roll_back
+from debkit.errors import ArchiveError, ConfigError
+from tests.publishing import sound, state, versions
+
+if TYPE_CHECKING:
+    from debkit.run import Processes
+    from tests.publisher import Desk
+
+
+def test_there_and_back(run: Processes, desk: Desk) -> None:
+    desk.publish(*desk.make("first", "second"))
+    desk.publish(*desk.make("first", version="2.0"), *desk.make("third"))
+    assert versions(desk.config, "amd64") == {"first": "2.0", "second": "1.0", "third": "1.0"}
+    with working(run, desk.config, desk.keys, what="rolling back") as archive:
+        done = roll_back(archive, "trixie", choose(archive.base, "trixie"))
+    assert versions(desk.config, "amd64") == {"first": "1.0", "second": "1.0"}
+    assert done.lowered == ("first", "third")
+    assert set(versions(desk.config, "source").items()) == {("first", "1.0"), ("second", "1.0")}
+    sound(run, desk.config)
+    # What was taken back is one more change, which can be taken back.
+    with working(run, desk.config, desk.keys, what="rolling back") as archive:
+        roll_back(archive, "trixie", choose(archive.base, "trixie"))
+    assert versions(desk.config, "amd64") == {"first": "2.0", "second": "1.0", "third": "1.0"}
+    assert [act.act for act in history(desk.config.repo)] == ["publish", "publish", "rollback", "rollback"]
+    sound(run, desk.config)
+    desk.publish(*desk.make("first", version="3.0"))
+    assert versions(desk.config, "amd64")["first"] == "3.0"
+    sound(run, desk.config)
+
+
+def test_the_journal_follows_the_database(run: Processes, desk: Desk) -> None:
+    desk.publish(*desk.make("first", "second"))
+    desk.publish(*desk.make("first", version="2.0"))
+    with working(run, desk.config, desk.keys, what="looking") as archive:
+        assert told(history(desk.config.repo, "trixie")) == frozenset(archive.listing("trixie"))
+    newest = snapshots.snapshots(desk.config.repo, "trixie")[-1]
+    assert members(newest)["deb", "amd64", "first"] == "2.0"
+
+
+def test_a_rollback_that_cannot_be_leaves_all_as_it_was(run: Processes, desk: Desk) -> None:
+    desk.publish(*desk.make("first"))
+    with pytest.raises(ConfigError, match="nothing that trixie could go back to"):
+        choose(desk.config.repo, "trixie")
+    with pytest.raises(ConfigError, match="no snapshot 2020"):
+        choose(desk.config.repo, "trixie", "2020")
+    desk.publish(*desk.make("first", version="2.0"))
+    before = state(desk.config)
+    chosen = choose(desk.config.repo, "trixie")
+    index = chosen.snapshot.path / "main/binary-amd64/Packages"
+    text = index.read_bytes()
+    index.unlink()
+    index.write_bytes(text.replace(b"Package: first", b"Package: other"))
+    with (
+        working(run, desk.config, desk.keys, what="rolling back") as archive,
+        pytest.raises(ArchiveError),
+    ):
+        roll_back(archive, "trixie", chosen)
+    index.write_bytes(text)
+    after = state(desk.config)
+    assert {name: data for name, data in after.items() if "/snapshots/" not in name} == {
+        name: data for name, data in before.items() if "/snapshots/" not in name
+    }
+    sound(run, desk.config)
+
+
+def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        desk.publish(*desk.make("first", version=version))
+    pool = desk.config.repo / "pool/main/f/first"
+    hashes = {path.name for path in desk.config.repo.rglob("by-hash/SHA256/*")}
+    with working(run, desk.config, desk.keys, what="pruning") as archive:
+        assert retention.prune(archive, keep=1, grace=3600) == retention.Pruned()
+        planned = retention.prune(archive, keep=2, grace=0, dry_run=True)
+        assert len(list(pool.iterdir())) == 12
+        assert retention.prune(archive, keep=2, grace=0) == planned
+    assert {path.name.split("_")[1][:3] for path in pool.iterdir()} == {"2.0", "3.0"}
+    assert {path.name for path in desk.config.repo.rglob("by-hash/SHA256/*")} < hashes
+    assert len(planned.snapshots) == 1
+    assert planned.size > 0
+    sound(run, desk.config)
+    (line,) = [
+        line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
+    ]
+    assert line["detail"] == "1 states"
