@@ -44,11 +44,12 @@ def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kill
         reader = Careful(tmp_path / "careful", url=site.url, keyring=client.keyring_file(config))
         with reading(reader):
             for number in range(kills):
-                names, version = (
+                acts: tuple[tuple[tuple[str, ...], str], ...] = (
                     ((f"new{number:03}",), "1.0"),
                     (("changing",), f"1.{number}"),
                     (tuple(f"many{number:03}-{each}" for each in range(3)), "1.0"),
-                )[number % 3]
+                )
+                names, version = acts[number % 3]
                 changes = desk.make(*names, version=version)
                 before = versions(config, "amd64")
                 after = {**before, **dict.fromkeys(names, version)}
