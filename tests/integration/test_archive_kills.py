@@ -35,8 +35,8 @@ def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kill
     """What is killed brings in turn a new package, a newer version of one, and several at once."""
     chance = random.Random(SEED)  # noqa: S311
     config = desk.config
-    for changes in desk.make(*STANDING):
-        desk.publish(changes)
+    for standing in desk.make(*STANDING):
+        desk.publish(standing)
     length = min(timed(desk, desk.make("changing", version=f"0.{number}")[0]) for number in range(3))
     (tmp_path / "careful").mkdir()
     killed = 0
@@ -44,12 +44,11 @@ def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kill
         reader = Careful(tmp_path / "careful", url=site.url, keyring=client.keyring_file(config))
         with reading(reader):
             for number in range(kills):
-                acts: tuple[tuple[tuple[str, ...], str], ...] = (
+                names, version = (
                     ((f"new{number:03}",), "1.0"),
                     (("changing",), f"1.{number}"),
                     (tuple(f"many{number:03}-{each}" for each in range(3)), "1.0"),
-                )
-                names, version = acts[number % 3]
+                )[number % 3]
                 changes = desk.make(*names, version=version)
                 before = versions(config, "amd64")
                 after = {**before, **dict.fromkeys(names, version)}
