@@ -33,7 +33,7 @@ def demand_whole(run: Run, config: Config) -> None:
     problems = [problem for suite in suites for problem in _problems(run, config, suite)]
     if problems:
         raise ArchiveError(
-            f"{config.repo} is not whole", cause="\n".join(problems[:9]), hint="debkit repo onboard, which signs it anew"
+            f"{config.repo} is not whole", cause="\n".join(problems[:9]), hint="debkit repo verify"
         )
 
 
