@@ -96,6 +96,7 @@ def recover(archive: Reprepro, progress: Progress) -> bool:
     transaction.forget_strays(archive.base, frozenset(archive.checksums(cleanup=True)))
     for suite in snapshots.suites(archive.base):
         refresh(archive, suite, archive.listing(suite, cleanup=True))
+    transaction.settle(archive.base)
     return True
 
 

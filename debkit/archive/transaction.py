@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BEFORE = ".db-before"
+UNDONE = ".db-undone"
 LENGTH = "journal-length"
-GARBAGE = (".db-before.new", ".db-undone", ".db-done")
+GARBAGE = (".db-before.new", ".db-done")
 
 
 def begin(base: Path) -> None:
@@ -38,8 +39,8 @@ def begin(base: Path) -> None:
 
 
 def pending(base: Path) -> bool:
-    """Whether a change was begun and neither committed nor undone."""
-    return (base / BEFORE).exists()
+    """Whether a change was begun that was neither committed nor undone and settled."""
+    return (base / BEFORE).exists() or (base / UNDONE).exists()
 
 
 def commit(base: Path) -> None:
@@ -49,20 +50,29 @@ def commit(base: Path) -> None:
 
 
 def undo(base: Path) -> None:
-    """Put database and journal back, and take away half-written indices. May itself be cut short, and begun again."""
+    """Put database and journal back, and take away half-written indices.
+
+    May itself be cut short, and begun again, until the indices are exported anew and this is settled. It needs no room.
+    """
     length = base / BEFORE / LENGTH
     if length.exists():
         journal.cut(base, int(length.read_text(encoding="ascii")))
         length.unlink()
-    if (base / "db").exists():
-        shutil.rmtree(base / ".db-undone", ignore_errors=True)
-        (base / "db").rename(base / ".db-undone")
-    (base / BEFORE).rename(base / "db")
-    sweep(base)
+    if (base / BEFORE).exists():
+        if not (base / UNDONE).exists() and (base / "db").exists():
+            (base / "db").rename(base / UNDONE)
+        (base / UNDONE).mkdir(exist_ok=True)
+        (base / BEFORE).rename(base / "db")
     for index in (base / "dists").rglob("*.new"):
         index.unlink()
     for suite in snapshots.suites(base):
         snapshots.sweep(base, suite)
+
+
+def settle(base: Path) -> None:
+    """Have what was put back count, indices and all."""
+    shutil.rmtree(base / UNDONE)
+    sweep(base)
 
 
 def sweep(base: Path) -> None:

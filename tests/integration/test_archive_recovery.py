@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import lock, publish, transaction
+from debkit.archive import change, lock, publish, transaction
 from debkit.archive.index import read_index
 from debkit.config import KeysConfig
 from debkit.errors import Interrupted
@@ -137,6 +137,27 @@ def test_an_index_that_is_out_before_the_change_counts_is_taken_back(
         assert set(versions(config, arch).values()) == {"1.0"}
     # Clients may have seen it: what it lists stays for them.
     assert [file for file in (config.repo / POOL).iterdir() if "_2.0" in file.name]
+    sound(run, config)
+
+
+def test_a_recovery_that_is_cut_short_is_begun_again(
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(run, config, make_upload(), keys)
+
+    def interrupted(*_: object) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "commit", interrupted)  # the index is out
+        patch.setattr(change, "refresh", interrupted)  # the database is put back
+        with pytest.raises(Interrupted):
+            publish(run, config, make_upload(version="2.0"), keys)
+    assert set(versions(config, "arm64").values()) == {"2.0"}
+    with change.working(run, config, keys, what="looking"):
+        pass
+    for arch in ("amd64", "arm64", "source"):
+        assert set(versions(config, arch).values()) == {"1.0"}
     sound(run, config)
 
 

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import errno
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from debkit.archive import lock, transaction
 from debkit.console import Quiet
 from debkit.errors import LockedError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_holder_is_written_down_and_forgotten(tmp_path: Path) -> None:
@@ -53,6 +51,9 @@ def test_a_change_is_undone_or_counts(tmp_path: Path) -> None:
     assert (tmp_path / "db/packages.db").read_text() == "old"
     assert not (tmp_path / "db/lockfile").exists()
     assert not (tmp_path / "dists/trixie/Release.new").exists()
+    assert transaction.pending(tmp_path)
+    transaction.settle(tmp_path)
+    assert not transaction.pending(tmp_path)
     transaction.begin(tmp_path)
     (tmp_path / "db/packages.db").write_text("new")
     transaction.commit(tmp_path)
@@ -70,14 +71,35 @@ def test_a_copy_of_the_database_that_cannot_be_made_leaves_nothing(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["db"]
 
 
-def test_an_undo_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
-    (tmp_path / "db").mkdir()
-    (tmp_path / "db/packages.db").write_text("old")
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_an_undo_that_was_cut_short_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, *, first: bool
+) -> None:
+    """`first`: before the first publish there is no database. `steps`: how many directories were renamed when it was cut."""
+    if not first:
+        (tmp_path / "db").mkdir()
+        (tmp_path / "db/packages.db").write_text("old")
     transaction.begin(tmp_path)
-    (tmp_path / "db").rename(tmp_path / ".db-undone")
+    (tmp_path / "db").mkdir(exist_ok=True)
+    (tmp_path / "db/packages.db").write_text("new")
+    rename, done = Path.rename, [0]
+
+    def cut(self: Path, target: Path) -> Path:
+        if done[0] == steps:
+            raise KeyboardInterrupt
+        done[0] += 1
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(Path, "rename", cut)
+        transaction.undo(tmp_path)
+    assert transaction.pending(tmp_path)
     transaction.undo(tmp_path)
-    assert (tmp_path / "db/packages.db").read_text() == "old"
-    assert not transaction.pending(tmp_path)
+    assert [file.read_text() for file in (tmp_path / "db").iterdir()] == ([] if first else ["old"])
+    assert transaction.pending(tmp_path)
+    transaction.settle(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["db"]
 
 
 def test_what_the_database_does_not_know_leaves_the_pool(tmp_path: Path) -> None:
