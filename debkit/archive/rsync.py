@@ -69,7 +69,17 @@ class Rsync:
     def put(self, names: tuple[str, ...]) -> int:
         """Compare by content, since two indices may have been written in one second; of the pool's files sizes and times do."""
         compare = () if all(name.startswith("pool/") for name in names) else ("--checksum",)
-        argv = (*compare, "--times", "--links", "--perms", "--chmod=D755,F644", "--out-format=%n", "--", f"{self.base}/", self.root)
+        argv = (
+            *compare,
+            "--times",
+            "--links",
+            "--perms",
+            "--chmod=D755,F644",
+            "--out-format=%n",
+            "--",
+            f"{self.base}/",
+            self.root,
+        )
         return sum(not line.endswith("/") for line in self._listed(names, *argv).splitlines()) if names else 0
 
     def remove(self, names: tuple[str, ...]) -> None:
