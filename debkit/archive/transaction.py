@@ -73,12 +73,12 @@ def sweep(base: Path) -> None:
 def forget_strays(base: Path, known: frozenset[str]) -> None:
     """Remove from the pool what the database does not know: an undone change may have put it there.
 
-    What a snapshot lists stays: the undone change may have been seen by clients before it was.
+    What a snapshot lists stays: clients may have seen a change before it was undone.
     """
     listed = {
         file
         for suite in snapshots.suites(base)
-        for snapshot in snapshots.snapshots(base, suite)[-1:]
+        for snapshot in snapshots.snapshots(base, suite)
         for file in snapshots.files(snapshot.path)
     }
     for file in (base / "pool").rglob("*"):

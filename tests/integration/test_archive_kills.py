@@ -35,8 +35,8 @@ def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kill
     """What is killed brings in turn a new package, a newer version of one, and several at once."""
     chance = random.Random(SEED)  # noqa: S311
     config = desk.config
-    for changes in desk.make(*STANDING):
-        desk.publish(changes)
+    for standing in desk.make(*STANDING):
+        desk.publish(standing)
     length = min(timed(desk, desk.make("changing", version=f"0.{number}")[0]) for number in range(3))
     (tmp_path / "careful").mkdir()
     killed = 0
