@@ -36,7 +36,7 @@ def test_the_page_is_valid(run: Processes, config: Config, keys: Keys, make_uplo
 
 @pytest.mark.slow
 def test_a_browser_shows_it_light_and_dark(
-    run: Processes, config: Config, keys: Keys, make_upload: Upload, debkit_cache: Path, tmp_path: Path
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, *, debkit_cache: Path, tmp_path: Path
 ) -> None:
     publish(run, config, make_upload(), keys)
     shots = tmp_path / "shots"
