@@ -87,6 +87,12 @@ def _await_reprepro(base: Path, *, deadline: float, left: bool, progress: Progre
         time.sleep(POLL_SECONDS)
 
 
+def release(base: Path) -> None:
+    """Remove the database lock that a reprepro of ours has left which was killed. The archive must be held."""
+    if not reprepro_at(base):
+        (base / "db/lockfile").unlink(missing_ok=True)
+
+
 def reprepro_at(base: Path) -> str | None:
     """Name the process that has the archive's database open, or None."""
     database = os.fspath((base / "db").resolve())

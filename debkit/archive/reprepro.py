@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debkit.archive import snapshots
+from debkit.archive.lock import release
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import by_hand
 from debkit.run import Command, CommandFailed
@@ -199,6 +200,8 @@ class Reprepro:
         try:
             return self.run(command)
         except CommandFailed as failed:
+            if failed.done.code < 0:
+                release(self.base)
             raise explain(failed, self) from failed
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess  # noqa: TID251  # a publish that is killed must be another process
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,17 +15,19 @@ import pytest
 from debkit.archive import change, lock, publish, transaction
 from debkit.archive.index import read_index
 from debkit.config import KeysConfig
-from debkit.errors import Interrupted
+from debkit.errors import ArchiveError, Interrupted
 from debkit.keys import find_keys
+from debkit.run import CommandFailed, Processes
 from tests.publishing import CONF, POOL, signed, sound, state, versions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from debkit.config import Config
     from debkit.keys import Keys
     from debkit.model import SignedUpload
-    from debkit.run import Processes
+    from debkit.run import Command, Completed
     from tests.publishing import Upload
 
 PUBLISH = """\
@@ -159,6 +162,24 @@ def test_a_recovery_that_is_cut_short_is_begun_again(
     for arch in ("amd64", "arm64", "source"):
         assert set(versions(config, arch).values()) == {"1.0"}
     sound(run, config)
+
+
+def test_a_reprepro_that_is_killed_leaves_no_lock(config: Config, keys: Keys, make_upload: Upload) -> None:
+    """Even one that changes nothing takes it."""
+
+    class Deadly(Processes):
+        def __call__(self, command: Command, on_line: Callable[[str], None] | None = None) -> Completed:
+            done = super().__call__(command, on_line)
+            if "listfilter" not in command.argv:
+                return done
+            (config.repo / "db/lockfile").touch()
+            raise CommandFailed(replace(done, code=-signal.SIGKILL))
+
+    publish(Processes(), config, make_upload(), keys)
+    with pytest.raises(ArchiveError, match="reprepro failed"):
+        publish(Deadly(), config, make_upload(version="2.0"), keys)
+    assert not (config.repo / "db/lockfile").exists()
+    assert not publish(Processes(), config, make_upload(version="2.0"), keys, wait=1).unchanged
 
 
 def test_a_damaged_index_is_mended(run: Processes, config: Config, keys: Keys, make_upload: Upload) -> None:
