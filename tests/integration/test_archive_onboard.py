@@ -124,11 +124,11 @@ def years(maintainer: Maintainer, client: Client, work: Path) -> str:
 
 def move(maintainer: Maintainer, client: Client, key: str) -> None:
     """The archive gets another address."""
-    for url in (maintainer.url.replace("127.0.0.1", "localhost"), maintainer.url):
+    for url in (f"{maintainer.url}/.", maintainer.url):
         maintainer.signs_with(key, url=url)
         maintainer.onboards()
         client.types("sudo apt-get update", "sudo apt-get upgrade", "sudo apt-get update")
-        assert url.removeprefix("http://") in client.types("apt-cache policy")
+        assert f"URIs: {url}/\n" in (client.root / "etc/apt/sources.list.d/tools.sources").read_text()
 
 
 def end(maintainer: Maintainer, client: Client) -> None:
