@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BEFORE = ".db-before"
+UNDONE = ".db-undone"
 LENGTH = "journal-length"
-GARBAGE = (".db-before.new", ".db-undone", ".db-done")
+GARBAGE = (".db-before.new", ".db-done")
 
 
 def begin(base: Path) -> None:
@@ -38,8 +39,8 @@ def begin(base: Path) -> None:
 
 
 def pending(base: Path) -> bool:
-    """Whether a change was begun and neither committed nor undone."""
-    return (base / BEFORE).exists()
+    """Whether a change was begun and neither committed nor wholly undone."""
+    return (base / BEFORE).exists() or (base / UNDONE).exists()
 
 
 def commit(base: Path) -> None:
@@ -49,20 +50,29 @@ def commit(base: Path) -> None:
 
 
 def undo(base: Path) -> None:
-    """Put database and journal back, and take away half-written indices. May itself be cut short, and begun again."""
-    length = base / BEFORE / LENGTH
-    if length.exists():
-        journal.cut(base, int(length.read_text(encoding="ascii")))
-        length.unlink()
-    if (base / "db").exists():
-        shutil.rmtree(base / ".db-undone", ignore_errors=True)
-        (base / "db").rename(base / ".db-undone")
-    (base / BEFORE).rename(base / "db")
+    """Put database and journal back, and take away half-written indices; `settle` ends it. May be cut short, and begun again."""
+    if (base / BEFORE).exists():
+        length = base / BEFORE / LENGTH
+        if length.exists():
+            journal.cut(base, int(length.read_text(encoding="ascii")))
+            length.unlink()
+        if (base / "db").exists():
+            shutil.rmtree(base / UNDONE, ignore_errors=True)
+            (base / "db").rename(base / UNDONE)
+        (base / UNDONE).mkdir(exist_ok=True)
+        (base / BEFORE).rename(base / "db")
+    for file in (base / UNDONE).iterdir():  # the disk may be full
+        file.unlink()
     sweep(base)
     for index in (base / "dists").rglob("*.new"):
         index.unlink()
     for suite in snapshots.suites(base):
         snapshots.sweep(base, suite)
+
+
+def settle(base: Path) -> None:
+    """End an undoing, once the indices too are what the database says."""
+    (base / UNDONE).rmdir()
 
 
 def sweep(base: Path) -> None:
@@ -73,15 +83,15 @@ def sweep(base: Path) -> None:
 def forget_strays(base: Path, known: frozenset[str]) -> None:
     """Remove from the pool what the database does not know: an undone change may have put it there.
 
-    What a snapshot lists stays: the undone change may have been seen by clients before it was.
+    What a snapshot lists stays: a client may have seen it, and the suite may go back to it.
     """
     listed = {
         file
         for suite in snapshots.suites(base)
-        for snapshot in snapshots.snapshots(base, suite)[-1:]
+        for snapshot in snapshots.snapshots(base, suite)
         for file in snapshots.files(snapshot.path)
     }
     for file in (base / "pool").rglob("*"):
         name = file.relative_to(base).as_posix()
-        if file.is_file() and name not in known and name not in listed:
+        if file.is_file() and name not in known and not {name, snapshots.source_of(name)} & listed:
             file.unlink()

@@ -53,6 +53,11 @@ def test_a_change_is_undone_or_counts(tmp_path: Path) -> None:
     assert (tmp_path / "db/packages.db").read_text() == "old"
     assert not (tmp_path / "db/lockfile").exists()
     assert not (tmp_path / "dists/trixie/Release.new").exists()
+    assert transaction.pending(tmp_path), "until the indices are seen to"
+    transaction.undo(tmp_path)
+    assert (tmp_path / "db/packages.db").read_text() == "old"
+    transaction.settle(tmp_path)
+    assert not transaction.pending(tmp_path)
     transaction.begin(tmp_path)
     (tmp_path / "db/packages.db").write_text("new")
     transaction.commit(tmp_path)
@@ -75,8 +80,10 @@ def test_an_undo_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
     (tmp_path / "db/packages.db").write_text("old")
     transaction.begin(tmp_path)
     (tmp_path / "db").rename(tmp_path / ".db-undone")
+    assert transaction.pending(tmp_path)
     transaction.undo(tmp_path)
     assert (tmp_path / "db/packages.db").read_text() == "old"
+    transaction.settle(tmp_path)
     assert not transaction.pending(tmp_path)
 
 
