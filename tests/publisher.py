@@ -1,7 +1,7 @@
 """Small uploads and who publishes them, in this process or in one that can be killed.
 
-`python3 -m tests.publisher PROJECT STATE CHANGES...` publishes uploads one by one with the development keys kept in STATE. It
-prints "ready" once it has the keys, and then each source that it has put in.
+`python3 -m tests.publisher PROJECT STATE CHANGES...` publishes uploads with the development keys kept in STATE, one after the
+other, but at once what has a + between. It prints "ready" once it has the keys, and then each source that it has put in.
 """
 
 from __future__ import annotations
@@ -44,9 +44,18 @@ class Desk:
         """Publish all at once."""
         return publish_all(RUN, self.config, changes, self.keys, suite="trixie")
 
-    def start(self, *changes: Path) -> subprocess.Popen[str]:
+    def start(self, *changes: Path, together: bool = False) -> subprocess.Popen[str]:
+        """Publish in another process, one after the other or all at once."""
+        paths = [os.fspath(path) for path in changes]
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.publisher", self.config.project, self.state, *changes],
+            [
+                sys.executable,
+                "-m",
+                "tests.publisher",
+                self.config.project,
+                self.state,
+                *(["+".join(paths)] if together else paths),
+            ],
             env={**os.environ, "PYTHONPATH": os.fspath(CHECKOUT)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -56,15 +65,15 @@ class Desk:
         )
 
 
-def main(project: Path, state: Path, *changes: Path) -> None:
+def main(project: Path, state: Path, *groups: str) -> None:
     run = Processes()
     with run.interruptible(), find_keys(run, KeysConfig(), environ={}, state=state) as keys:
         print("ready", flush=True)  # noqa: T201
-        for path in changes:
-            (published,) = publish_all(run, Config(project=project), (path,), keys, suite="trixie")
-            if not published.unchanged:
-                print(published.source, flush=True)  # noqa: T201
+        for group in groups:
+            for published in publish_all(run, Config(project=project), tuple(map(Path, group.split("+"))), keys, suite="trixie"):
+                if not published.unchanged:
+                    print(published.source, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

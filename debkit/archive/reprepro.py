@@ -91,7 +91,7 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
         SigningError,
         "the archive's index could not be signed with {key}",
         "{gpg}",
-        "{look_at_keys}",
+        "debkit key check; or: {look_at_keys}",
     ),
 )
 

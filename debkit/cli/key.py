@@ -129,7 +129,7 @@ def check(session: Session, *, keyring: Path | None, days: int) -> None:
 @ALGORITHM
 @EXPIRE
 @click.option(
-    "--overlap", "days", type=click.IntRange(min=0), default=90, show_default=True, metavar="DAYS", help="Sign with both for."
+    "--overlap", "days", type=click.IntRange(min=0), default=90, show_default=True, metavar="DAYS", help="How long both sign."
 )
 @click.option("--finish", is_flag=True, help="Retire the old one.")
 @click.option("--now", is_flag=True, help="With --finish: before the overlap is over.")

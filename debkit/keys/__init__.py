@@ -4,6 +4,7 @@ A key comes from the environment (CI), from the caller's own keyring, or is made
 pipes only (loopback pinentry), so that no pinentry ever opens and no argv, log or report shows one.
 """
 
+from debkit.keys.check import warnings
 from debkit.keys.find import find_keys, located, own_home, unlock
 from debkit.keys.home import by_hand
 from debkit.keys.passphrase import Passphrase, ask_on_terminal
@@ -26,4 +27,5 @@ __all__ = [
     "signed_text",
     "unlock",
     "unsigned_text",
+    "warnings",
 ]

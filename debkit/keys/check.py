@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from debkit.config import KeysConfig
     from debkit.keys.public import Part, PublicKey
-    from debkit.keys.ring import Places
+    from debkit.keys.ring import Keys, Places
     from debkit.run import Run
 
 DAY = 86400
@@ -64,6 +64,16 @@ def _check(run: Run, places: Places, *, published: Path, days: int) -> tuple[Pub
         found.append(Problem(what, "debkit repo refresh"))
     _demand_none(found)
     return tuple(keys.values())
+
+
+def warnings(run: Run, keys: Keys) -> tuple[str, ...]:
+    """Tell what `check` would say of keys that do sign; development keys are renewed by themselves."""
+    found: dict[str, None] = {}
+    for key in keys.each:
+        days = 0 if key in keys.also else DAYS
+        for public in () if key.development else read_keys(run, export_public(key, whole=True), what=key.fingerprint):
+            found |= dict.fromkeys(problem.what for problem in problems(public, now=time.time(), days=days))
+    return tuple(found)
 
 
 def check_keyring(run: Run, keyring: Path, *, days: int = DAYS) -> tuple[PublicKey, ...]:

@@ -187,6 +187,8 @@ def carry_out(shift: Shift, passphrase: Passphrase) -> None:
             keys.prove(signing)
             if signing.upload.development:
                 shift.console.warn(DEVELOPMENT_KEY_NOTICE)
+            for warning in keys.warnings(shift.run, signing):
+                shift.console.warn(f"{warning}; debkit key check tells what mends it")
         sources = {suite: make_source(shift, suite) for suite in shift.plan.suites}
         shift = informed(shift, sources)
         if signing:

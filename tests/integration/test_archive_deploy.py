@@ -138,7 +138,7 @@ def test_what_is_old_stays_for_its_grace_and_then_goes(
 
 
 def test_a_deploy_that_was_cut_short_is_finished_by_the_next(
-    run: Processes, config: Config, keys: Keys, make_upload: Upload, place: Place, monkeypatch: pytest.MonkeyPatch
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, *, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where, path = place
     publish(run, config, make_upload(), keys)
@@ -167,7 +167,7 @@ def test_a_deploy_that_was_cut_short_is_finished_by_the_next(
 
 
 def test_clients_that_read_during_deploys_see_no_error(
-    run: Processes, config: Config, keys: Keys, make_upload: Upload, place: Place, tmp_path: Path
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, *, place: Place, tmp_path: Path
 ) -> None:
     where, path = place
     publish(run, config, make_upload(), keys)
@@ -244,7 +244,7 @@ def test_rsync_to_a_local_path(run: Processes, config: Config, keys: Keys, make_
 
 
 def test_the_limits_of_github_pages(
-    run: Processes, config: Config, keys: Keys, make_upload: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, *, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = tmp_path / "site"
     publish(run, config, make_upload(), keys)

@@ -30,13 +30,13 @@ STANDING = package_names(5, prefix="standing")
 TOOLS = ("reprepro", "gpg", "gpgv", "sqv", "sh", "sign-release")
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [9, pytest.param(100, marks=pytest.mark.slow)])
 def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kills: int) -> None:
-    """Half of the publishes that are killed bring a new package, half a newer version of one."""
+    """What is killed brings in turn a new package, a newer version of one, and several at once."""
     chance = random.Random(SEED)  # noqa: S311
     config = desk.config
-    for changes in desk.make(*STANDING):
-        desk.publish(changes)
+    for standing in desk.make(*STANDING):
+        desk.publish(standing)
     length = min(timed(desk, desk.make("changing", version=f"0.{number}")[0]) for number in range(3))
     (tmp_path / "careful").mkdir()
     killed = 0
@@ -44,16 +44,21 @@ def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kill
         reader = Careful(tmp_path / "careful", url=site.url, keyring=client.keyring_file(config))
         with reading(reader):
             for number in range(kills):
-                name, version = ("changing", f"1.{number}") if number % 2 else (f"new{number:03}", "1.0")
-                (changes,) = desk.make(name, version=version)
+                names, version = (
+                    ((f"new{number:03}",), "1.0"),
+                    (("changing",), f"1.{number}"),
+                    (tuple(f"many{number:03}-{each}" for each in range(3)), "1.0"),
+                )[number % 3]
+                changes = desk.make(*names, version=version)
                 before = versions(config, "amd64")
-                how = ("all", "parent", "tool")[number % 3]
-                killed += end_at(chance.uniform(0, length), desk.start(changes), how, chance)
-                assert versions(config, "amd64") in (before, {**before, name: version})
+                after = {**before, **dict.fromkeys(names, version)}
+                how = ("all", "parent", "tool")[number // 3 % 3]
+                killed += end_at(chance.uniform(0, length), desk.start(*changes, together=True), how, chance)
+                assert versions(config, "amd64") in (before, after)
                 if how == "tool":  # debkit itself was there to put things right
                     sound(run, config)
-                desk.publish(changes)
-                assert versions(config, "amd64") == {**before, name: version}
+                desk.publish(*changes)
+                assert versions(config, "amd64") == after
                 sound(run, config)
     assert not reader.troubles
     assert reader.rounds > kills

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from debkit.archive import client, publish
 from debkit.config import Config, KeysConfig
 from debkit.errors import DebkitError, SigningError
-from debkit.keys import Passphrase, Place, export_public, find_keys, prove
+from debkit.keys import Passphrase, Place, export_public, find_keys, prove, warnings
 from debkit.keys.check import check, check_keyring
 from debkit.run import Command
 from tests.gnupg_homes import PAST, SHA1, gnupg_home, gpg, make_key, make_split_key, revoke
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.keys import Keys
+    from debkit.model import SigningKey
     from debkit.run import Processes
 
 ALONE = Passphrase(ask=lambda _prompt: None)
@@ -239,6 +241,17 @@ def test_a_key_that_is_revoked_in_the_course_of_a_run_signs_no_index(
 def found(run: Processes, home: Path, fingerprint: str, state: Path) -> AbstractContextManager[Keys]:
     environ = {"GNUPGHOME": os.fspath(home)}
     return find_keys(run, KeysConfig(archive=fingerprint), environ=environ, state=state, passphrase=ALONE)
+
+
+@pytest.mark.parametrize(("make", "told"), [(good, 0), (ending, 1), (sha1, 1)])
+def test_who_signs_is_warned(run: Processes, home: Path, tmp_path: Path, make: Callable[[Path], str], told: int) -> None:
+    with found(run, home, make(home), tmp_path) as keys:
+        assert len(warnings(run, keys)) == told
+        assert not any(warnings(run, replace(keys, upload=development(keys.upload), archive=development(keys.archive))))
+
+
+def development(key: SigningKey) -> SigningKey:
+    return replace(key, development=True)
 
 
 def test_the_published_keyring_is_compared(run: Processes, config: Config, home: Path) -> None:

@@ -15,8 +15,9 @@ from debkit.archive.serve import served
 from debkit.config import Config, load
 from debkit.errors import SigningError
 from debkit.keys import Passphrase, Place, export, export_public, find_keys, rotate
-from debkit.keys.check import check
+from debkit.keys.check import check, check_keyring
 from debkit.run import Command
+from tests.clients import clean
 from tests.gnupg_homes import SHA1, end_agent, gnupg_home, make_key, make_split_key
 from tests.publishing import CONF, signed
 
@@ -193,3 +194,34 @@ def test_a_key_that_clients_refuse_is_changed_for_one_that_they_take(run: Proces
             archive.finish()
             archive.publish()
             archive.check()
+
+
+def test_debian_13s_own_apt_judges_as_check_does(run: Processes, debkit_cache: Path, tmp_path: Path) -> None:
+    """Its apt asks Sequoia: it refuses a key that is bound by SHA-1, alone, and takes what that is changed for, quietly."""
+    with gnupg_home() as home, clean(run, "trixie") as trixie:
+        key = make_split_key(home, algorithm="rsa2048", primary=SHA1, subkey=SHA1)
+        for archive in laid_out(run, tmp_path, home, key, ""):
+            update = (
+                "sudo apt-get update --error-on=any -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/tools"
+                " -o Acquire::http::Proxy::127.0.0.1=DIRECT"
+            )
+            done = archive.begin(rotate.Fresh())
+            archive.publish()
+            trusted = trixie.root / "usr/share/keyrings" / client.keyring_name(archive.config)
+            (trixie.root / "tools").mkdir()
+            (trixie.root / "tools/tools.sources").write_text(client.sources_text(archive.config, "trixie", archive.url))
+            trusted.write_bytes(export_public(Place(home, done.old)))
+            assert "SHA1 is not considered secure" in trixie.types(update, code=100)
+            with pytest.raises(SigningError, match="have 2 problems"):
+                check_keyring(run, trusted)
+            for keyring in (export_public(Place(home, done.new)), client.keyring_file(archive.config).read_bytes()):
+                trusted.write_bytes(keyring)
+                trixie.types(update)
+            archive.finish()
+            archive.begin(rotate.Fresh(subkey=True))
+            archive.publish()
+            trixie.types(update)
+            archive.finish()
+            archive.publish()
+            trusted.write_bytes(client.keyring_file(archive.config).read_bytes())
+            trixie.types(update)

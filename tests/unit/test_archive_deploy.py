@@ -9,10 +9,11 @@ from debkit.archive.deploy import obsolete
 from debkit.archive.directory import Directory
 from debkit.archive.rsync import Rsync, is_rsync
 from debkit.errors import ArchiveError, NetworkError
-from tests.recorder import Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.recorder import Recorder
 
 DEB = "pool/main/h/hello/hello_1.0_amd64.deb"
 INDEX = "dists/trixie/main/binary-amd64/Packages"

@@ -1,0 +1,61 @@
+"""The front page as a browser has it, and as a validator does."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import publish
+from debkit.chroot import roots
+from debkit.config import ChrootConfig
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.config import Config
+    from debkit.keys import Keys
+    from debkit.run import Processes
+    from tests.publishing import Upload
+
+CHROMIUM = (
+    "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+    "--no-first-run", "--user-data-dir=/tmp/profile", "--virtual-time-budget=2000",
+)  # fmt: skip
+LIGHT, DARK = "--blink-settings=preferredColorScheme=1", "--blink-settings=preferredColorScheme=0"
+
+
+def test_the_page_is_valid(run: Processes, config: Config, keys: Keys, make_upload: Upload) -> None:
+    publish(run, config, make_upload(), keys)
+    publish(run, config, make_upload(suite="sid", version="1.0~sid1"), keys)
+    assert run(Command(argv=("tidy", "-errors", "-quiet", os.fspath(config.repo / "index.html")))).stdout == ""
+
+
+@pytest.mark.slow
+def test_a_browser_shows_it_light_and_dark(
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, *, debkit_cache: Path, tmp_path: Path
+) -> None:
+    publish(run, config, make_upload(), keys)
+    shots = tmp_path / "shots"
+    shots.mkdir(mode=0o777)
+    shots.chmod(0o777)
+    places = ((config.repo / "index.html", "/srv/index.html"),)
+    with roots.tools(run, "trixie", ("chromium",), config=ChrootConfig()) as root:
+
+        def browse(*words: str) -> str:
+            argv = root.argv((*CHROMIUM, *words, "file:///srv/index.html"), binds=((shots, "/mnt"),), read_only=places)
+            return run(Command(argv=argv, separate=True, timeout=120)).stdout
+
+        page = browse("--dump-dom")
+        for name, scheme in (("light", LIGHT), ("dark", DARK)):
+            browse(scheme, "--window-size=800,1000", f"--screenshot=/mnt/{name}.png")
+    text = re.sub(r"<style>.*?</style>|<[^>]+>", "", page, flags=re.DOTALL)
+    assert "Debian 13 (trixie)" in text
+    assert re.search(r"sudo apt-get .*update", text)
+    assert re.search(r"hello-debkit\s+1\.0\s", text)
+    light, dark = ((shots / f"{name}.png").read_bytes() for name in ("light", "dark"))
+    assert light.startswith(b"\x89PNG")
+    assert light != dark
