@@ -14,7 +14,6 @@ from debkit.archive import conf, journal, snapshots, transaction
 from debkit.archive.database import read_database
 from debkit.archive.index import files, read_indices, sha256_of
 from debkit.archive.lock import WAIT_SECONDS, shared
-from debkit.archive.retention import source_of
 from debkit.archive.whole import REFRESH, field, unlike, unsigned
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, SigningError
@@ -190,7 +189,7 @@ class _Look:
                 yield Problem(f"{name} is not what the database says", LOST)
         for path in sorted((self.base / "pool").rglob("*")):
             name = path.relative_to(self.base).as_posix()
-            if path.is_file() and not {name, source_of(name)} & (listed | database.checksums.keys()):
+            if path.is_file() and not {name, snapshots.source_of(name)} & (listed | database.checksums.keys()):
                 yield Problem(f"{name} belongs to nothing", PRUNE)
 
     def _journal(self) -> Iterator[Problem]:

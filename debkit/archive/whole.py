@@ -103,6 +103,25 @@ def unlike(directory: Path, by_hash: Path | None = None) -> Iterator[Problem]:
                 yield Problem(f"{path} is not what the Release file says", REFRESH)
 
 
+def mend(directory: Path, by_hash: Path | None = None) -> None:
+    """Put right what the Release file in a directory, a suite's, vouches for: by name from what is there by hash, or back.
+
+    What is good in neither place is removed, so that an export writes it anew; not so in a snapshot (`by_hash`: its suite).
+    """
+    for sha256, _, name in listed((directory / "Release").read_text(encoding="utf-8")):
+        file = directory / name
+        if not file.exists() and file.with_name(f"{file.name}.gz").exists():
+            continue
+        places = (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256)
+        good = next((path for path in places if path.exists() and sha256_of(path) == sha256), None)
+        for path in places:
+            if path.exists() and (good or not by_hash) and sha256_of(path) != sha256:
+                path.unlink()
+            if good and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.hardlink_to(good)
+
+
 def field(release: Path, name: str) -> str:
     """Give a field of a Release file, empty where it has none."""
     found = re.search(rf"^{name}: (.*)$", release.read_text(encoding="utf-8"), flags=re.MULTILINE)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import journal, snapshots, transaction
+from debkit.archive import front, journal, retention, snapshots, transaction
+from debkit.archive.change import working
 from debkit.archive.deploy import deploy
 from debkit.archive.lock import locked
+from debkit.archive.renewal import renew
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig, Config, KeysConfig
 from debkit.console import Quiet
-from debkit.errors import ArchiveError, LockedError
+from debkit.errors import ArchiveError, ConfigError, LockedError
 from debkit.run import Command
 from tests.archives import RUN
 from tests.command import Project, is_three_parts
@@ -194,6 +198,37 @@ def test_each_kind_of_damage(run: Processes, base: Path, damage: str) -> None:
     assert hint in next_
 
 
+@pytest.mark.parametrize("damage", [damage for damage in DAMAGES if "refresh" in DAMAGES[damage][2]])
+def test_refresh_mends(run: Processes, base: Path, keys: Keys, damage: str) -> None:
+    config = Config(project=base.parent)
+    DAMAGES[damage][0](base)
+    with working(run, config, keys, what="signing anew") as archive:
+        assert renew(archive, config) == ("trixie",)
+        front.write(config, keys)
+    assert verify(run, config, base).states == 4
+    assert [act.act for act in journal.read(base)][-1] == "refresh"
+
+
+@pytest.mark.parametrize("damage", [damage for damage in DAMAGES if "prune" in DAMAGES[damage][2]])
+def test_prune_mends(run: Processes, base: Path, keys: Keys, damage: str) -> None:
+    DAMAGES[damage][0](base)
+    with working(run, Config(project=base.parent), keys, what="pruning") as archive:
+        retention.prune(archive, keep=20, grace=0)
+    verify(run, Config(project=base.parent), base)
+
+
+def test_refresh_gives_a_release_file_new_life(run: Processes, base: Path, keys: Keys) -> None:
+    config = Config(project=base.parent, archive=ArchiveConfig(valid_for=2 * 86400))
+    with working(run, config, keys, what="signing anew") as archive:
+        assert renew(archive, config, ("trixie", "sid")) == ("trixie", "sid")
+        with pytest.raises(ConfigError, match="has no suite forky"):
+            renew(archive, config, ("forky",))
+    found = verify(run, config, base)
+    assert found.suites == ("sid", "trixie")
+    assert 0 < parsedate_to_datetime(found.until).timestamp() - time.time() < 3 * 86400
+    assert [(act.act, act.added, act.removed) for act in journal.read(base)[-2:]] == [("refresh", (), ())] * 2
+
+
 def test_all_problems_at_once(run: Processes, base: Path) -> None:
     for damage in ("a package is lost", "a stray", "Release.gpg is lost", "reprepro was called by hand"):
         DAMAGES[damage][0](base)
@@ -239,6 +274,27 @@ def test_it_waits_for_who_changes_the_archive(run: Processes, base: Path) -> Non
     ):
         verify(run, Config(project=base.parent), base, wait=0.1)
     assert "a test" in caught.value.cause
+
+
+def test_refresh_and_recover_as_they_are_typed(base: Path, key_state: Path) -> None:
+    project, env = Project(base.parent), {"XDG_STATE_HOME": os.fspath(key_state.parent / "home")}
+    (key_state.parent / "home").mkdir(exist_ok=True)
+    if not (key_state.parent / "home/debkit").exists():
+        (key_state.parent / "home/debkit").symlink_to(key_state)
+    ended = project.debkit("repo", "recover", env=env)
+    assert (ended.code, "no killed run has left anything to undo" in ended.err) == (0, True), ended.err
+    transaction.begin(base)
+    by_hand(base, "remove", "trixie", "third")
+    ended = project.debkit("repo", "recover", env=env)
+    assert (ended.code, "what that had begun is undone" in ended.err) == (0, True), ended.err
+    assert project.debkit("repo", "verify").code == 0
+    ended = project.debkit("repo", "refresh", env=env)
+    assert (ended.code, "signed anew: trixie" in ended.err) == (0, True), ended.err
+    ended = project.debkit("repo", "refresh", "nowhere", env=env)
+    assert ended.code == 3
+    assert is_three_parts(ended)
+    ended = project.debkit("repo", "history")
+    assert ended.out.splitlines()[-1].endswith("+0 -0    signed anew")
 
 
 def test_as_it_is_typed(base: Path) -> None:
