@@ -89,6 +89,13 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
         "raise the version: dch --increment",
     ),
     (
+        r"(?m)^(db_open\(.*|BDB(?!0196).*|Missing reference to .*)$",
+        ArchiveError,
+        "the database of {base} is damaged",
+        "{named}",
+        "debkit repo rebuild",
+    ),
+    (
         r"Signing-hook",
         SigningError,
         "the archive's index could not be signed with {key}",

@@ -130,7 +130,17 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "the database is damaged": (
         lambda base: (base / "db/packages.db").write_bytes(b"nothing" * 99),
-        "the database cannot be read: ",
+        "the database is damaged: db_open(",
+        "debkit repo rebuild",
+    ),
+    "the database lost its references": (
+        lambda base: (base / "db/references.db").unlink(),
+        "the database is damaged: Missing reference to ",
+        "debkit repo rebuild",
+    ),
+    "the database lost its checksums": (
+        lambda base: (base / "db/checksums.db").unlink(),
+        "the database does not know pool/main/f/first/first_2.0.dsc",
         "debkit repo rebuild",
     ),
     "reprepro was called by hand": (
