@@ -26,8 +26,9 @@ FORMAT = "|".join(f"${{{field}}}" for field in FIELDS) + r"\n"
 
 # How many names `listing_of` asks for: reprepro reads all entries of a suite for it.
 FEW = 20
-# How many files a command line takes.
+# How many files or names a command line takes.
 MANY = 500
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 TRUSTED = "trusted.pgp"
 NO_EXPORT = ("--export", "silent-never")
 INCOMING = """\
@@ -155,7 +156,7 @@ class Reprepro:
 
     def listing_of(self, suite: str, names: frozenset[str]) -> tuple[Entry, ...]:
         """List the sources so called with all that was built of them, and the packages so called: of many names, simply all."""
-        if len(names) > FEW or not all(re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", name) for name in names):
+        if len(names) > FEW or not all(map(NAME.fullmatch, names)):
             return self.listing(suite)
         condition = " | ".join(f"$Source (== {name}) | Package (== {name})" for name in sorted(names))
         return parse_listing(self._call("--list-format", FORMAT, "listfilter", suite, condition).stdout)
@@ -210,6 +211,12 @@ class Reprepro:
         """Give a suite these packages as a snapshot has them, and export nothing."""
         if packages:
             self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
+
+    def copy(self, source: str, suite: str, sources: tuple[str, ...]) -> None:
+        """Give a suite these source packages, with all that was built of them, as another has them, and export nothing."""
+        for start in range(0, len(sources), MANY):
+            condition = " | ".join(f"$Source (== {name})" for name in sources[start : start + MANY])
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", "copyfilter", suite, source, condition)
 
     def restore_all(self, suite: str, snapshot: str) -> None:
         """Give a suite all packages that a snapshot has, as it has them, and export nothing."""
