@@ -50,8 +50,8 @@ def test_plain_reprepro_shows_mismatches(run: Processes, desk: Desk, tmp_path: P
     names = package_names(100)
     first, *rest = (*desk.make(*names), *desk.make(*names, version="2.0"))
     upload, archive, base = desk.keys.upload, desk.keys.archive, desk.config.repo
-    stanzas = (base / "conf/distributions").read_text().strip().split("\n\n")
-    (base / "conf/distributions").write_text("\n\n".join(f"{stanza}\nSignWith: {archive.fingerprint}" for stanza in stanzas))
+    distributions = base / "conf/distributions"
+    distributions.write_text(distributions.read_text().replace("\nUploaders:", f"\nSignWith: {archive.fingerprint}\nUploaders:"))
     (base / "conf/uploaders").write_text(f"allow * by key {upload.fingerprint[-16:]}+\n")
     keyring = tmp_path / "keyring.pgp"
     keyring.write_bytes(export_public(archive))
