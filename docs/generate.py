@@ -16,12 +16,20 @@ from debkit.cli import debkit_command
 COMPLETIONS = {"bash": "debkit.bash", "zsh": "_debkit", "fish": "debkit.fish"}
 
 
+def fill(group: click.Group) -> None:
+    """Have a group and those in it hold their verbs, which they look for in files."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        if verb := group.get_command(context, name):
+            group.commands[name] = verb
+            if isinstance(verb, click.Group):
+                fill(verb)
+
+
 def generate(into: Path) -> None:
     """Write one man page a verb, and one completion a shell, into `into`."""
     into.mkdir(parents=True, exist_ok=True)
-    context = click.Context(debkit_command)
-    verbs = {name: debkit_command.get_command(context, name) for name in debkit_command.list_commands(context)}
-    debkit_command.commands.update({name: verb for name, verb in verbs.items() if verb})
+    fill(debkit_command)
     write_man_pages("debkit", debkit_command, version=__version__, target_dir=os.fspath(into))
     for shell, name in COMPLETIONS.items():
         completion = get_completion_class(shell)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from debkit.archive import lock, retention, snapshots
+from debkit.archive import lock, snapshots
 from debkit.archive.index import read_index
 from debkit.run import Command
 from debkit.sign import sign_upload
@@ -62,7 +62,7 @@ def sound(run: Processes, config: Config) -> None:
         run(Command(argv=("reprepro", "--basedir", os.fspath(config.repo), *words)))
     left = run(Command(argv=("reprepro", "--basedir", os.fspath(config.repo), "dumpunreferenced"))).stdout.split()
     old = {file for path in config.repo.glob("dists/*/snapshots/*") for file in snapshots.files(path)}
-    orphans = [file for file in left if file not in old and retention.source_of(file) not in old]
+    orphans = [file for file in left if file not in old and snapshots.source_of(file) not in old]
     assert not orphans, orphans
     assert not list((config.repo / "dists").rglob("*.new"))
     assert not list(config.repo.glob(".[!l]*"))

@@ -12,11 +12,13 @@ from debkit.archive.journal import Act
 from debkit.archive.lock import WAIT_SECONDS, locked
 from debkit.archive.reprepro import TRUSTED, Reprepro
 from debkit.console import Quiet
+from debkit.errors import ArchiveError
 from debkit.keys import export_public
 from debkit.run import require_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from debkit.archive.reprepro import Entry
     from debkit.config import Config
@@ -35,15 +37,37 @@ def working(
 
     `what` is told to those who wait, for at most `wait` seconds. Raises LockedError, MissingTool, ConfigError, ArchiveError.
     """
+    with holding(run, config, keys, what=what, progress=progress, wait=wait) as archive:
+        recover(archive, progress)
+        demand_database(archive.base)
+        yield archive
+
+
+@contextlib.contextmanager
+def holding(
+    run: Run, config: Config, keys: Keys, *, what: str, progress: Progress = QUIET, wait: float = WAIT_SECONDS
+) -> Iterator[Reprepro]:
+    """Hold the archive as it is, which may be half changed or without a database."""
     require_tool("reprepro")
     with (
         locked(config.repo, what=what, progress=progress, wait=wait),
         conf.effective(config, keys) as directory,
     ):
         (directory / TRUSTED).write_bytes(export_public(*keys.signers))
-        archive = Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
-        recover(archive, progress)
-        yield archive
+        yield Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
+
+
+def demand_database(base: Path) -> None:
+    """Refuse to work on an empty database where something is published: all of that would be gone with the next export."""
+    if (base / "db/packages.db").exists():
+        return
+    published = any((base / "dists" / suite / "Release").exists() for suite in snapshots.suites(base))
+    if published or any(act.added for act in journal.read(base)):
+        raise ArchiveError(
+            f"{base} has lost its database",
+            cause=f"there is no {base}/db/packages.db, although something was published",
+            hint="debkit repo rebuild",
+        )
 
 
 @dataclass(slots=True)
@@ -92,11 +116,18 @@ def recover(archive: Reprepro, progress: Progress) -> bool:
     if not transaction.pending(archive.base):
         return False
     progress.phase("undoing what an interrupted run has begun")
-    transaction.undo(archive.base)
-    transaction.forget_strays(archive.base, frozenset(archive.checksums(cleanup=True)))
-    for suite in snapshots.suites(archive.base):
-        refresh(archive, suite, archive.listing(suite, cleanup=True))
-    transaction.settle(archive.base)
+    base = archive.base
+    transaction.undo(base)
+    demand_database(base)
+    transaction.forget_strays(base, frozenset(archive.checksums(cleanup=True)))
+    lost = tuple(name for name in archive.unreferenced(cleanup=True) if not (base / name).exists())
+    archive.forget(lost, cleanup=True)
+    made = Change(archive)
+    for suite in snapshots.suites(base):
+        if refresh(archive, suite, archive.listing(suite, cleanup=True)):
+            made.tell(suite, "recover", "what a killed run had begun was undone")
+    journal.append(base, made.acts)
+    transaction.settle(base)
     return True
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from debkit.errors import SigningError
 from debkit.keys import signed_text
+from debkit.model import FileRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +41,12 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -
         release = (directory / "Release").read_text(encoding="utf-8")
         if any(text.split() != release.split() for text in signed) or not (directory / "Release.gpg").exists():
             return False
-        for sha256, name in listed(release):
+        for sha256, _, name in listed(release):
             file = directory / name
             # reprepro also lists the uncompressed form of an index that it writes compressed only.
             if not file.exists() and file.with_name(f"{file.name}.gz").exists():
                 continue
-            if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+            if sha256_of(file) != sha256:
                 return False
             if not (file.parent / "by-hash/SHA256" / sha256).exists():
                 return False
@@ -93,12 +94,34 @@ def _parse(text: str) -> Iterator[Line]:
             yield Line(fields["Package"], fields["Version"], name, source_version, fields.get("Filename", ""))
 
 
-def listed(release: str) -> list[tuple[str, str]]:
+def listed(release: str) -> list[tuple[str, int, str]]:
+    """Give the SHA-256, the size in bytes and the name of each index that a Release file lists."""
     section = re.search(r"^SHA256:\n((?: .*\n?)*)", release, flags=re.MULTILINE)
-    return [
-        (sha256, name)
-        for sha256, name in re.findall(r"^ (\w{64}) +\d+ (\S+)$", section[1] if section else "", flags=re.MULTILINE)
-    ]
+    found = re.findall(r"^ (\w{64}) +(\d+) (\S+)$", section[1] if section else "", flags=re.MULTILINE)
+    return [(sha256, int(size), name) for sha256, size, name in found]
+
+
+def files(directory: Path) -> frozenset[FileRef]:
+    """Give the pool's files, by their paths under the base, that the indices in a directory list, as they are to be."""
+    found: set[FileRef] = set()
+    for index in directory.glob("*/binary-*/Packages"):
+        for stanza in index.read_text(encoding="utf-8").split("\n\n"):
+            fields: dict[str, str] = dict(re.findall(r"^(Filename|Size|SHA256): (.*)$", stanza, flags=re.MULTILINE))
+            if fields:
+                found.add(FileRef(fields["Filename"], int(fields["Size"]), fields["SHA256"]))
+    for index in directory.glob("*/source/Sources.gz"):
+        for stanza in gzip.decompress(index.read_bytes()).decode().split("\n\n"):
+            place = re.search(r"^Directory: (.*)$", stanza, flags=re.MULTILINE)
+            names = re.search(r"^Checksums-Sha256:[ \t]*\n((?: .*\n?)*)", stanza, flags=re.MULTILINE)
+            for line in names[1].splitlines() if place and names else ():
+                sha256, size, name = line.split()
+                found.add(FileRef(f"{place[1]}/{name}" if place else name, int(size), sha256))
+    return frozenset(found)
+
+
+def sha256_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _exported_arches(directory: Path) -> set[str]:

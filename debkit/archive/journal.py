@@ -16,7 +16,7 @@ from debkit.archive.reprepro import Entry
 from debkit.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 JOURNAL = "journal.jsonl"
@@ -44,8 +44,10 @@ def path(base: Path) -> Path:
     return base / JOURNAL
 
 
-def append(base: Path, acts: Iterable[Act]) -> None:
+def append(base: Path, acts: Sequence[Act]) -> None:
     """Write acts at the end, on disk for good."""
+    if not acts:
+        return
     text = "".join(json.dumps(asdict(act), separators=(",", ":")) + "\n" for act in acts)
     with path(base).open("a", encoding="utf-8") as stream:
         stream.write(text)

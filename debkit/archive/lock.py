@@ -31,16 +31,7 @@ def locked(base: Path, *, what: str, progress: Progress, wait: float = WAIT_SECO
     """
     deadline = time.monotonic() + wait
     with opened(base) as file:
-        while not _take(file):
-            holder = _read(file) or "another run"
-            if time.monotonic() > deadline:
-                raise LockedError(
-                    f"{base} is in use",
-                    cause=f"{holder} has held it for longer than {wait:.0f} s",
-                    hint="wait for it to end, then run the same command again",
-                )
-            progress.phase(f"waiting for {holder}")
-            time.sleep(POLL_SECONDS)
+        _await(file, base, fcntl.LOCK_EX, deadline=deadline, wait=wait, progress=progress)
         left = _read(file)
         _write(file, f"process {os.getpid()} ({what})")
         try:
@@ -48,6 +39,34 @@ def locked(base: Path, *, what: str, progress: Progress, wait: float = WAIT_SECO
             yield
         finally:
             _write(file, "")
+
+
+@contextlib.contextmanager
+def shared(base: Path, *, progress: Progress, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Keep others from changing the archive while it is read. Writes nothing: what nobody works on, a copy, has no lock.
+
+    Raises LockedError naming who holds it for longer than `wait` seconds.
+    """
+    if not (base / LOCK).exists():
+        yield
+        return
+    deadline = time.monotonic() + wait
+    with (base / LOCK).open(encoding="utf-8") as file:
+        _await(file, base, fcntl.LOCK_SH, deadline=deadline, wait=wait, progress=progress)
+        yield
+
+
+def _await(file: IO[str], base: Path, how: int, *, deadline: float, wait: float, progress: Progress) -> None:
+    while not _take(file, how):
+        holder = _read(file) or "another run"
+        if time.monotonic() > deadline:
+            raise LockedError(
+                f"{base} is in use",
+                cause=f"{holder} has held it for longer than {wait:.0f} s",
+                hint="wait for it to end, then run the same command again",
+            )
+        progress.phase(f"waiting for {holder}")
+        time.sleep(POLL_SECONDS)
 
 
 def _await_reprepro(base: Path, *, deadline: float, left: bool, progress: Progress) -> None:
@@ -103,9 +122,9 @@ def opened(base: Path) -> IO[str]:
         ) from problem
 
 
-def _take(file: IO[str]) -> bool:
+def _take(file: IO[str], how: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -162,9 +162,14 @@ class Reprepro:
         """Write and sign a suite's index anew."""
         self._call("export", suite, cleanup=cleanup)
 
-    def unreferenced(self) -> tuple[str, ...]:
+    def unreferenced(self, *, cleanup: bool = False) -> tuple[str, ...]:
         """List the files of the pool (paths under the base) that no suite refers to any more."""
-        return tuple(self._call("dumpunreferenced").stdout.splitlines())
+        return tuple(self._call("dumpunreferenced", cleanup=cleanup).stdout.splitlines())
+
+    def forget(self, files: tuple[str, ...], *, cleanup: bool = False) -> None:
+        """Have the database forget files that are gone."""
+        if files:
+            self._call("_forget", *files, cleanup=cleanup)
 
     def delete(self, files: tuple[str, ...]) -> None:
         """Remove files that no suite refers to."""

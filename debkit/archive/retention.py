@@ -88,13 +88,7 @@ def _unlisted_files(archive: Reprepro, kept: list[Path]) -> tuple[str, ...]:
     if not candidates:
         return ()
     listed = frozenset().union(*(snapshots.files(path) for path in kept))
-    return tuple(sorted(name for name in candidates if name not in listed and source_of(name) not in listed))
-
-
-def source_of(name: str) -> str:
-    """Name the .dsc that a .changes or .buildinfo file (SOURCE_VERSION_ARCH.changes) was uploaded with."""
-    stem, dot, kind = name.rpartition(".")
-    return f"{stem.rpartition('_')[0]}.dsc" if dot and kind in {"changes", "buildinfo"} else name
+    return tuple(sorted(name for name in candidates if name not in listed and snapshots.source_of(name) not in listed))
 
 
 def strays(archive: Reprepro) -> set[str]:

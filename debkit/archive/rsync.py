@@ -48,7 +48,7 @@ class Rsync:
         """List what a copy from there to here would bring."""
         trees = tuple(f"--include=/{tree}/***" for tree in TREES)
         with temporary("debkit-rsync.") as empty:
-            argv = ("--recursive", "--links", "--dry-run", "--out-format=%n", *trees, "--exclude=*", self.root, f"{empty}/")
+            argv = ("--recursive", "--links", "--dry-run", "--out-format=%n", *trees, "--exclude=*", "--", self.root, f"{empty}/")
             done = self._call(*argv, ok=frozenset({0, PARTIAL}))
         if done.code == PARTIAL and not _is_missing(done):
             raise self._failed(CommandFailed(done))
@@ -56,7 +56,7 @@ class Rsync:
 
     def read(self, name: str) -> str | None:
         with temporary("debkit-rsync.") as directory:
-            done = self._call(f"{self.root}{name}", f"{directory}/", ok=frozenset({0, PARTIAL}))
+            done = self._call("--", f"{self.root}{name}", f"{directory}/", ok=frozenset({0, PARTIAL}))
             if done.code == PARTIAL and not _is_missing(done):
                 raise self._failed(CommandFailed(done))
             return (directory / name).read_text(encoding="utf-8") if done.code == 0 else None
@@ -64,12 +64,22 @@ class Rsync:
     def write(self, name: str, text: str) -> None:
         with temporary("debkit-rsync.") as directory:
             (directory / name).write_text(text, encoding="utf-8")
-            self._call("--checksum", "--mkpath", "--perms", "--chmod=F644", os.fspath(directory / name), self.root)
+            self._call("--checksum", "--mkpath", "--perms", "--chmod=F644", "--", os.fspath(directory / name), self.root)
 
     def put(self, names: tuple[str, ...]) -> int:
         """Compare by content, since two indices may have been written in one second; of the pool's files sizes and times do."""
         compare = () if all(name.startswith("pool/") for name in names) else ("--checksum",)
-        argv = (*compare, "--times", "--links", "--perms", "--chmod=D755,F644", "--out-format=%n", f"{self.base}/", self.root)
+        argv = (
+            *compare,
+            "--times",
+            "--links",
+            "--perms",
+            "--chmod=D755,F644",
+            "--out-format=%n",
+            "--",
+            f"{self.base}/",
+            self.root,
+        )
         return sum(not line.endswith("/") for line in self._listed(names, *argv).splitlines()) if names else 0
 
     def remove(self, names: tuple[str, ...]) -> None:
@@ -78,7 +88,7 @@ class Rsync:
             for name in names:
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
             if names:
-                self._listed(names, "--delete-missing-args", "--omit-dir-times", f"{tree}/", self.root)
+                self._listed(names, "--delete-missing-args", "--omit-dir-times", "--", f"{tree}/", self.root)
 
     def _listed(self, names: tuple[str, ...], *words: str) -> str:
         return self._call("--files-from=-", "--from0", *words, stdin="\0".join(names).encode()).stdout

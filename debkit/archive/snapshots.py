@@ -78,6 +78,12 @@ def files(directory: Path) -> frozenset[str]:
     return frozenset(found)
 
 
+def source_of(name: str) -> str:
+    """Name the .dsc that a .changes or .buildinfo file (SOURCE_VERSION_ARCH.changes) was uploaded with."""
+    stem, dot, kind = name.rpartition(".")
+    return f"{stem.rpartition('_')[0]}.dsc" if dot and kind in {"changes", "buildinfo"} else name
+
+
 def hashes(directory: Path) -> frozenset[str]:
     """Give the SHA-256 sums of the indices that a directory's Release file lists."""
     text = (directory / "Release").read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ def begin(base: Path) -> None:
 
 
 def pending(base: Path) -> bool:
-    """Whether a change was begun that was neither committed nor undone and settled."""
+    """Whether a change was begun and neither committed nor wholly undone."""
     return (base / BEFORE).exists() or (base / UNDONE).exists()
 
 
@@ -50,19 +50,20 @@ def commit(base: Path) -> None:
 
 
 def undo(base: Path) -> None:
-    """Put database and journal back, and take away half-written indices.
-
-    May itself be cut short, and begun again, until the indices are exported anew and this is settled. It needs no room.
-    """
-    length = base / BEFORE / LENGTH
-    if length.exists():
-        journal.cut(base, int(length.read_text(encoding="ascii")))
-        length.unlink()
+    """Put database and journal back, and take away half-written indices; `settle` ends it. May be cut short, and begun again."""
     if (base / BEFORE).exists():
-        if not (base / UNDONE).exists() and (base / "db").exists():
+        length = base / BEFORE / LENGTH
+        if length.exists():
+            journal.cut(base, int(length.read_text(encoding="ascii")))
+            length.unlink()
+        if (base / "db").exists():
+            shutil.rmtree(base / UNDONE, ignore_errors=True)
             (base / "db").rename(base / UNDONE)
         (base / UNDONE).mkdir(exist_ok=True)
         (base / BEFORE).rename(base / "db")
+    for file in (base / UNDONE).iterdir():  # the disk may be full
+        file.unlink()
+    sweep(base)
     for index in (base / "dists").rglob("*.new"):
         index.unlink()
     for suite in snapshots.suites(base):
@@ -70,9 +71,8 @@ def undo(base: Path) -> None:
 
 
 def settle(base: Path) -> None:
-    """Have what was put back count, indices and all."""
-    shutil.rmtree(base / UNDONE)
-    sweep(base)
+    """End an undoing, once the indices too are what the database says."""
+    (base / UNDONE).rmdir()
 
 
 def sweep(base: Path) -> None:
@@ -83,15 +83,15 @@ def sweep(base: Path) -> None:
 def forget_strays(base: Path, known: frozenset[str]) -> None:
     """Remove from the pool what the database does not know: an undone change may have put it there.
 
-    What a snapshot lists stays: the undone change may have been seen by clients before it was.
+    What a snapshot lists stays: a client may have seen it, and the suite may go back to it.
     """
     listed = {
         file
         for suite in snapshots.suites(base)
-        for snapshot in snapshots.snapshots(base, suite)[-1:]
+        for snapshot in snapshots.snapshots(base, suite)
         for file in snapshots.files(snapshot.path)
     }
     for file in (base / "pool").rglob("*"):
         name = file.relative_to(base).as_posix()
-        if file.is_file() and name not in known and name not in listed:
+        if file.is_file() and name not in known and not {name, snapshots.source_of(name)} & listed:
             file.unlink()

@@ -1,16 +1,18 @@
-"""Whether the archive can be shown to clients: signed by keys that they have, and all there that its indices name."""
+"""Whether what clients see of the archive is whole: signed by keys that they have, and all there that its indices name."""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, snapshots
+from debkit.archive import client
 from debkit.archive.conf import exported_suites
-from debkit.archive.index import listed
+from debkit.archive.index import files, listed, sha256_of
 from debkit.errors import ArchiveError
-from debkit.run import Command, CommandFailed
+from debkit.keys import good_signers, unsigned_text
+from debkit.keys.check import Problem
+from debkit.run import Command, find_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
     from debkit.config import Config
     from debkit.run import Run
+
+REFRESH = "debkit repo refresh"
+ANY = frozenset(range(256))
+Signers = tuple[tuple[str, str], ...]
 
 
 def demand_whole(run: Run, config: Config) -> None:
@@ -30,34 +36,93 @@ def demand_whole(run: Run, config: Config) -> None:
         raise ArchiveError(
             f"{config.repo} is empty", cause="nothing was ever published into it", hint="debkit build, or: debkit repo onboard"
         )
-    problems = [problem for suite in suites for problem in _problems(run, config, suite)]
+    problems = [problem.what for suite in suites for problem in _problems(run, config, suite)]
     if problems:
         raise ArchiveError(
-            f"{config.repo} is not whole", cause="\n".join(problems[:9]), hint="debkit repo onboard, which signs it anew"
+            f"{config.repo} is not whole",
+            cause="\n".join(problems[:9]),
+            hint=f"debkit repo verify; what is not signed as it should be, this signs anew: {REFRESH}",
         )
 
 
-def _problems(run: Run, config: Config, suite: str) -> Iterator[str]:
+def _problems(run: Run, config: Config, suite: str) -> Iterator[Problem]:
     directory = config.repo / "dists" / suite
-    keyring = os.fspath(client.keyring_file(config).resolve())
-    for names in (("InRelease",), ("Release.gpg", "Release")):
-        try:
-            run(Command(argv=("gpgv", "--quiet", "--keyring", keyring, *(os.fspath(directory / name) for name in names))))
-        except CommandFailed as failed:
-            yield f"{directory / names[0]}: {failed.cause.splitlines()[-1]}"
-    yield from _unlike(directory)
-    yield from (f"{name} is missing" for name in sorted(snapshots.files(directory)) if not (config.repo / name).exists())
+    yield from unsigned(run, directory, client.keyring_file(config))
+    yield from unlike(directory)
+    for name in sorted({file.name for file in files(directory)}):
+        if not (config.repo / name).exists():
+            yield Problem(f"{name} is missing", "debkit repo verify")
 
 
-def _unlike(directory: Path) -> Iterator[str]:
-    """Tell the indices that are not what the suite's Release file says."""
-    for sha256, name in listed((directory / "Release").read_text(encoding="utf-8")):
+def signers(run: Run, keyring: Path, *names: Path) -> tuple[Signers, str]:
+    """Give who has signed a file well, as `good_signers` does, by gpgv and the keys of a keyring; and what gpgv has said."""
+    argv = ("gpgv", "--keyring", os.fspath(keyring.resolve()), "--status-fd", "1", *map(os.fspath, names))
+    done = run(Command(argv=argv, ok=ANY))
+    said = [line for line in done.tail if line.startswith("gpgv: ")]
+    return good_signers(done.stdout), said[-1].removeprefix("gpgv: ") if said else "it has no signature"
+
+
+def unsigned(run: Run, directory: Path, keyring: Path, wanted: frozenset[str] = frozenset()) -> Iterator[Problem]:
+    """Tell what is wrong with a suite's signatures: each must be good, and made by all keys `wanted` (fingerprints).
+
+    gpgv judges them as Debian 12's apt does, sqv where it is installed as Debian 13's.
+    """
+    inrelease, release, detached = (directory / name for name in ("InRelease", "Release", "Release.gpg"))
+    missing = [path for path in (inrelease, release, detached) if not path.exists()]
+    if missing:
+        yield from (Problem(f"{path} is missing", REFRESH) for path in missing)
+        return
+    for names in ((inrelease,), (detached, release)):
+        found, said = signers(run, keyring, *names)
+        fingerprints = {fingerprint for signer in found for fingerprint in signer}
+        if not found:
+            yield Problem(f"{names[0]} is not signed by a key of {keyring.name}: {said}", REFRESH)
+        elif lacking := sorted(wanted - fingerprints):
+            yield Problem(f"{names[0]} is not signed by {', '.join(lacking)}", REFRESH)
+    if unsigned_text(inrelease.read_text(encoding="utf-8")).split() != release.read_text(encoding="utf-8").split():
+        yield Problem(f"{inrelease} does not say what {release} says", REFRESH)
+    if find_tool("sqv"):
+        argv = ("sqv", "--keyring", *map(os.fspath, (keyring, detached, release)))
+        done = run(Command(argv=argv, ok=ANY))
+        if done.code:
+            said = next((line.strip() for line in done.tail if line.strip()), "it does not say why")
+            yield Problem(f"{detached} is not accepted by sqv, by which Debian 13's apt verifies: {said}", REFRESH)
+
+
+def unlike(directory: Path, by_hash: Path | None = None) -> Iterator[Problem]:
+    """Tell the indices that are not what a directory's Release file says: by name there, by hash there or in `by_hash`."""
+    for sha256, size, name in listed((directory / "Release").read_text(encoding="utf-8")):
         file = directory / name
         # reprepro also lists the uncompressed form of an index that it writes compressed only.
         if not file.exists() and file.with_name(f"{file.name}.gz").exists():
             continue
-        for path in (file, file.parent / "by-hash/SHA256" / sha256):
+        for path in (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256):
             if not path.exists():
-                yield f"{path} is missing"
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-                yield f"{path} is not what is signed"
+                yield Problem(f"{path} is missing", REFRESH)
+            elif path.stat().st_size != size or sha256_of(path) != sha256:
+                yield Problem(f"{path} is not what the Release file says", REFRESH)
+
+
+def mend(directory: Path, by_hash: Path | None = None) -> None:
+    """Put right what the Release file in a directory, a suite's, vouches for: by name from what is there by hash, or back.
+
+    What is good in neither place is removed, so that an export writes it anew; not so in a snapshot (`by_hash`: its suite).
+    """
+    for sha256, _, name in listed((directory / "Release").read_text(encoding="utf-8")):
+        file = directory / name
+        if not file.exists() and file.with_name(f"{file.name}.gz").exists():
+            continue
+        places = (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256)
+        good = next((path for path in places if path.exists() and sha256_of(path) == sha256), None)
+        for path in places:
+            if path.exists() and (good or not by_hash) and sha256_of(path) != sha256:
+                path.unlink()
+            if good and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.hardlink_to(good)
+
+
+def field(release: Path, name: str) -> str:
+    """Give a field of a Release file, empty where it has none."""
+    found = re.search(rf"^{name}: (.*)$", release.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return found[1] if found else ""

@@ -10,13 +10,13 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from debkit.cli import with_passphrase
 
+if TYPE_CHECKING:
     from debkit.cli import Session
     from debkit.keys.listing import Listed
     from debkit.keys.passphrase import Passphrase
@@ -27,18 +27,6 @@ EXPIRE = click.option(
     "--expire", "life", default="2y", show_default=True, metavar="TIME", help="As gpg takes it: 2y, 2028-01-31."
 )
 OUTPUT = click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
-
-
-def passphrase(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb the options that `debkit build` has for the passphrase."""
-    for option in (
-        click.option(
-            "--passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the passphrase from this file."
-        ),
-        click.option("--passphrase-fd", type=int, metavar="N", help="Read the passphrase from this file descriptor."),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(name="key")
@@ -52,7 +40,7 @@ def command() -> None:
 @EXPIRE
 @click.option("--another", is_flag=True, help="Although there is a key already.")
 @click.option("--no-passphrase", is_flag=True, help="Leave the key unlocked: whoever reads it can sign.")
-@passphrase
+@with_passphrase
 @click.pass_obj
 def init(
     session: Session,
@@ -62,8 +50,7 @@ def init(
     life: str,
     another: bool,
     no_passphrase: bool,
-    passphrase_fd: int | None,
-    passphrase_file: Path | None,
+    passphrase: Passphrase,
 ) -> None:
     """Make a key in your own keyring: a primary that only certifies and a subkey that signs."""
     from debkit.keys import make  # noqa: PLC0415
@@ -76,7 +63,7 @@ def init(
             config.keys,
             make.Wanted(uid=uid or f"{config.archive.name} archive", algorithm=algorithm, life=life, protected=not no_passphrase),
             another=another,
-            source=_source(passphrase_fd, passphrase_file),
+            source=passphrase,
             environ=os.environ,
         )
     say(f"{fingerprint} is made. Name it in [keys] of {_file(session)}:")
@@ -133,7 +120,7 @@ def check(session: Session, *, keyring: Path | None, days: int) -> None:
 )
 @click.option("--finish", is_flag=True, help="Retire the old one.")
 @click.option("--now", is_flag=True, help="With --finish: before the overlap is over.")
-@passphrase
+@with_passphrase
 @click.pass_obj
 def rotate(
     session: Session,
@@ -145,21 +132,20 @@ def rotate(
     days: int,
     finish: bool,
     now: bool,
-    passphrase_fd: int | None,
-    passphrase_file: Path | None,
+    passphrase: Passphrase,
 ) -> None:
     """Change the archive's key: a new one signs beside the old one, until --finish retires that."""
     from debkit.keys import rotate as rotation  # noqa: PLC0415
 
     if (to and subkey) or (finish and (to or subkey)) or (now and not finish):
         raise click.UsageError("--to, --subkey and --finish exclude each other; --now goes with --finish")
-    source, site = _source(passphrase_fd, passphrase_file), _site(session)
+    site = _site(session)
     with session.run.interruptible():
         if finish:
-            _tell(session, rotation.finish(session.run, site, now=now, source=source, environ=os.environ))
+            _tell(session, rotation.finish(session.run, site, now=now, source=passphrase, environ=os.environ))
             return
         fresh = rotation.Fresh(to=to.upper(), subkey=subkey, algorithm=algorithm, life=life)
-        _tell(session, rotation.begin(session.run, site, fresh, days=days, source=source, environ=os.environ))
+        _tell(session, rotation.begin(session.run, site, fresh, days=days, source=passphrase, environ=os.environ))
 
 
 @command.command()
@@ -167,7 +153,7 @@ def rotate(
 @click.option("--binary", is_flag=True, help="As apt's .pgp keyrings are; else armoured.")
 @click.option("--secret", is_flag=True, help="What signs the archive, and no more, for DEBKIT_ARCHIVE_KEY in CI.")
 @OUTPUT
-@passphrase
+@with_passphrase
 @click.pass_obj
 def export(
     session: Session,
@@ -176,8 +162,7 @@ def export(
     binary: bool,
     secret: bool,
     output: Path | None,
-    passphrase_fd: int | None,
-    passphrase_file: Path | None,
+    passphrase: Passphrase,
 ) -> None:
     """Write the public keys that clients are to trust, or those named."""
     from debkit.keys import export as exporting  # noqa: PLC0415
@@ -187,7 +172,7 @@ def export(
     run, keys = session.run, session.config.keys
     with run.interruptible():
         if secret:
-            data = exporting.secret(run, keys, source=_source(passphrase_fd, passphrase_file), environ=os.environ)
+            data = exporting.secret(run, keys, source=passphrase, environ=os.environ)
         else:
             data = exporting.public(run, keys, fingerprints, environ=os.environ, armour=not binary)
     _write(data, output, mode=0o600 if secret else 0o644)
@@ -196,17 +181,14 @@ def export(
 @command.command()
 @click.argument("fingerprint", required=False)
 @OUTPUT
-@passphrase
+@with_passphrase
 @click.pass_obj
-def backup(
-    session: Session, *, fingerprint: str | None, output: Path | None, passphrase_fd: int | None, passphrase_file: Path | None
-) -> None:
+def backup(session: Session, *, fingerprint: str | None, output: Path | None, passphrase: Passphrase) -> None:
     """Write a secret key as text to be printed, the archive's where none is named."""
     from debkit.keys import backup as backups  # noqa: PLC0415
 
-    source = _source(passphrase_fd, passphrase_file)
     with session.run.interruptible():
-        text = backups.backup_own(session.run, session.config.keys, fingerprint or "", source=source, environ=os.environ)
+        text = backups.backup_own(session.run, session.config.keys, fingerprint or "", source=passphrase, environ=os.environ)
     _write(text.encode(), output, mode=0o600)
 
 
@@ -219,14 +201,6 @@ def restore(session: Session, *, file: Path) -> None:
 
     with session.run.interruptible():
         session.console.good(f"{backups.restore_own(session.run, file, environ=os.environ)} is restored")
-
-
-def _source(fd: int | None, file: Path | None) -> Passphrase:
-    from debkit.keys import Passphrase  # noqa: PLC0415
-
-    if fd is not None and file:
-        raise click.UsageError("--passphrase-fd and --passphrase-file exclude each other")
-    return Passphrase(fd=fd, file=file)
 
 
 def _file(session: Session) -> Path:

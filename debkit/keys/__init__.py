@@ -8,7 +8,7 @@ from debkit.keys.check import warnings
 from debkit.keys.find import find_keys, located, own_home, unlock
 from debkit.keys.home import by_hand
 from debkit.keys.passphrase import Passphrase, ask_on_terminal
-from debkit.keys.ring import Keys, Place, Places, Secret, export_public, prove, signed_text, unsigned_text
+from debkit.keys.ring import Keys, Place, Places, Secret, export_public, good_signers, prove, signed_text, unsigned_text
 
 __all__ = [
     "Keys",
@@ -20,6 +20,7 @@ __all__ = [
     "by_hand",
     "export_public",
     "find_keys",
+    "good_signers",
     "located",
     "own_home",
     "prove",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from debkit.config import KeysConfig
     from debkit.keys.passphrase import Passphrase
-    from debkit.run import Run
+    from debkit.run import Completed, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,8 @@ def demand_first(home: Path, uid: str) -> None:
         )
 
 
-def _created(said: str) -> str:
+def _created(done: Completed) -> str:
+    said = "\n".join(done.tail)
     found = re.search(r"^\[GNUPG:\] KEY_CREATED [PBS] (\w+)", said, flags=re.MULTILINE)
     if not found:
         raise SigningError("gpg has made no key", cause=said or "it does not say why", hint="gpg --version")

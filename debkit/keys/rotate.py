@@ -44,9 +44,14 @@ class Site:
     uploaders: Path
 
     @property
+    def archive(self) -> str:
+        """The key that signs the archive: where it is not named, the one for uploads (`find_keys`)."""
+        return self.keys.archive or self.keys.upload
+
+    @property
     def upload_follows(self) -> bool:
         """Whether the archive's key signs uploads too."""
-        return self.keys.upload in {"", self.keys.archive}
+        return self.keys.upload in {"", self.archive}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +100,7 @@ def begin(run: Run, site: Site, fresh: Fresh, *, days: int, source: Passphrase, 
     The keys are in the caller's own keyring. Raises SigningError, or ConfigError where the configuration cannot be written: then
     nothing was, and a key that was made is to be given as `to`.
     """
-    old = site.keys.archive
+    old = site.archive
     if site.keys.also:
         raise SigningError(
             f"the archive's key is being changed already: {', '.join(site.keys.also)} signs beside {old}",
@@ -103,9 +108,7 @@ def begin(run: Run, site: Site, fresh: Fresh, *, days: int, source: Passphrase, 
             hint="debkit key rotate --finish",
         )
     if not old:
-        raise SigningError(
-            "there is no archive key to change", cause=f"[keys] archive in {site.file} names none", hint="debkit key init"
-        )
+        raise SigningError("there is no archive key to change", cause=f"[keys] in {site.file} names none", hint="debkit key init")
     until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * DAY))
     settings.prepared(site.file, {"archive": old, "also": (old,), "also-until": until})
     with reachable(run, own_home(environ)) as home:

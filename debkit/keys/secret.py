@@ -45,15 +45,15 @@ def argv(home: Path, *words: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def certify(run: Run, home: Path, passphrase: str, *words: str) -> str:
-    """Let gpg do what a primary key's secret part is needed for, and give its last lines. Raises SigningError."""
+def certify(run: Run, home: Path, passphrase: str, *words: str, answers: str = "") -> Completed:
+    """Let gpg do what a primary key's secret part is needed for. Raises SigningError."""
     try:
-        return "\n".join(call(run, home, passphrase, "--batch", *words).tail)
+        return call(run, home, passphrase, *(() if answers else ("--batch",)), *words, answers=answers)
     except CommandFailed as failed:
         said = [line.removeprefix("gpg: ") for line in failed.done.tail if line.startswith("gpg: ")]
         offline = any("No secret key" in line for line in said)
         raise SigningError(
-            f"gpg has refused {words[0]}",
+            f"gpg has refused {next(word for word in words if word.startswith(('--quick-', '--gen-')))}",
             cause="\n".join(said) or failed.cause,
             hint="bring the primary's secret part back: debkit key restore FILE" if offline else by_hand(home, "-K"),
         ) from failed
@@ -99,9 +99,5 @@ def export_secret(run: Run, key: SigningKey, passphrase: str, *, whole: bool) ->
 
 def revocation(run: Run, key: SigningKey, passphrase: str) -> str:
     """Make a certificate that revokes a key once it is imported, armoured. Raises SigningError."""
-    try:
-        return call(
-            run, key.home, passphrase, "--armor", "--command-fd", "0", "--gen-revoke", key.fingerprint, answers=REVOKE
-        ).stdout
-    except CommandFailed as failed:
-        raise explain(key, "\n".join(failed.done.tail), tried=bool(passphrase)) from failed
+    words = ("--armor", "--command-fd", "0", "--gen-revoke", key.fingerprint)
+    return certify(run, key.home, passphrase, *words, answers=REVOKE).stdout

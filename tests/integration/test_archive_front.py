@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from debkit.archive import publish
 from debkit.chroot import roots
 from debkit.config import ChrootConfig
 from debkit.run import Command
+from tests.command import Project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +35,20 @@ def test_the_page_is_valid(run: Processes, config: Config, keys: Keys, make_uplo
     publish(run, config, make_upload(), keys)
     publish(run, config, make_upload(suite="sid", version="1.0~sid1"), keys)
     assert run(Command(argv=("tidy", "-errors", "-quiet", os.fspath(config.repo / "index.html")))).stdout == ""
+
+
+def test_it_is_served_until_ctrl_c(run: Processes, config: Config, keys: Keys, make_upload: Upload) -> None:
+    publish(run, config, make_upload(), keys)
+    server = Project(config.project).start("repo", "serve", "--port", "0")
+    assert server.stderr
+    url = re.findall(r"is served at (\S+) until Ctrl-C", server.stderr.readline())[0]
+    for name in ("", "INSTALL.md", "debkit.sources", "dists/trixie/InRelease"):
+        with urllib.request.urlopen(f"{url}{name}") as answer:  # noqa: S310 (http)
+            assert answer.status == 200
+    server.send_signal(signal.SIGINT)
+    _, said = server.communicate(timeout=30)
+    assert server.returncode == 130
+    assert f"curl -fsSL {url}debkit.sources | sed 's|^URIs:.*|URIs: {url}|' | sudo tee" in said
 
 
 @pytest.mark.slow

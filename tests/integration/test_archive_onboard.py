@@ -56,9 +56,9 @@ class Maintainer:
     url: str
     upload: str
 
-    def signs_with(self, archive: str, *also: str) -> None:
+    def signs_with(self, archive: str, *also: str, url: str = "") -> None:
         names = ", ".join(f'"{key}"' for key in also)
-        text = CONFIG.format(suite=self.suite, url=self.url, upload=self.upload, archive=archive, also=names)
+        text = CONFIG.format(suite=self.suite, url=url or self.url, upload=self.upload, archive=archive, also=names)
         (self.project.path / "config/debkit.toml").write_text(text)
 
     def onboards(self) -> str:
@@ -93,8 +93,8 @@ def maintainer(
         yield Maintainer(run, project, home, suite, site.url, upload)
 
 
-def years(maintainer: Maintainer, client: Client, work: Path) -> None:
-    """Somebody adds the archive, and the archive's key is changed for another."""
+def years(maintainer: Maintainer, client: Client, work: Path) -> str:
+    """Somebody adds the archive, and the archive's key is changed for another, which is given."""
     home, archive = maintainer.home, maintainer.project.archive
     old, new = make_key(home, uid="Tools 2024 <tools@example.org>"), make_key(home, uid="Tools 2026 <tools@example.org>")
     maintainer.signs_with(old)
@@ -119,6 +119,16 @@ def years(maintainer: Maintainer, client: Client, work: Path) -> None:
     maintainer.publishes("1.2", work)
     client.types("sudo apt-get update", "sudo apt-get upgrade")
     assert client.version("hello-debkit") == "1.2"
+    return new
+
+
+def move(maintainer: Maintainer, client: Client, key: str) -> None:
+    """The archive gets another address."""
+    for url in (f"{maintainer.url}/.", maintainer.url):
+        maintainer.signs_with(key, url=url)
+        maintainer.onboards()
+        client.types("sudo apt-get update", "sudo apt-get upgrade", "sudo apt-get update")
+        assert f"URIs: {url}/\n" in (client.root / "etc/apt/sources.list.d/tools.sources").read_text()
 
 
 def end(maintainer: Maintainer, client: Client) -> None:
@@ -150,7 +160,8 @@ def test_it_is_added_once_and_outlives_its_key(run: Processes, maintainer: Maint
 @pytest.mark.parametrize("maintainer", ["bookworm", "trixie", "sid"], indirect=True)
 def test_it_goes_as_quietly_as_it_came(run: Processes, maintainer: Maintainer, tmp_path: Path) -> None:
     with clean(run, maintainer.suite) as client:
-        years(maintainer, client, tmp_path)
+        key = years(maintainer, client, tmp_path)
+        move(maintainer, client, key)
         end(maintainer, client)
 
 

@@ -214,11 +214,13 @@ def test_a_key_that_is_there_takes_over(desk: Desk) -> None:
     assert f"{other} and {old} cannot sign together" in said
     assert load(desk.project).keys.archive == old
     new = make_key(desk.home, uid="New")
+    desk.toml.write_text(f'[keys]\nupload = "{old}" # for both\n')
     desk.type("rotate", "--to", new.lower())
-    assert (load(desk.project).keys.archive, load(desk.project).keys.also) == (new, (old,))
+    keys = load(desk.project).keys
+    assert (keys.archive, keys.also, keys.upload) == (new, (old,), new)
     material = desk.type("export", "--secret")
-    with find_keys(desk.run, load(desk.project).keys, environ={"DEBKIT_ARCHIVE_KEY": material}, state=desk.project) as keys:
-        prove(keys)  # the new one's primary signs, so that it is in what CI is given
+    with find_keys(desk.run, keys, environ={"DEBKIT_ARCHIVE_KEY": material}, state=desk.project) as found:
+        prove(found)  # the new one's primary signs, so that it is in what CI is given
 
 
 def test_a_configuration_that_is_not_understood_is_left_alone(desk: Desk) -> None:
@@ -258,6 +260,20 @@ def test_a_printed_backup_brings_the_key_back(desk: Desk, passphrase: bool) -> N
     with gnupg_home() as other:  # without debkit
         gpg(other, "--import", os.fspath(paper))
         assert gpg(other, "--local-user", key, "--clearsign", passphrase=WORDS, stdin="text\n")
+
+
+def test_what_the_primary_is_needed_for_says_so(desk: Desk) -> None:
+    key = desk.made("--no-passphrase")
+    desk.configure(key)
+    subkeys = desk.type("export", "--secret")
+    with gnupg_home() as other:
+        gpg(other, "--import", stdin=subkeys)
+        there = Desk(desk.run, desk.project, other, desk.words)
+        for words in (("backup",), ("rotate", "--subkey")):
+            said = there.type(*words, code=13)
+            assert "gpg has refused --" in said
+            assert "bring the primary's secret part back: " in said
+        assert "sign the archive until" in there.type("rotate"), "for a new key the old one's subkey is enough"
 
 
 def test_a_damaged_backup_names_its_lines(desk: Desk) -> None:

@@ -187,10 +187,14 @@ def test_a_key_that_clients_refuse_is_changed_for_one_that_they_take(run: Proces
         for archive in laid_out(run, tmp_path, home, key, ""):
             done = archive.begin(rotate.Fresh())
             archive.publish()
-            for name in (done.new, done.old):
-                alone = tmp_path / f"{name}.alone"
-                alone.write_bytes(export_public(Place(home, name)))
-                assert archive.sees(archive.client(tmp_path / name, alone)) == ("1.0",)
+            new, old = tmp_path / "new.alone", tmp_path / "old.alone"
+            new.write_bytes(export_public(Place(home, done.new)))
+            old.write_bytes(export_public(Place(home, done.old)))
+            assert archive.sees(archive.client(tmp_path / "client", new)) == ("1.0",)
+            # Debian 12's apt asks gpgv, which ends with 2 since it misses the other key.
+            release = os.fspath(archive.config.repo / "dists/trixie/InRelease")
+            asked = ("gpgv", "--status-fd", "1", "--keyring", os.fspath(old), release)
+            assert "[GNUPG:] GOODSIG" in run(Command(argv=asked, ok=frozenset({2}))).stdout
             archive.finish()
             archive.publish()
             archive.check()

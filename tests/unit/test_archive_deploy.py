@@ -92,7 +92,7 @@ def test_rsync_is_given_lists(recorder: Recorder, tmp_path: Path) -> None:
     assert command.stdin == INDEX.encode()
     assert command.argv == (
         "rsync", "--timeout=600", "--files-from=-", "--from0", "--checksum", "--times", "--links", "--perms",
-        "--chmod=D755,F644", "--out-format=%n", f"{tmp_path}/", "host:/srv/",
+        "--chmod=D755,F644", "--out-format=%n", "--", f"{tmp_path}/", "host:/srv/",
     )  # fmt: skip
     target.put((DEB,))
     assert "--checksum" not in recorder.commands[1].argv

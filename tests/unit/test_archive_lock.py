@@ -51,7 +51,9 @@ def test_a_change_is_undone_or_counts(tmp_path: Path) -> None:
     assert (tmp_path / "db/packages.db").read_text() == "old"
     assert not (tmp_path / "db/lockfile").exists()
     assert not (tmp_path / "dists/trixie/Release.new").exists()
-    assert transaction.pending(tmp_path)
+    assert transaction.pending(tmp_path), "until the indices are seen to"
+    transaction.undo(tmp_path)
+    assert (tmp_path / "db/packages.db").read_text() == "old"
     transaction.settle(tmp_path)
     assert not transaction.pending(tmp_path)
     transaction.begin(tmp_path)
