@@ -119,7 +119,7 @@ class ArchiveConfig:
     """[archive]. `path` is the reprepro base; `url` where users reach it, empty until it is served somewhere.
 
     The newest `keep` states of a suite are kept, and any that was replaced less than `grace` seconds ago. A Release file is
-    valid for `valid_for` seconds, 0 being for ever.
+    valid for `valid_for` seconds, 0 being for ever. What is built goes into the suite itself, or into a `stream` beside it.
     """
 
     name: str = "debkit"
@@ -128,6 +128,11 @@ class ArchiveConfig:
     keep: int = 20
     grace: float = 7 * 86400
     valid_for: float = 0
+    stream: str = ""
+
+    def suite(self, built_for: str) -> str:
+        """Name the archive's suite for packages that are built for a suite: trixie, or in the stream unstable trixie-unstable."""
+        return f"{built_for}-{self.stream}" if self.stream else built_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +216,11 @@ def codename(suite: str) -> str:
     """Give the codename of a suite: sid for unstable, trixie for stable as long as it is."""
     debian = distro_info.DebianDistroInfo()
     return ALIASES.get(suite) or (debian.codename(suite) if suite in {"stable", "testing", "oldstable"} else suite)
+
+
+def base_suite(suite: str) -> str:
+    """Give the suite that packages of an archive's suite are built for: trixie for its stream trixie-unstable."""
+    return suite.partition("-")[0]
 
 
 def known_suites() -> tuple[str, ...]:

@@ -40,9 +40,9 @@ class Desk:
         upload = self.keys.upload
         return make_uploads(self.directory, names, version=version, arch=arch, home=upload.home, key=upload.fingerprint)
 
-    def publish(self, *changes: Path) -> tuple[Published, ...]:
+    def publish(self, *changes: Path, suite: str = "trixie") -> tuple[Published, ...]:
         """Publish all at once."""
-        return publish_all(RUN, self.config, changes, self.keys, suite="trixie")
+        return publish_all(RUN, self.config, changes, self.keys, suite=suite)
 
     def start(self, *changes: Path, together: bool = False) -> subprocess.Popen[str]:
         """Publish in another process, one after the other or all at once."""

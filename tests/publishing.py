@@ -12,6 +12,7 @@ from debkit.archive import lock, snapshots
 from debkit.archive.index import read_index
 from debkit.run import Command
 from debkit.sign import sign_upload
+from tests.archives import RUN
 from tests.uploads import make_build, make_source
 
 if TYPE_CHECKING:
@@ -68,3 +69,17 @@ def sound(run: Processes, config: Config) -> None:
     assert not list(config.repo.glob(".[!l]*"))
     assert not (config.repo / "db/lockfile").exists()
     assert (config.repo / lock.LOCK).read_text() == ""
+
+
+def by_hand(base: Path, *words: str) -> None:
+    """Have reprepro do something without debkit."""
+    RUN(Command(argv=("reprepro", "--basedir", os.fspath(base), "--export", "silent-never", "--keepunreferencedfiles", *words)))
+
+
+def overwrite(*paths: Path) -> None:
+    """Change files, and not what is linked to them."""
+    for path in paths:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.unlink()
+        path.write_bytes(content)

@@ -9,6 +9,7 @@ from debkit.archive.client import addition, instructions, keyring_file, sources_
 from debkit.archive.conf import exported_suites
 from debkit.archive.front import furnish
 from debkit.archive.journal import read as history
+from debkit.archive.promote import promote
 from debkit.archive.publish import publish, publish_all, require, require_upload
 from debkit.archive.retention import prune
 from debkit.archive.rollback import choose, roll_back, states
@@ -22,6 +23,7 @@ __all__ = [
     "history",
     "instructions",
     "keyring_file",
+    "promote",
     "prune",
     "publish",
     "publish_all",

@@ -124,7 +124,7 @@ def recover(archive: Reprepro, progress: Progress) -> bool:
     lost = tuple(name for name in archive.unreferenced(cleanup=True) if not (base / name).exists())
     archive.forget(lost, cleanup=True)
     made = Change(archive)
-    for suite in snapshots.suites(base):
+    for suite in archive.suites:
         if refresh(archive, suite, archive.listing(suite, cleanup=True)):
             made.tell(suite, "recover", "what a killed run had begun was undone")
     journal.append(base, made.acts)

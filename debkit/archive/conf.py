@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from debkit.config import base_suite
 from debkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Label: {name}
 Description: packages for {suite}
 Architectures: {arches} source
 Components: main
-AlsoAcceptFor: UNRELEASED unstable
+AlsoAcceptFor: {accepts}
 Tracking: minimal includechanges includebuildinfos
 Uploaders: uploaders
 """
@@ -184,4 +185,5 @@ def _distributions(config: Config) -> str:
 
 
 def _stanza(config: Config, suite: str) -> str:
-    return STANZA.format(suite=suite, name=config.archive.name, arches=" ".join(config.build.arches))
+    accepts = "UNRELEASED unstable" if base_suite(suite) == suite else f"UNRELEASED unstable {base_suite(suite)}"
+    return STANZA.format(suite=suite, name=config.archive.name, arches=" ".join(config.build.arches), accepts=accepts)

@@ -26,7 +26,7 @@ class Database:
 
 
 def read_database(run: Run, base: Path, suites: tuple[str, ...]) -> Database:
-    """Read what the database has of suites. Raises CommandFailed for one that reprepro cannot read."""
+    """Read what the database has of suites. Raises CommandFailed for one that reprepro finds damaged."""
     with temporary("debkit-db.") as copy:
         for file in (base / "db").glob("*"):
             if file.name != "lockfile":
@@ -36,7 +36,7 @@ def read_database(run: Run, base: Path, suites: tuple[str, ...]) -> Database:
             argv = ("reprepro", "--basedir", os.fspath(base), "--dbdir", os.fspath(copy), *words)
             return run(Command(argv=argv, separate=True)).stdout
 
-        return Database(
-            {suite: frozenset(parse_listing(ask("--list-format", FORMAT, "list", suite))) for suite in suites},
-            parse_checksums(ask("_listchecksums")),
-        )
+        members = {suite: frozenset(parse_listing(ask("--list-format", FORMAT, "list", suite))) for suite in suites}
+        checksums = parse_checksums(ask("_listchecksums"))
+        ask("check")  # which also adds, in the copy, what it misses
+        return Database(members, checksums)

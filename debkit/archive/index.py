@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from debkit.archive.reprepro import Entry
 from debkit.errors import SigningError
 from debkit.keys import signed_text
 from debkit.model import FileRef
@@ -16,13 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from debkit.archive.reprepro import Entry
     from debkit.keys import Keys
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """A package of an index: the source it was built from, and (for a .deb) its path under the base."""
+    """A package of an index: the source it was built from, and the path under the base of its .deb or .dsc."""
 
     package: str
     version: str
@@ -43,9 +43,6 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -
             return False
         for sha256, _, name in listed(release):
             file = directory / name
-            # reprepro also lists the uncompressed form of an index that it writes compressed only.
-            if not file.exists() and file.with_name(f"{file.name}.gz").exists():
-                continue
             if sha256_of(file) != sha256:
                 return False
             if not (file.parent / "by-hash/SHA256" / sha256).exists():
@@ -75,6 +72,23 @@ def read_indices(directory: Path, arch: str) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def entries(directory: Path) -> frozenset[Entry]:
+    """Give all members that the indices in a directory list, as reprepro would."""
+    return frozenset(
+        Entry(
+            type="dsc" if arch == "source" else "deb",
+            arch=arch,
+            package=line.package,
+            version=line.version,
+            source=line.source,
+            source_version=line.source_version,
+            file=line.file,
+        )
+        for arch in _exported_arches(directory)
+        for line in read_indices(directory, arch)
+    )
+
+
 def has_package(base: Path, suite: str, package: str) -> bool:
     """Whether a suite's indices list a package for any architecture. Quick, whatever the size of the archive."""
     field = f"Package: {package}\n".encode()
@@ -91,14 +105,24 @@ def _parse(text: str) -> Iterator[Line]:
         if "Package" in fields:
             name, _, version = fields.get("Source", fields["Package"]).partition(" ")
             source_version = version.strip("()") or fields["Version"]
-            yield Line(fields["Package"], fields["Version"], name, source_version, fields.get("Filename", ""))
+            yield Line(fields["Package"], fields["Version"], name, source_version, fields.get("Filename") or _dsc(stanza))
+
+
+def _dsc(stanza: str) -> str:
+    """Give the path of a source's .dsc, empty for what is no source."""
+    place = re.search(r"^Directory: (.*)$", stanza, flags=re.MULTILINE)
+    dsc = re.search(r"^ [0-9a-f]{64} \d+ (\S+\.dsc)$", stanza, flags=re.MULTILINE)
+    return f"{place[1]}/{dsc[1]}" if place and dsc else ""
 
 
 def listed(release: str) -> list[tuple[str, int, str]]:
-    """Give the SHA-256, the size in bytes and the name of each index that a Release file lists."""
+    """Give the SHA-256, the size in bytes and the name of each index that a Release file lists and that is written.
+
+    reprepro lists the uncompressed Sources, too, and writes Sources.gz alone (DscIndices in reprepro(1)).
+    """
     section = re.search(r"^SHA256:\n((?: .*\n?)*)", release, flags=re.MULTILINE)
     found = re.findall(r"^ (\w{64}) +(\d+) (\S+)$", section[1] if section else "", flags=re.MULTILINE)
-    return [(sha256, int(size), name) for sha256, size, name in found]
+    return [(sha256, int(size), name) for sha256, size, name in found if not name.endswith("/Sources")]
 
 
 def files(directory: Path) -> frozenset[FileRef]:

@@ -60,7 +60,7 @@ def prove(
         ):
             root = Root(path=path, toolbox=chroot.toolbox)
             lend_lists(store.apt_root(chroot).path, path)
-            add_archive(path, config, client.sources_text(config, target.suite, site.url))
+            add_archive(path, config, client.sources_text(config, published.suite, site.url))
             wanted = tuple(line for line in expected if not line.package.endswith("-dbgsym"))
             ran = install_and_run(run, root, wanted, target=target, log=log, progress=progress)
             demand_from_here(wanted, frozenset(site.asked), target=target, log=log)
@@ -78,7 +78,7 @@ def expected_packages(base: Path, published: Published, target: Target) -> tuple
     """Read from the index which packages of the version there are for a target; what apt makes of it is another question."""
     found = tuple(
         line
-        for line in read_index(base, target.suite, target.arch)
+        for line in read_index(base, published.suite, target.arch)
         if (line.source, line.source_version) == (published.source, published.version)
     )
     if not found:
@@ -96,7 +96,7 @@ def see(run: Run, config: Config, published: Published, *, target: Target, url: 
         root = apt.make(
             directory / "root",
             arch=target.arch,
-            sources=client.sources_text(config, target.suite, url),
+            sources=client.sources_text(config, published.suite, url),
             keyring=client.keyring_file(config),
         )
         try:

@@ -27,6 +27,9 @@ FORMAT = "|".join(f"${{{field}}}" for field in FIELDS) + r"\n"
 
 # How many names `listing_of` asks for: reprepro reads all entries of a suite for it.
 FEW = 20
+# How many files or names a command line takes.
+MANY = 500
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 TRUSTED = "trusted.pgp"
 NO_EXPORT = ("--export", "silent-never")
 INCOMING = """\
@@ -88,6 +91,13 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
         "raise the version: dch --increment",
     ),
     (
+        r"(?m)^(db_open\(.*|BDB(?!0196).*|Missing reference to .*)$",
+        ArchiveError,
+        "the database of {base} is damaged",
+        "{named}",
+        "debkit repo rebuild",
+    ),
+    (
         r"Signing-hook",
         SigningError,
         "the archive's index could not be signed with {key}",
@@ -110,14 +120,36 @@ class Entry:
     file: str
 
 
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Where a package belongs in a suite. `section` and `priority` may be empty for a .deb, which says them itself."""
+
+    component: str
+    section: str = ""
+    priority: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        named = (("--component", self.component), ("--section", self.section), ("--priority", self.priority))
+        return tuple(word for option, value in named if value for word in (option, value))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reprepro:
-    """One archive, reached with one configuration and one pair of keys."""
+    """One archive, reached with one configuration and one pair of keys. `db` is another database than its own."""
 
     run: Run
     base: Path
     conf: Path
     keys: Keys
+    db: Path | None = None
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """The suites that the configuration has."""
+        return tuple(
+            re.findall(r"^Codename: *(\S+)", (self.conf / "distributions").read_text(encoding="utf-8"), flags=re.MULTILINE)
+        )
 
     def listing(self, suite: str, *, cleanup: bool = False) -> tuple[Entry, ...]:
         """List all packages of a suite."""
@@ -125,7 +157,7 @@ class Reprepro:
 
     def listing_of(self, suite: str, names: frozenset[str]) -> tuple[Entry, ...]:
         """List the sources so called with all that was built of them, and the packages so called: of many names, simply all."""
-        if len(names) > FEW or not all(re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", name) for name in names):
+        if len(names) > FEW or not all(map(NAME.fullmatch, names)):
             return self.listing(suite)
         condition = " | ".join(f"$Source (== {name}) | Package (== {name})" for name in sorted(names))
         return parse_listing(self._call("--list-format", FORMAT, "listfilter", suite, condition).stdout)
@@ -181,23 +213,51 @@ class Reprepro:
         if packages:
             self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
 
+    def copy(self, source: str, suite: str, sources: tuple[str, ...]) -> None:
+        """Give a suite these source packages, with all that was built of them, as another has them, and export nothing."""
+        for start in range(0, len(sources), MANY):
+            condition = " | ".join(f"$Source (== {name})" for name in sources[start : start + MANY])
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", "copyfilter", suite, source, condition)
+
+    def restore_all(self, suite: str, snapshot: str) -> None:
+        """Give a suite all packages that a snapshot has, as it has them, and export nothing."""
+        self._call(*NO_EXPORT, "--keepunreferencedfiles", "restorefilter", suite, snapshot, "Package")
+
+    def detect(self, files: tuple[str, ...]) -> None:
+        """Have the database know files that are in the pool (paths under the base)."""
+        self._call("--keepunreferencedfiles", "_detect", stdin="".join(f"{name}\n" for name in files))
+
+    def include_debs(self, suite: str, files: tuple[str, ...], arches: tuple[str, ...], filing: Filing) -> None:
+        """Take .debs of the pool (paths under the base) into these architectures of a suite, and export nothing."""
+        options = (*NO_EXPORT, "--keepunreferencedfiles", *filing.options, "--architecture", "|".join(arches))
+        for start in range(0, len(files), MANY):
+            paths = (os.fspath(self.base / name) for name in files[start : start + MANY])
+            self._call(*options, "includedeb", suite, *paths)
+
+    def include_dsc(self, suite: str, file: str, filing: Filing) -> None:
+        """Take a source of the pool (its .dsc, under the base) into a suite, and export nothing."""
+        options = (*NO_EXPORT, "--keepunreferencedfiles", *filing.options)
+        self._call(*options, "includedsc", suite, os.fspath(self.base / file))
+
     def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
         """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
         only = ("--type", kind, "--architecture", arch)
         self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages)
 
-    def _call(self, *words: str, cleanup: bool = False) -> Completed:
+    def _call(self, *words: str, cleanup: bool = False, stdin: str = "") -> Completed:
+        """Have reprepro do something. What is given as `stdin` keeps the passphrase from the hook: it must not export."""
         archive = self.keys.archive
         passphrase = self.keys.passphrase(archive)
+        elsewhere = ("--dbdir", os.fspath(self.db)) if self.db else ()
         command = Command(
-            argv=argv(self.base, self.conf, self.keys.upload.home, *words),
+            argv=argv(self.base, self.conf, self.keys.upload.home, *elsewhere, *words),
             env=(
                 ("DEBKIT_RELEASE_HOME", os.fspath(archive.home)),
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
                 ("DEBKIT_RELEASE_KEYRING", os.fspath(self.conf / TRUSTED)),
                 ("DEBKIT_RELEASE_SNAPSHOT", snapshots.new_name()),
             ),
-            stdin=f"{passphrase}\n".encode() if passphrase else b"",
+            stdin=(stdin or (f"{passphrase}\n" if passphrase else "")).encode(),
             secrets=(passphrase,) if passphrase else (),
             separate=True,
             cleanup=cleanup,

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 FORM = "%Y%m%dT%H%M%S.%fZ"
@@ -46,6 +47,17 @@ def snapshots(base: Path, suite: str) -> tuple[Snapshot, ...]:
 def suites(base: Path) -> tuple[str, ...]:
     """List the suites that have ever been exported."""
     return tuple(sorted(path.name for path in (base / "dists").glob("*") if path.is_dir() and not path.is_symlink()))
+
+
+def keep(base: Path, suite: str, names: Iterable[str]) -> Snapshot:
+    """Make a snapshot of what a suite has published, `names` being its files, as the hook that signs makes them."""
+    directory, name = base / "dists" / suite, new_name()
+    made, unfinished = directory / "snapshots" / name, directory / "snapshots" / f".{name}.gone"
+    for file in names:
+        (unfinished / file).parent.mkdir(parents=True, exist_ok=True)
+        (unfinished / file).hardlink_to(directory / file)
+    unfinished.rename(made)
+    return Snapshot(name, suite, made)
 
 
 def remove(snapshot: Snapshot) -> None:

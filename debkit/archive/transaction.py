@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 BEFORE = ".db-before"
 UNDONE = ".db-undone"
 LENGTH = "journal-length"
-GARBAGE = (".db-before.new", ".db-done")
+REBUILT = ".db-rebuilt"
+GARBAGE = (".db-before.new", ".db-done", REBUILT)
 
 
 def begin(base: Path) -> None:
@@ -41,6 +42,12 @@ def begin(base: Path) -> None:
 def pending(base: Path) -> bool:
     """Whether a change was begun and neither committed nor wholly undone."""
     return (base / BEFORE).exists() or (base / UNDONE).exists()
+
+
+def install(base: Path) -> None:
+    """Let the database that was made as REBUILT be the one that is put back by an undoing, which is now pending."""
+    (base / REBUILT / LENGTH).write_text(str(journal.size(base)), encoding="ascii")
+    (base / REBUILT).rename(base / BEFORE)
 
 
 def commit(base: Path) -> None:

@@ -34,7 +34,7 @@ def read_upload(run: Run, path: Path) -> Upload:
                 cause="it was copied without all that it lists, or changed after it was signed",
                 hint=f"dcmd ls -l {path}",
             )
-    debs = [_read_deb(run, path.parent, file) for file in changes.files if file.name.endswith((".deb", ".udeb"))]
+    debs = [read_deb(run, path.parent, file) for file in changes.files if file.name.endswith((".deb", ".udeb"))]
     dsc = next((file for file in changes.files if file.name.endswith(".dsc")), None)
     if dsc is None or not debs:
         raise ArchiveError(
@@ -56,7 +56,8 @@ def read_upload(run: Run, path: Path) -> Upload:
     )
 
 
-def _read_deb(run: Run, directory: Path, file: FileRef) -> Deb:
+def read_deb(run: Run, directory: Path, file: FileRef) -> Deb:
+    """Read what a package says of itself. Raises ArchiveError for a file that is none."""
     path = directory / file.name
     try:
         with DebFile(filename=path) as packed:

@@ -168,8 +168,8 @@ class _Look:
         try:
             database = read_database(self.run, self.base, suites)
         except CommandFailed as failed:
-            said = "\n".join(failed.done.tail).strip() or failed.cause
-            yield Problem(f"the database cannot be read: {said}", REBUILD)
+            said = [line for line in failed.done.tail if line.strip() and "There have been errors" not in line]
+            yield Problem(f"the database is damaged: {said[-1] if said else failed.cause}", REBUILD)
             return
         remedy = f"where the database is right: {REFRESH}\nwhere it is not: {REBUILD}"
         for suite, entries in database.members.items():
@@ -179,6 +179,9 @@ class _Look:
 
     def _files(self, database: Database) -> Iterator[Problem]:
         listed = {file.name for file in self.wanted}
+        for name in sorted({file.name for suite in database.members for file in files(self.base / "dists" / suite)}):
+            if name not in database.checksums:
+                yield Problem(f"the database does not know {name}", REBUILD)
         for name, sha256 in sorted(database.checksums.items()):
             if name in listed:
                 continue

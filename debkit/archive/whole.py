@@ -93,9 +93,6 @@ def unlike(directory: Path, by_hash: Path | None = None) -> Iterator[Problem]:
     """Tell the indices that are not what a directory's Release file says: by name there, by hash there or in `by_hash`."""
     for sha256, size, name in listed((directory / "Release").read_text(encoding="utf-8")):
         file = directory / name
-        # reprepro also lists the uncompressed form of an index that it writes compressed only.
-        if not file.exists() and file.with_name(f"{file.name}.gz").exists():
-            continue
         for path in (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256):
             if not path.exists():
                 yield Problem(f"{path} is missing", REFRESH)
@@ -110,8 +107,6 @@ def mend(directory: Path, by_hash: Path | None = None) -> None:
     """
     for sha256, _, name in listed((directory / "Release").read_text(encoding="utf-8")):
         file = directory / name
-        if not file.exists() and file.with_name(f"{file.name}.gz").exists():
-            continue
         places = (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256)
         good = next((path for path in places if path.exists() and sha256_of(path) == sha256), None)
         for path in places:

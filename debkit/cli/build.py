@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--backend", metavar="NAME", help="The builder: sbuild or pbuilder.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--no-publish", is_flag=True, help="Stop after the checks; nothing is signed.")
+@click.option("--stream", metavar="NAME", help="Publish into SUITE-NAME beside the suite; empty: into the suite itself.")
 @click.option("--release", is_flag=True, help="Refuse a development key.")
 @click.option("--accept-incomplete-checks", is_flag=True, help="Publish although a check was skipped or broke.")
 @click.option("--refresh", is_flag=True, help="Make the chroots anew.")
@@ -39,6 +40,7 @@ def command(
     backend: str | None,
     dry_run: bool,
     no_publish: bool,
+    stream: str | None,
     release: bool,
     accept_incomplete_checks: bool,
     refresh: bool,
@@ -53,6 +55,8 @@ def command(
     config, names = session.config, parse_names(suites=suites, arches=arches, backend=backend)
     building = replace(config.build, backend=names.backend or config.build.backend, layers=config.build.layers and not no_layers)
     config = replace(config, build=building)
+    if stream is not None:
+        config = replace(config, archive=replace(config.archive, stream=stream))
     execute(
         Request(
             where=source,

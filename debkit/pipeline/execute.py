@@ -172,7 +172,7 @@ def carry_out(shift: Shift, passphrase: Passphrase) -> None:
     with contextlib.ExitStack() as stack:
         signing: Keys | None = None
         if shift.plan.request.publish:
-            archive.require(shift.config, tuple(job.target for job in shift.plan.jobs))
+            archive.require(shift.config, tuple(published_as(shift, job.target) for job in shift.plan.jobs))
             sign.require()
             signing = stack.enter_context(
                 keys.find_keys(
@@ -192,12 +192,19 @@ def carry_out(shift: Shift, passphrase: Passphrase) -> None:
         sources = {suite: make_source(shift, suite) for suite in shift.plan.suites}
         shift = informed(shift, sources)
         if signing:
-            archive.require_upload(shift.config, sources, signing.upload)
+            archive.require_upload(
+                shift.config, {shift.config.archive.suite(suite): made for suite, made in sources.items()}, signing.upload
+            )
         judged = build_and_check(shift, sources)
         if signing:
             for suite, made in sources.items():
                 signing = keys.unlock(signing, passphrase)  # an agent forgets a passphrase within minutes, and builds take hours
                 publish(shift, made, tuple(j for j in judged if j.job.target.suite == suite), signing)
+
+
+def published_as(shift: Shift, target: Target) -> Target:
+    """Say what of the archive a target's packages go into: a stream may stand beside the suite."""
+    return replace(target, suite=shift.config.archive.suite(target.suite))
 
 
 def informed(shift: Shift, sources: dict[str, Source]) -> Shift:
@@ -366,6 +373,7 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
         upload = sign.sign_upload(shift.run, signing, source=made, results=results, into=shift.config.dist / suite / "upload")
         shift.ledger.add("uploads", upload)
         shift.ledger.add("files", *upload.files)
+        upload = replace(upload, suite=shift.config.archive.suite(suite))
         published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
         shift.ledger.add("published", published)
         for target, by in ((each.job.target, workshop(shift).by(each.job.tried)) for each in judged):

@@ -151,6 +151,8 @@ def _notes(request: Request, source: SourceFacts, machine: Host, config: Config,
         yield notice
     if not request.publish:
         yield "nothing is signed or published"
+    elif config.archive.stream:
+        yield f"published into {', '.join(map(config.archive.suite, request.suites))}: debkit repo promote takes it from there"
 
 
 def why_unaccelerated(request: Request, source: SourceFacts, machine: Host, config: Config) -> str:

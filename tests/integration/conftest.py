@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from debkit import apt
-from debkit.config import Config, KeysConfig
+from debkit.config import ArchiveConfig, Config, KeysConfig
 from debkit.keys import Keys, find_keys
 from debkit.run import Command, Processes
 from tests.apt_world import PACKAGES, STATUS, World
@@ -138,6 +138,24 @@ def make_upload(run: Processes, keys: Keys, tmp_path_factory: pytest.TempPathFac
 def desk(config: Config, keys: Keys, key_state: Path, tmp_path: Path) -> Desk:
     """Who publishes many small uploads."""
     return Desk(config, keys, key_state, tmp_path / "made")
+
+
+@pytest.fixture(scope="session")
+def published(keys: Keys, key_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose archive has seen three publishes."""
+    path = tmp_path_factory.mktemp("published")
+    shutil.copytree(CONF, path / "repo/conf")
+    desk = Desk(Config(project=path, archive=ArchiveConfig(valid_for=90 * 86400)), keys, key_state, path / "made")
+    desk.publish(*desk.make("first", "second"))
+    desk.publish(*desk.make("first", version="2.0"), *desk.make("third"))
+    desk.publish(*desk.make("third", version="3.0~rc1"))
+    return path
+
+
+@pytest.fixture
+def base(published: Path, tmp_path: Path) -> Path:
+    """Its archive, to be damaged."""
+    return shutil.copytree(published / "repo", tmp_path / "project/repo", symlinks=True)
 
 
 # The source room

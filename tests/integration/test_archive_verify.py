@@ -19,12 +19,9 @@ from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig, Config, KeysConfig
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, ConfigError, LockedError
-from debkit.run import Command
-from tests.archives import RUN
 from tests.command import Project, is_three_parts
 from tests.gnupg_homes import gnupg_home, gpg, make_key
-from tests.publisher import Desk
-from tests.publishing import CONF, state
+from tests.publishing import by_hand, overwrite, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,24 +31,6 @@ if TYPE_CHECKING:
     from debkit.run import Processes
 
 UNCONFIGURED = KeysConfig()
-
-
-@pytest.fixture(scope="module")
-def published(keys: Keys, key_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose archive has seen three publishes."""
-    path = tmp_path_factory.mktemp("published")
-    shutil.copytree(CONF, path / "repo/conf")
-    desk = Desk(Config(project=path, archive=ArchiveConfig(valid_for=90 * 86400)), keys, key_state, path / "made")
-    desk.publish(*desk.make("first", "second"))
-    desk.publish(*desk.make("first", version="2.0"), *desk.make("third"))
-    desk.publish(*desk.make("third", version="3.0~rc1"))
-    return path
-
-
-@pytest.fixture
-def base(published: Path, tmp_path: Path) -> Path:
-    """Its archive, to be damaged."""
-    return shutil.copytree(published / "repo", tmp_path / "project/repo", symlinks=True)
 
 
 def troubles(run: Processes, base: Path, keys: KeysConfig = UNCONFIGURED) -> tuple[list[str], str]:
@@ -71,18 +50,6 @@ def test_what_is_in_order(run: Processes, base: Path) -> None:
     assert (found.suites, found.states, found.files, found.database) == (("trixie",), 3, 15, True)
     assert len(found.signers) == 1
     assert found.until.endswith(" UTC")
-
-
-def by_hand(base: Path, *words: str) -> None:
-    RUN(Command(argv=("reprepro", "--basedir", os.fspath(base), "--export", "silent-never", "--keepunreferencedfiles", *words)))
-
-
-def overwrite(path: Path) -> None:
-    """Change a file, and not what is linked to it."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.unlink()
-    path.write_bytes(content)
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
@@ -163,7 +130,17 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "the database is damaged": (
         lambda base: (base / "db/packages.db").write_bytes(b"nothing" * 99),
-        "the database cannot be read: ",
+        "the database is damaged: db_open(",
+        "debkit repo rebuild",
+    ),
+    "the database lost its references": (
+        lambda base: (base / "db/references.db").unlink(),
+        "the database is damaged: Missing reference to ",
+        "debkit repo rebuild",
+    ),
+    "the database lost its checksums": (
+        lambda base: (base / "db/checksums.db").unlink(),
+        "the database does not know pool/main/f/first/first_2.0.dsc",
         "debkit repo rebuild",
     ),
     "reprepro was called by hand": (

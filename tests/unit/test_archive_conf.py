@@ -33,6 +33,19 @@ def test_what_is_in_git(archive: Config) -> None:
     assert "\nSignWith" not in text
 
 
+def test_the_stanza_of_a_stream_takes_what_is_for_its_suite(archive: Config) -> None:
+    with pytest.raises(ConfigError, match="has no suite trixie-unstable") as caught:
+        conf.demand(archive, "trixie-unstable", ("amd64",))
+    assert "Codename: trixie-unstable" in caught.value.excerpt
+    assert "AlsoAcceptFor: UNRELEASED unstable trixie" in caught.value.excerpt
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write("\n" + "\n".join(caught.value.excerpt) + "\n")
+    conf.demand(archive, "trixie-unstable", ("amd64",))
+    for distribution in ("trixie", "unstable", "UNRELEASED"):
+        conf.demand_distribution(archive, "trixie-unstable", distribution)
+    assert conf.choose_suite(archive, "", "trixie") == "trixie"
+
+
 def test_the_index_is_signed_through_the_hook() -> None:
     text = "# comment\nCodename: a\nSignWith: yes\n  more\nDescription: x\n\n# between\nCodename: b\nComponents: main\n"
     assert conf.rendered(text, development=False) == (

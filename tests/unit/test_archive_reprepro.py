@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive.reprepro import FEW, FORMAT, Entry, Reprepro, argv, parse_checksums, parse_listing
+from debkit.archive.reprepro import FEW, FORMAT, MANY, Entry, Filing, Reprepro, argv, parse_checksums, parse_listing
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import Keys, Secret
 from debkit.model import SigningKey
@@ -141,6 +141,32 @@ def test_what_the_pool_holds() -> None:
     assert parse_checksums("") == {}
 
 
+def test_a_database_beside_is_filled_from_a_snapshot_or_file_by_file(recorder: Recorder) -> None:
+    beside = replace(archive(recorder, Secret("secret")), db=Path("/project/repo/.db-rebuilt"))
+    beside.detect(("pool/main/a/a/a_1_all.deb", "pool/main/a/a/a_1.dsc"))
+    beside.restore_all("trixie", "20260101T000000.000000Z")
+    beside.include_debs("trixie", ("pool/main/a/a/a_1_all.deb",), ("amd64", "arm64"), Filing("main", "misc", "optional"))
+    beside.include_debs("trixie", ("pool/main/a/a/a_1_all.deb",) * (MANY + 1), ("amd64",), Filing("contrib"))
+    beside.include_dsc("trixie", "pool/main/a/a/a_1.dsc", Filing("main", "misc", "optional"))
+    beside.forget(("pool/main/b",))
+    beside.forget(())
+    there = (*COMMON, "--dbdir", "/project/repo/.db-rebuilt")
+    filed = ("--component", "main", "--section", "misc", "--priority", "optional")
+    deb, dsc = (f"/project/repo/pool/main/a/a/a_1{end}" for end in ("_all.deb", ".dsc"))
+    contrib = (*there, *UNSEEN, "--component", "contrib", "--architecture", "amd64", "includedeb", "trixie")
+    assert recorder.argvs == [
+        (*there, "--keepunreferencedfiles", "_detect"),
+        (*there, *UNSEEN, "restorefilter", "trixie", "20260101T000000.000000Z", "Package"),
+        (*there, *UNSEEN, *filed, "--architecture", "amd64|arm64", "includedeb", "trixie", deb),
+        (*contrib, *(deb,) * MANY),
+        (*contrib, deb),
+        (*there, *UNSEEN, *filed, "includedsc", "trixie", dsc),
+        (*there, "_forget", "pool/main/b"),
+    ]
+    assert recorder.commands[0].stdin == b"pool/main/a/a/a_1_all.deb\npool/main/a/a/a_1.dsc\n"
+    assert recorder.commands[1].stdin == b"secret\n"
+
+
 @pytest.mark.parametrize(
     ("recorded", "error", "what", "hint"),
     [
@@ -155,6 +181,8 @@ def test_what_the_pool_holds() -> None:
         ("wrong-distribution.txt", ConfigError, "changelog's distribution", "editor /project/repo/conf/distributions"),
         ("architecture-gone.txt", ConfigError, "architectures do not fit", "clearvanished"),
         ("conflict.txt", ArchiveConflict, "other content", "dch --increment"),
+        ("damaged-database.txt", ArchiveError, "the database of /project/repo is damaged", "debkit repo rebuild"),
+        ("missing-reference.txt", ArchiveError, "the database of /project/repo is damaged", "debkit repo rebuild"),
         ("hook-failed.txt", SigningError, f"signed with {'B' * 40}", "gpg --homedir /archive"),
         ("unknown-distribution.txt", ArchiveError, "reprepro failed", "reprepro --basedir /project/repo check"),
     ],

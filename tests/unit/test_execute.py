@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,13 @@ from debkit.errors import LockedError
 from debkit.keys import Keys
 from debkit.model import ChrootSpec, Outcome, Published, SignedUpload, SigningKey, Via
 from debkit.pipeline import jobs
-from debkit.pipeline.execute import alone, judge_one, publish, workshop
+from debkit.pipeline.execute import Judged, alone, judge_one, publish, published_as, workshop
 from tests.jobs import make_source
 from tests.shifts import TARGET, built, shift_of
 
 if TYPE_CHECKING:
     from debkit.checks import Bench
-    from debkit.model import BuildResult, CheckReport
+    from debkit.model import BuildResult, CheckReport, Target
 
 KEY = SigningKey(fingerprint="A" * 40, uid="x", home=Path("/home"), development=True)
 
@@ -83,6 +84,34 @@ def test_what_was_cross_built_is_checked_and_installed_as_quickly_as_what_was_no
     assert {report.outcome for report in judged.checks} == {Outcome.ERROR}
     publish(shift, make_source(), (judged,), Keys(upload=KEY, archive=KEY))
     assert given == [shift.accelerator if accelerated else None] * (len(shift.config.checks.run) + 1)
+
+
+def test_a_stream_is_published_into_and_seen_by_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Published(suite="x", source="sample", version="1", arches=(), packages=(), unchanged=False, signer="")
+    signed = SignedUpload(suite="trixie", changes=Path("x.changes"), files=(), signer="", development=True)
+    published: list[SignedUpload] = []
+
+    def take(_run: object, _config: object, upload: SignedUpload, *_: object, **__: object) -> Published:
+        published.append(upload)
+        return replace(there, suite=upload.suite)
+
+    seen: list[tuple[str, str]] = []
+
+    def prove(_run: object, _config: object, done: Published, *, target: Target, **_: object) -> None:
+        seen.append((done.suite, target.suite))
+
+    monkeypatch.setattr(proof, "prove", prove)
+    monkeypatch.setattr(archive, "publish", take)
+    monkeypatch.setattr(archive, "instructions", lambda *_, **__: ())
+    monkeypatch.setattr(sign, "sign_upload", lambda *_, **__: signed)
+    shift = shift_of(tmp_path, None, accelerate=False)
+    shift = replace(shift, config=replace(shift.config, archive=replace(shift.config.archive, stream="unstable")))
+    (job,) = shift.plan.jobs
+    judged = Judged(job=job, build=built(job.via), checks=())
+    publish(shift, make_source(), (judged,), Keys(upload=KEY, archive=KEY))
+    assert [upload.suite for upload in published] == ["trixie-unstable"]
+    assert seen == [("trixie-unstable", "trixie")]
+    assert published_as(shift, TARGET).suite == "trixie-unstable"
 
 
 @WAYS

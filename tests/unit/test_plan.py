@@ -170,6 +170,12 @@ def test_the_environment_has_a_say_in_it_too() -> None:
     assert made.notes[0].endswith("not accelerated: DEBKIT_ACCEL is off")
 
 
+def test_a_stream_is_told() -> None:
+    config = replace(CONFIG, archive=replace(CONFIG.archive, stream="unstable"))
+    made = plan(Request(where=".", suites=("trixie",), arches=("amd64",)), SourceFacts(name="hello"), NEW, config)
+    assert made.notes == ("published into trixie-unstable: debkit repo promote takes it from there",)
+
+
 def test_what_is_neither_checked_nor_published_is_tried_nowhere() -> None:
     request = Request(where=".", suites=("trixie",), arches=("arm64",), via=Via.CROSS, publish=False)
     config = replace(CONFIG, checks=replace(CONFIG.checks, run=()))

@@ -29,13 +29,12 @@ def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphra
     Each must be signed by a key that conf/uploaders of the archive allows. However many they are, an index is written once.
     """
     from debkit.archive import publish_all  # noqa: PLC0415
-    from debkit.config import parse_names  # noqa: PLC0415
+    from debkit.config import codename  # noqa: PLC0415
     from debkit.console import DEVELOPMENT_KEY_NOTICE  # noqa: PLC0415
     from debkit.keys import find_keys  # noqa: PLC0415
     from debkit.paths import state_home  # noqa: PLC0415
 
     config, console, run = session.config, session.console, session.run
-    (wanted,) = parse_names(suites=(suite,), arches=()).suites if suite else ("",)
     with (
         run.interruptible(),
         find_keys(run, config.keys, environ=os.environ, state=state_home(), passphrase=passphrase) as keys,
@@ -43,7 +42,7 @@ def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphra
     ):
         row = rows[config.archive.name]
         row.phase(f"reading {len(changes)} uploads")
-        published = publish_all(run, config, changes, keys, suite=wanted, progress=row)
+        published = publish_all(run, config, changes, keys, suite=codename(suite), progress=row)
         row.done("published")
     if keys.archive.development:
         console.warn(DEVELOPMENT_KEY_NOTICE)

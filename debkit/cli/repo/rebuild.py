@@ -1,0 +1,52 @@
+"""Remake the archive whose database or indices are lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from debkit.cli import with_passphrase
+
+if TYPE_CHECKING:
+    from debkit.cli import Session
+    from debkit.keys import Passphrase
+
+
+@click.command(name="rebuild")
+@click.option("--from", "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
+              help="Take what the pool lacks from here: the files of releases.")  # fmt: skip
+@click.option("-d", "--suite", default="", metavar="SUITE", help="Suite for what is in DIR, else what its Distribution means.")
+@with_passphrase
+@click.pass_obj
+def command(session: Session, *, directory: Path | None, suite: str, passphrase: Passphrase) -> None:
+    """Remake the whole archive: its database from the signed indices or the journal, its indices from that, all signed anew.
+
+    A db/ or dists/ that is lost or damaged loses nothing. With --from also files of the pool, or an archive of which nothing is
+    left, come back from release assets, whatever these are called by now. What cannot be had is told, and nothing is changed.
+    """
+    from debkit.archive import front  # noqa: PLC0415
+    from debkit.archive.change import holding  # noqa: PLC0415
+    from debkit.archive.rebuild import rebuild  # noqa: PLC0415
+    from debkit.keys import find_keys  # noqa: PLC0415
+    from debkit.paths import state_home  # noqa: PLC0415
+
+    config, console, run = session.config, session.console, session.run
+    with (
+        run.interruptible(),
+        find_keys(run, config.keys, environ=os.environ, state=state_home(), passphrase=passphrase) as keys,
+        console.jobs((config.archive.name,)) as rows,
+    ):
+        row = rows[config.archive.name]
+        with holding(run, config, keys, what="rebuilding the archive", progress=row) as archive:
+            done = rebuild(archive, config, directory=directory, suite=suite, progress=row)
+            front.write(config, keys)
+        row.done("rebuilt")
+    for name in done.put_back:
+        console.info(f"  + {name}")
+    for name in done.left_out:
+        console.warn(f"{name} was left out: it is of an older version")
+    for name, origin in done.origins.items():
+        console.good(f"{name} is rebuilt from {origin}")

@@ -1,0 +1,214 @@
+"""An archive that lost its database, its indices, its pool, or all of it, and is as it was again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import front, journal, snapshots, transaction
+from debkit.archive.change import holding, working
+from debkit.archive.rebuild import Rebuilt, rebuild
+from debkit.archive.rollback import choose, roll_back
+from debkit.archive.verify import verify
+from debkit.config import Config
+from debkit.errors import ArchiveError
+from tests.command import Project, is_three_parts
+from tests.publisher import Desk
+from tests.publishing import overwrite, state, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from debkit.keys import Keys
+    from debkit.run import Processes
+
+WHOLE = {"first": "2.0", "second": "1.0", "third": "3.0~rc1"}
+
+
+@pytest.fixture
+def config(base: Path) -> Config:
+    return Config(project=base.parent)
+
+
+@pytest.fixture
+def desk(config: Config, keys: Keys, key_state: Path, tmp_path: Path) -> Desk:
+    return Desk(config, keys, key_state, tmp_path / "made")
+
+
+def rebuilt(run: Processes, config: Config, keys: Keys, directory: Path | None = None, suite: str = "") -> Rebuilt:
+    with holding(run, config, keys, what="rebuilding") as archive:
+        done = rebuild(archive, config, directory=directory, suite=suite)
+        front.write(config, keys)
+        return done
+
+
+def is_whole(run: Processes, config: Config) -> None:
+    verify(run, config, config.repo)
+    assert versions(config, "amd64") == WHOLE
+    assert dict(versions(config, "source")) == WHOLE
+
+
+def lose_database(base: Path) -> None:
+    shutil.rmtree(base / "db")
+
+
+def lose_indices(base: Path) -> None:
+    shutil.rmtree(base / "dists")
+
+
+LOSSES: dict[str, tuple[tuple[Callable[[Path], object], ...], str]] = {
+    "the database": ((lose_database,), "its signed indices"),
+    "nothing": ((), "its signed indices"),
+    "what the database says": (
+        (lambda base: [file.write_bytes(b"nothing" * 99) for file in (base / "db").glob("*.db")],),
+        "its signed indices",
+    ),
+    "the database, and by name an index": (
+        (lose_database, lambda base: (base / "dists/trixie/main/binary-amd64/Packages").unlink()),
+        "the signed indices of its state 2",
+    ),
+    "the database, and all snapshots": (
+        (lose_database, lambda base: shutil.rmtree(base / "dists/trixie/snapshots")),
+        "its signed indices",
+    ),
+    "the indices": ((lose_indices,), "the journal"),
+    "database and indices": ((lose_database, lose_indices), "the journal"),
+    "the database, and the signature": (
+        (lose_database, lambda base: overwrite(*base.glob("dists/trixie/**/InRelease"))),
+        "the journal",
+    ),
+    "the database in the middle of a change": (
+        (transaction.begin, lambda base: overwrite(*base.glob(".db-before/*.db"))),
+        "its signed indices",
+    ),
+    "database and journal": ((lose_database, lambda base: journal.path(base).unlink()), "its signed indices"),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_was_lost_is_remade(run: Processes, config: Config, keys: Keys, desk: Desk, loss: str) -> None:
+    harms, origin = LOSSES[loss]
+    before = (config.repo / "dists/trixie/main/binary-amd64/Packages").read_bytes()
+    sources = (config.repo / "dists/trixie/main/source/Sources.gz").read_bytes()
+    acts = journal.path(config.repo).read_text()
+    for harm in harms:
+        harm(config.repo)
+    done = rebuilt(run, config, keys)
+    assert done.origins["trixie"].startswith(origin)
+    assert not done.put_back
+    if "signature" in loss:  # the kept states' signatures were damaged, too
+        for one in snapshots.snapshots(config.repo, "trixie")[:-1]:
+            snapshots.remove(one)
+    is_whole(run, config)
+    assert (config.repo / "dists/trixie/main/binary-amd64/Packages").read_bytes() == before
+    assert (config.repo / "dists/trixie/main/source/Sources.gz").read_bytes() == sources
+    if "journal" not in loss:
+        assert journal.path(config.repo).read_text().startswith(acts)
+    assert journal.read(config.repo)[-1].act == "rebuild"
+    assert not list(config.repo.glob(".db*"))
+    # It goes on from there.
+    desk.publish(*desk.make("first", version="4.0"))
+    assert versions(config, "amd64") == {**WHOLE, "first": "4.0"}
+    if len(snapshots.snapshots(config.repo, "trixie")) > 4:
+        with working(run, config, keys, what="rolling back") as archive:
+            first = snapshots.snapshots(config.repo, "trixie")[0]
+            roll_back(archive, "trixie", choose(archive.base, "trixie", first.name if "journal" not in loss else ""))
+        verify(run, config, config.repo)
+
+
+def test_nothing_is_published_without_a_database(run: Processes, config: Config, desk: Desk) -> None:
+    lose_database(config.repo)
+    before = state(config)
+    with pytest.raises(ArchiveError, match="has lost its database") as caught:
+        desk.publish(*desk.make("fourth"))
+    assert caught.value.hint == "debkit repo rebuild"
+    lose_indices(config.repo)
+    with pytest.raises(ArchiveError, match="has lost its database"):
+        desk.publish(*desk.make("fourth"))
+    assert {name for name in before if not name.startswith("dists")} == set(state(config))
+
+
+@pytest.fixture
+def assets(base: Path, tmp_path: Path) -> Path:
+    """All files of the pool in one directory, as GitHub names them."""
+    directory = tmp_path / "assets"
+    directory.mkdir()
+    for file in base.rglob("pool/**/*"):
+        if file.is_file():
+            shutil.copy2(file, directory / file.name.replace("~", "."))
+    return directory
+
+
+LOST = ("first/first_2.0_amd64.deb", "third/third_3.0~rc1.dsc", "third/third_3.0~rc1.tar.gz")
+
+
+@pytest.mark.parametrize("indices", [True, False], ids=["with indices", "with the journal"])
+def test_files_come_back_from_assets(run: Processes, config: Config, keys: Keys, assets: Path, *, indices: bool) -> None:
+    lost = [f"pool/main/{name[0]}/{name}" for name in LOST]
+    for name in lost:
+        (config.repo / name).unlink()
+    if not indices:
+        lose_indices(config.repo)
+    before = state(config)
+    with pytest.raises(ArchiveError) as caught:
+        rebuilt(run, config, keys)
+    told = caught.value.cause.splitlines()
+    assert set(told) == {f"{name} is missing" for name in (lost if indices else lost[:2])}
+    assert state(config) == before
+    assert rebuilt(run, config, keys, assets).put_back == tuple(lost)
+    is_whole(run, config)
+
+
+def test_all_of_it_comes_back_from_assets(run: Processes, config: Config, keys: Keys, assets: Path) -> None:
+    for name in ("pool", "dists", "db"):
+        shutil.rmtree(config.repo / name)
+    journal.path(config.repo).unlink()
+    before = state(config)
+    with pytest.raises(ArchiveError, match="nothing is left"):
+        rebuilt(run, config, keys)
+    (assets / "second_1.0.tar.gz").rename(assets.parent / "kept")
+    with pytest.raises(ArchiveError, match="lacks files") as caught:
+        rebuilt(run, config, keys, assets, "trixie")
+    assert "second_1.0.tar.gz, which second_1.0_source+amd64.changes lists" in caught.value.cause
+    assert state(config) == before
+    (assets.parent / "kept").rename(assets / "second.tar.gz")
+    done = rebuilt(run, config, keys, assets, "trixie")
+    assert done.origins == {"trixie": f"the files in {assets}"}
+    assert done.left_out == ("first_1.0_source+amd64.changes", "third_1.0_source+amd64.changes")
+    is_whole(run, config)
+
+
+def test_indices_that_nobody_vouches_for_are_not_overwritten(run: Processes, config: Config, keys: Keys) -> None:
+    lose_database(config.repo)
+    journal.path(config.repo).unlink()
+    overwrite(*config.repo.glob("dists/trixie/**/InRelease"))
+    before = state(config)
+    with pytest.raises(ArchiveError, match="what was in trixie cannot be told"):
+        rebuilt(run, config, keys)
+    assert state(config) == before
+
+
+def test_as_it_is_typed(config: Config, key_state: Path, tmp_path: Path, assets: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/debkit").symlink_to(key_state)
+    env = {"XDG_STATE_HOME": os.fspath(tmp_path / "home")}
+    project = Project(config.project)
+    lose_database(config.repo)
+    (config.repo / "pool/main/t/third/third_3.0~rc1_amd64.deb").unlink()
+    ended = project.debkit("repo", "verify")
+    assert ended.code == 14
+    ended = project.debkit("repo", "refresh", env=env)
+    assert (ended.code, is_three_parts(ended)) == (14, True)
+    assert "debkit repo rebuild" in ended.err
+    ended = project.debkit("repo", "rebuild", env=env)
+    assert (ended.code, is_three_parts(ended)) == (14, True)
+    assert "third_3.0~rc1_amd64.deb is missing" in ended.err
+    ended = project.debkit("repo", "rebuild", "--from", os.fspath(assets), env=env)
+    assert ended.code == 0, ended.err
+    assert "trixie is rebuilt from its signed indices" in ended.err
+    assert "  + pool/main/t/third/third_3.0~rc1_amd64.deb" in ended.err
+    assert project.debkit("repo", "verify").code == 0
