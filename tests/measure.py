@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 POLL_SECONDS = 0.02
+SHARE = 0.03  # of the time at most is spent on looking
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,11 @@ class _Watch(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(POLL_SECONDS):
+        pause = POLL_SECONDS
+        while not self._over.wait(pause):
+            started = time.thread_time()
             self.peak = max(self.peak, sum(map(_proportional, descendants(os.getpid()))))
+            pause = max(POLL_SECONDS, (time.thread_time() - started) / SHARE)
 
     def finish(self) -> None:
         self._over.set()

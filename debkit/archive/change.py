@@ -118,7 +118,8 @@ def recover(archive: Reprepro, progress: Progress) -> bool:
     progress.phase("undoing what an interrupted run has begun")
     base = archive.base
     transaction.undo(base)
-    demand_database(base)
+    if journal.size(base):  # it is cut now: of a first publish that was killed there is nothing, and no database either
+        demand_database(base)
     transaction.forget_strays(base, frozenset(archive.checksums(cleanup=True)))
     lost = tuple(name for name in archive.unreferenced(cleanup=True) if not (base / name).exists())
     archive.forget(lost, cleanup=True)

@@ -87,7 +87,7 @@ def _unlisted_files(archive: Reprepro, kept: list[Path]) -> tuple[str, ...]:
     candidates = set(archive.unreferenced()) | strays(archive)
     if not candidates:
         return ()
-    listed = frozenset().union(*(snapshots.files(path) for path in kept))
+    listed = snapshots.listed(kept, frozenset(candidates | set(map(snapshots.source_of, candidates))))
     return tuple(sorted(name for name in candidates if name not in listed and snapshots.source_of(name) not in listed))
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 FORM = "%Y%m%dT%H%M%S.%fZ"
@@ -78,16 +78,35 @@ def sweep(base: Path, suite: str) -> None:
 
 def files(directory: Path) -> frozenset[str]:
     """Give the pool's files (paths under the base) that the indices in a directory, a suite's or a snapshot's, list."""
+    return frozenset(name for index in _indices(directory) for name in _names(index))
+
+
+def listed(directories: Iterable[Path], among: frozenset[str]) -> frozenset[str]:
+    """Say which of some of the pool's files the indices in any of many directories list. What states share is read once."""
     found: set[str] = set()
-    for index in directory.glob("*/binary-*/Packages"):
-        found.update(match.decode() for match in re.findall(rb"^Filename: (.*)$", index.read_bytes(), flags=re.MULTILINE))
-    for index in directory.glob("*/source/Sources.gz"):
-        for stanza in gzip.decompress(index.read_bytes()).decode().split("\n\n"):
-            place = re.search(r"^Directory: (.*)$", stanza, flags=re.MULTILINE)
-            names = re.search(r"^Checksums-Sha256:[ \t]*\n((?: .*\n?)*)", stanza, flags=re.MULTILINE)
-            if place and names:
-                found.update(f"{place[1]}/{line.split()[2]}" for line in names[1].splitlines())
+    seen: set[tuple[int, int]] = set()
+    for index in (index for directory in directories for index in _indices(directory)):
+        status = index.stat()
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            found |= among.intersection(_names(index))
     return frozenset(found)
+
+
+def _indices(directory: Path) -> tuple[Path, ...]:
+    return (*directory.glob("*/binary-*/Packages"), *directory.glob("*/source/Sources.gz"))
+
+
+def _names(index: Path) -> Iterator[str]:
+    """Read which files a Packages or a Sources.gz lists."""
+    if index.name == "Packages":
+        yield from (match.decode() for match in re.findall(rb"^Filename: (.*)$", index.read_bytes(), flags=re.MULTILINE))
+        return
+    for stanza in gzip.decompress(index.read_bytes()).decode().split("\n\n"):
+        place = re.search(r"^Directory: (.*)$", stanza, flags=re.MULTILINE)
+        names = re.search(r"^Checksums-Sha256:[ \t]*\n((?: .*\n?)*)", stanza, flags=re.MULTILINE)
+        if place and names:
+            yield from (f"{place[1]}/{line.split()[2]}" for line in names[1].splitlines())
 
 
 def source_of(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.archive.index import read_index
+from debkit.archive.verify import verify
 from tests.bulk import package_names
 from tests.publishing import sound
 
@@ -28,3 +29,4 @@ def test_a_crowd_of_publishers(run: Processes, desk: Desk, publishers: int, each
         listed = sorted((line.package, line.version) for line in read_index(desk.config.repo, "trixie", arch))
         assert listed == [(name, "1.0") for name in names]
     sound(run, desk.config)
+    verify(run, desk.config, desk.config.repo)

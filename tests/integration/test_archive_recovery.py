@@ -143,6 +143,22 @@ def test_an_index_that_is_out_before_the_change_counts_is_taken_back(
     sound(run, config)
 
 
+def test_a_first_publish_that_is_killed_once_its_index_is_out(
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_base: Path) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "commit", interrupted)
+        with pytest.raises(Interrupted):
+            publish(run, config, make_upload(), keys)
+    assert not versions(config, "amd64")
+    publish(run, config, make_upload(), keys)
+    assert set(versions(config, "amd64").values()) == {"1.0"}
+    sound(run, config)
+
+
 def test_a_recovery_that_is_cut_short_is_begun_again(
     run: Processes, config: Config, keys: Keys, make_upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import gzip
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import snapshots
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOURCES = """\
+Package: a
+Directory: pool/main/a/a
+Checksums-Sha256:
+ {sum} 1 a_1.dsc
+ {sum} 1 a_1.tar.gz
+"""
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> tuple[Path, ...]:
+    """Three states; the two newest have their sources in common."""
+    directories = tuple(tmp_path / name for name in ("one", "two", "three"))
+    for number, directory in enumerate(directories, 1):
+        (directory / "main/binary-amd64").mkdir(parents=True)
+        (directory / "main/source").mkdir()
+        (directory / "main/binary-amd64/Packages").write_text(f"Package: a\nFilename: pool/main/a/a/a_{number}_amd64.deb\n\n")
+    (directories[0] / "main/source/Sources.gz").write_bytes(gzip.compress(b""))
+    (directories[1] / "main/source/Sources.gz").write_bytes(gzip.compress(SOURCES.format(sum="0" * 64).encode()))
+    os.link(directories[1] / "main/source/Sources.gz", directories[2] / "main/source/Sources.gz")
+    return directories
+
+
+def test_what_a_state_lists(states: tuple[Path, ...]) -> None:
+    assert snapshots.files(states[0]) == {"pool/main/a/a/a_1_amd64.deb"}
+    assert snapshots.files(states[2]) == {f"pool/main/a/a/{name}" for name in ("a_3_amd64.deb", "a_1.dsc", "a_1.tar.gz")}
+
+
+def test_of_many_states_only_what_is_asked_for_is_kept_in_mind(states: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: list[bytes] = []
+    unpack = gzip.decompress
+
+    def count(data: bytes) -> bytes:
+        unpacked.append(data)
+        return unpack(data)
+
+    monkeypatch.setattr(gzip, "decompress", count)
+    asked = {f"pool/main/a/a/{name}" for name in ("a_1.dsc", "a_2_amd64.deb", "a_9_amd64.deb")}
+    assert snapshots.listed(states, frozenset(asked)) == asked - {"pool/main/a/a/a_9_amd64.deb"}
+    assert len(unpacked) == 2
