@@ -152,6 +152,9 @@ class _Look:
             for problem in unlike(one.path, self.base / "dists" / one.suite):
                 yield Problem(f"the snapshot {one.suite}/{one.name}: {problem.what}", f"rm -r {one.path}")
             self.wanted |= files(one.path)
+        for suite in self.suites if (self.base / "db").exists() else ():
+            if not any(snapshots.is_published(self.base, one) for one in self.held if one.suite == suite):
+                yield Problem(f"{suite}: what is published is in no snapshot, so that nothing could go back to it", REFRESH)
 
     def _pool(self) -> Iterator[Problem]:
         """Judge every file that a client may fetch."""
