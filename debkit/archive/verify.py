@@ -16,7 +16,7 @@ from debkit.archive.index import files, read_indices, sha256_of
 from debkit.archive.lock import WAIT_SECONDS, shared
 from debkit.archive.whole import REFRESH, field, unlike, unsigned
 from debkit.console import Quiet
-from debkit.errors import ArchiveError, SigningError
+from debkit.errors import ArchiveError, ConfigError, SigningError
 from debkit.keys.check import DAYS, Problem, problems
 from debkit.keys.public import read_keys
 from debkit.run import CommandFailed
@@ -167,9 +167,12 @@ class _Look:
 
     def _database(self) -> Iterator[Problem]:
         """Hold the database to what is published, and the pool to the database."""
-        suites = tuple(conf.read_suites(self.config))
         try:
+            suites = tuple(conf.read_suites(self.config))
             database = read_database(self.run, self.base, suites)
+        except ConfigError as problem:
+            yield Problem(f"the database cannot be read: {problem.cause}", f"put {self.base}/conf back: it belongs into git")
+            return
         except CommandFailed as failed:
             said = [line for line in failed.done.tail if line.strip() and "There have been errors" not in line]
             yield Problem(f"the database is damaged: {said[-1] if said else failed.cause}", REBUILD)

@@ -153,6 +153,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "trixie: the database lacks what is published: third 3.0~rc1 (amd64), third 3.0~rc1 (source)",
         "debkit repo rebuild",
     ),
+    "the configuration is lost": (
+        lambda base: shutil.rmtree(base / "conf"),
+        "the database cannot be read: ",
+        "it belongs into git",
+    ),
     "a line of the journal is lost": (
         lambda base: journal.path(base).write_text("".join(journal.path(base).read_text().splitlines(keepends=True)[:-1])),
         "trixie: the journal has what is not published: third 1.0 (amd64), third 1.0 (source)",
