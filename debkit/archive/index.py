@@ -43,9 +43,7 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -
             return False
         for sha256, _, name in listed(release):
             file = directory / name
-            if sha256_of(file) != sha256:
-                return False
-            if not (file.parent / "by-hash/SHA256" / sha256).exists():
+            if any(sha256_of(path) != sha256 for path in (file, file.parent / "by-hash/SHA256" / sha256)):
                 return False
         arches = {entry.arch for entry in entries}
         return all(
