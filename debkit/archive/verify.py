@@ -196,9 +196,10 @@ class _Look:
                 yield Problem(f"{name}, which the database knows, is missing", LOST)
             elif sha256_of(path) != sha256:
                 yield Problem(f"{name} is not what the database says", LOST)
+        known = listed | database.checksums.keys()
         for path in sorted((self.base / "pool").rglob("*")):
             name = path.relative_to(self.base).as_posix()
-            if path.is_file() and not {name, snapshots.source_of(name)} & (listed | database.checksums.keys()):
+            if path.is_file() and not {name, snapshots.source_of(name)} & known:
                 yield Problem(f"{name} belongs to nothing", PRUNE)
 
     def _journal(self) -> Iterator[Problem]:
