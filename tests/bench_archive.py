@@ -22,8 +22,8 @@ from tests.measure import Cost, cost_of
 CHECKOUT = Path(__file__).parents[1]
 COUNTS = tuple(map(int, os.environ.get("BENCH_PACKAGES", "100 1000 10000").split()))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
-# debkit's seconds ÷ reprepro's, for so many packages at once and more. With fewer, what debkit takes for any number counts for
-# too much: Python, the keys, the proof of what was signed and the front page, half a second in all.
+# debkit's seconds ÷ reprepro's, for so many packages at once and more. Of fewer, most is what it takes for any number: Python,
+# the keys, the signatures' proof and the front page, half a second in all.
 BATCH_GOAL, BATCH_AT = 1.1, 1000
 ONE_GOAL, ONE_AT = 0.5, 10000  # debkit's seconds ÷ aptly's, for one more package, once the archive has so many
 DISTRIBUTION = """\

@@ -23,6 +23,7 @@ from debkit.archive.conf import exported_suites
 from debkit.archive.news import read_news
 from debkit.archive.render import TEMPLATES, render
 from debkit.archive.site import PAGE, SNIPPET
+from debkit.config import base_suite
 from debkit.paths import put
 
 if TYPE_CHECKING:
@@ -75,9 +76,10 @@ def write(config: Config, keys: Keys) -> None:
 
 def title(suite: str) -> str:
     """Name a suite as people do: Debian 13 (trixie)."""
+    base = base_suite(suite)
     for vendor, releases in (("Debian", distro_info.DebianDistroInfo()), ("Ubuntu", distro_info.UbuntuDistroInfo())):
-        if suite in releases.all:
-            return f"{vendor} {releases.version(suite) or 'unstable'} ({suite})"
+        if base in releases.all:
+            return f"{vendor} {releases.version(base) or 'unstable'} ({suite})"
     return suite
 
 

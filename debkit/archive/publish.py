@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from debkit.archive import conf, front, retention
-from debkit.archive.change import change, refresh, working
+from debkit.archive import conf, front, retention, transaction
+from debkit.archive.change import change, demand_database, refresh, working
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, opened
 from debkit.archive.upload import read_upload
@@ -41,6 +41,8 @@ def require(config: Config, targets: tuple[Target, ...]) -> None:
     for suite in dict.fromkeys(target.suite for target in targets):
         conf.demand(config, suite, tuple(target.arch for target in targets if target.suite == suite))
     opened(config.repo).close()
+    if not transaction.pending(config.repo):
+        demand_database(config.repo)
 
 
 def require_upload(config: Config, sources: Mapping[str, Source], key: SigningKey) -> None:

@@ -59,7 +59,8 @@ def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) 
         if not dry_run:
             snapshots.sweep(base, suite)
         found = snapshots.snapshots(base, suite)
-        leaving = expired(found, keep=keep, grace=grace)
+        # The newest need not be what is published: an undone change may have left it.
+        leaving = tuple(one for one in expired(found, keep=keep, grace=grace) if not snapshots.is_published(base, one))
         gone += leaving
         kept += [one.path for one in found if one not in leaving]
         if (base / "dists" / suite / "Release").exists():

@@ -44,6 +44,12 @@ def snapshots(base: Path, suite: str) -> tuple[Snapshot, ...]:
     return tuple(sorted(Snapshot(path.name, suite, path) for path in paths if re.fullmatch(r"\d{8}T\d{6}\.\d{6}Z", path.name)))
 
 
+def is_published(base: Path, snapshot: Snapshot) -> bool:
+    """Whether a snapshot is of what its suite has now."""
+    now, then = base / "dists" / snapshot.suite / "InRelease", snapshot.path / "InRelease"
+    return now.exists() and then.exists() and now.read_bytes() == then.read_bytes()
+
+
 def suites(base: Path) -> tuple[str, ...]:
     """List the suites that have ever been exported."""
     return tuple(sorted(path.name for path in (base / "dists").glob("*") if path.is_dir() and not path.is_symlink()))

@@ -16,7 +16,7 @@ from debkit.archive.index import files, read_indices, sha256_of
 from debkit.archive.lock import WAIT_SECONDS, shared
 from debkit.archive.whole import REFRESH, field, unlike, unsigned
 from debkit.console import Quiet
-from debkit.errors import ArchiveError, SigningError
+from debkit.errors import ArchiveError, ConfigError, SigningError
 from debkit.keys.check import DAYS, Problem, problems
 from debkit.keys.public import read_keys
 from debkit.run import CommandFailed
@@ -152,6 +152,9 @@ class _Look:
             for problem in unlike(one.path, self.base / "dists" / one.suite):
                 yield Problem(f"the snapshot {one.suite}/{one.name}: {problem.what}", f"rm -r {one.path}")
             self.wanted |= files(one.path)
+        for suite in self.suites if (self.base / "db").exists() else ():
+            if not any(snapshots.is_published(self.base, one) for one in self.held if one.suite == suite):
+                yield Problem(f"{suite}: what is published is in no snapshot, so that nothing could go back to it", REFRESH)
 
     def _pool(self) -> Iterator[Problem]:
         """Judge every file that a client may fetch."""
@@ -164,9 +167,12 @@ class _Look:
 
     def _database(self) -> Iterator[Problem]:
         """Hold the database to what is published, and the pool to the database."""
-        suites = tuple(conf.read_suites(self.config))
         try:
+            suites = tuple(conf.read_suites(self.config))
             database = read_database(self.run, self.base, suites)
+        except ConfigError as problem:
+            yield Problem(f"the database cannot be read: {problem.cause}", f"put {self.base}/conf back: it belongs into git")
+            return
         except CommandFailed as failed:
             said = [line for line in failed.done.tail if line.strip() and "There have been errors" not in line]
             yield Problem(f"the database is damaged: {said[-1] if said else failed.cause}", REBUILD)

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit.archive import change, client
 from debkit.archive.verify import verify
-from debkit.run import descendants
 from tests.archives import serve
 from tests.bulk import package_names
+from tests.kills import WAYS, kill
 from tests.publishing import sound, versions
 from tests.readers import Careful, reading
 
 if TYPE_CHECKING:
     import subprocess  # noqa: TID251  # a type only
+    from pathlib import Path
 
     from debkit.run import Processes
     from tests.publisher import Desk
 
 SEED = 20240102
 STANDING = package_names(5, prefix="standing")
-TOOLS = ("reprepro", "gpg", "gpgv", "sqv", "sh", "sign-release")
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(100, marks=pytest.mark.slow)])
@@ -48,7 +44,7 @@ def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kill
                 changes = desk.make(*names, version=version)
                 before = versions(config, "amd64")
                 after = {**before, **dict.fromkeys(names, version)}
-                how = ("all", "parent", "tool")[number % 3]
+                how = WAYS[number % 3]
                 for _ in range(1 + number % 2):  # the second puts right first what the first has left
                     killed += end_at(chance.uniform(0, length), desk.start(*changes, together=True), how, chance)
                     assert versions(config, "amd64") in (before, after)
@@ -100,24 +96,4 @@ def end_at(moment: float, child: subprocess.Popen[str], how: str, chance: random
     with child:
         when_ready(child)
         time.sleep(moment)
-        tree = (child.pid, *descendants(child.pid))
-        tools = [pid for pid in tree if program(pid) in TOOLS]
-        doomed = {"all": list(tree), "parent": [child.pid], "tool": [chance.choice(tools)] if tools else []}[how]
-        before = child.poll() is None
-        for pid in doomed:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        child.wait(60)
-        deadline = time.monotonic() + 60
-        while any(program(pid) in TOOLS for pid in tree):  # what outlives its parent is asked to end, and may take its time
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        return before and bool(doomed)
-
-
-def program(pid: int) -> str:
-    """Give a process's name, empty for one that is gone or not yet waited for."""
-    with contextlib.suppress(OSError):
-        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
-        return "" if rest.split()[0] == "Z" else name
-    return ""
+        return kill(child, how, chance)

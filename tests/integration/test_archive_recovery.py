@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import change, lock, publish, transaction
+from debkit.archive import change, lock, publish, retention, snapshots, transaction
+from debkit.archive.change import working
 from debkit.archive.index import read_index
 from debkit.config import KeysConfig
 from debkit.errors import ArchiveError, Interrupted
@@ -138,8 +139,15 @@ def test_an_index_that_is_out_before_the_change_counts_is_taken_back(
             publish(run, config, make_upload(version="2.0"), keys)
     for arch in ("amd64", "arm64", "source"):
         assert set(versions(config, arch).values()) == {"1.0"}
-    # Clients may have seen it: what it lists stays for them.
+    # Clients may have seen it: what it lists stays for them; and what is published can be gone back to, however old.
     assert [file for file in (config.repo / POOL).iterdir() if "_2.0" in file.name]
+    sound(run, config)
+    for snapshot in snapshots.snapshots(config.repo, "trixie"):
+        if snapshots.is_published(config.repo, snapshot):
+            snapshot.path.rename(snapshot.path.with_name("20200101T000000.000000Z"))
+    with working(run, config, keys, what="pruning") as archive:
+        retention.prune(archive, keep=1, grace=0)
+    assert snapshots.snapshots(config.repo, "trixie")[0].name == "20200101T000000.000000Z"
     sound(run, config)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +13,12 @@ from debkit.archive.change import working
 from debkit.archive.journal import members as told
 from debkit.archive.rollback import choose, members, roll_back
 from debkit.errors import ArchiveError, ConfigError
+from tests.command import Project, is_three_parts
 from tests.publishing import sound, state, versions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.run import Processes
     from tests.publisher import Desk
 
@@ -94,3 +98,29 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
         line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
     ]
     assert line["detail"] == "1 states"
+
+
+def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/debkit").symlink_to(key_state)
+    env = {"XDG_STATE_HOME": os.fspath(tmp_path / "home")}
+    project = Project(desk.config.project)
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+    first, last = (act.snapshot for act in history(desk.config.repo))
+    ended = project.debkit("repo", "rollback", "trixie", env=env)
+    assert ended.code == 0, ended.err
+    assert f"trixie has the packages of {first} again" in ended.err
+    assert "clients that have installed first meanwhile keep it" in " ".join(ended.err.split())
+    ended = project.debkit("repo", "rollback", "trixie", last, env=env)
+    assert ended.code == 0, ended.err
+    assert versions(desk.config, "amd64") == {"first": "2.0"}
+    ended = project.debkit("repo", "rollback", "trixie", "20200101T000000.000000Z", env=env)
+    assert (ended.code, is_three_parts(ended)) == (3, True)
+    ended = project.debkit("repo", "prune", "--keep", "1", "--dry-run", env=env)
+    assert (ended.code, "0 states" in ended.err) == (0, True), "they were replaced within the grace time"
+    ended = project.debkit("repo", "history", "trixie", env=env)
+    assert [line.split()[2] for line in ended.out.splitlines()] == ["ACT", "publish", "publish", "rollback", "rollback"]
+    ended = project.debkit("repo", "history", "--json", env=env)
+    assert [act["act"] for act in json.loads(ended.out)] == ["publish", "publish", "rollback", "rollback"]
+    assert project.debkit("repo", "verify").code == 0

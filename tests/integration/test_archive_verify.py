@@ -89,7 +89,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "debkit repo refresh",
     ),
     "a snapshot is half there": (
-        lambda base: (newest(base).path / "InRelease").unlink(),
+        lambda base: (snapshots.snapshots(base, "trixie")[0].path / "InRelease").unlink(),
         "is half there",
         "debkit repo prune",
     ),
@@ -97,6 +97,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         lambda base: (newest(base).path / "main/source/Sources.gz").unlink(),
         "main/source/Sources.gz is missing",
         "rm -r ",
+    ),
+    "the last snapshot is lost": (
+        lambda base: shutil.rmtree(newest(base).path),
+        "trixie: what is published is in no snapshot",
+        "debkit repo refresh",
     ),
     "InRelease is damaged": (
         lambda base: overwrite(base / "dists/trixie/InRelease"),
@@ -148,6 +153,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "trixie: the database lacks what is published: third 3.0~rc1 (amd64), third 3.0~rc1 (source)",
         "debkit repo rebuild",
     ),
+    "the configuration is lost": (
+        lambda base: shutil.rmtree(base / "conf"),
+        "the database cannot be read: ",
+        "it belongs into git",
+    ),
     "a line of the journal is lost": (
         lambda base: journal.path(base).write_text("".join(journal.path(base).read_text().splitlines(keepends=True)[:-1])),
         "trixie: the journal has what is not published: third 1.0 (amd64), third 1.0 (source)",
@@ -182,7 +192,7 @@ def test_refresh_mends(run: Processes, base: Path, keys: Keys, damage: str) -> N
     with working(run, config, keys, what="signing anew") as archive:
         assert renew(archive, config) == ("trixie",)
         front.write(config, keys)
-    assert verify(run, config, base).states == 4
+    assert verify(run, config, base).states == (3 if "snapshot is lost" in damage else 4)
     assert [act.act for act in journal.read(base)][-1] == "refresh"
 
 

@@ -36,6 +36,7 @@ def test_the_command_lines(recorder: Recorder) -> None:
     reprepro.delete(("pool/x", "pool/y"))
     reprepro.restore("trixie", "20260101T000000.000000Z", ("hello",))
     reprepro.remove("trixie", "deb", "arm64", ("hello",))
+    reprepro.copy("trixie-unstable", "trixie", ("hello", "g++-14"))
     reprepro.listing("trixie")
     reprepro.checksums()
     assert recorder.argvs == [
@@ -62,6 +63,7 @@ def test_the_command_lines(recorder: Recorder) -> None:
         (*COMMON, "deleteifunreferenced", "pool/x", "pool/y"),
         (*COMMON, *UNSEEN, "restore", "trixie", "20260101T000000.000000Z", "hello"),
         (*COMMON, *UNSEEN, "--type", "deb", "--architecture", "arm64", "remove", "trixie", "hello"),
+        (*COMMON, *UNSEEN, "copyfilter", "trixie", "trixie-unstable", "$Source (== hello) | $Source (== g++-14)"),
         (*COMMON, "--list-format", FORMAT, "list", "trixie"),
         (*COMMON, "_listchecksums"),
     ]
