@@ -15,14 +15,16 @@ from debkit.keys.check import Problem
 from debkit.run import Command, find_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from debkit.config import Config
+    from debkit.model import FileRef
     from debkit.run import Run
 
 REFRESH = "debkit repo refresh"
 ANY = frozenset(range(256))
+NAMED = 9
 Signers = tuple[tuple[str, str], ...]
 
 
@@ -40,9 +42,28 @@ def demand_whole(run: Run, config: Config) -> None:
     if problems:
         raise ArchiveError(
             f"{config.repo} is not whole",
-            cause="\n".join(problems[:9]),
+            cause="\n".join(problems[:NAMED]),
             hint=f"debkit repo verify; what is not signed as it should be, this signs anew: {REFRESH}",
         )
+
+
+def demand_files(base: Path, suite: str, wanted: Iterable[FileRef]) -> None:
+    """Check, before a suite is given what lists these files of the pool, that they are there. Raises ArchiveError.
+
+    By their size alone: to read them all may take minutes.
+    """
+    lacking = sorted(file.name for file in wanted if not _is_there(base / file.name, file.size))
+    if lacking:
+        more = (f"and {len(lacking) - NAMED} more",) if len(lacking) > NAMED else ()
+        raise ArchiveError(
+            f"{suite} would list what cannot be fetched",
+            cause="\n".join((f"missing, or not as it was, {'are' if len(lacking) > 1 else 'is'}", *lacking[:NAMED], *more)),
+            hint=f"debkit repo verify; put back from a copy what it names, below {base}",
+        )
+
+
+def _is_there(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size == size
 
 
 def _problems(run: Run, config: Config, suite: str) -> Iterator[Problem]:
