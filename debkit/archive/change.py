@@ -58,14 +58,15 @@ def holding(
 
 
 def demand_database(base: Path) -> None:
-    """Refuse to work on an empty database where something is published: all of that would be gone with the next export."""
+    """Refuse to work on an empty database where something was published: the next export would end what is left of it."""
     if (base / "db/packages.db").exists():
         return
     published = any((base / "dists" / suite / "Release").exists() for suite in snapshots.suites(base))
-    if published or any(act.added for act in journal.read(base)):
+    left = any("/." not in name for name in transaction.pool(base))
+    if published or left or any(act.added for act in journal.read(base)):
         raise ArchiveError(
             f"{base} has lost its database",
-            cause=f"there is no {base}/db/packages.db, although something was published",
+            cause=f"there is no {base}/db/packages.db, although something was published, or lies in {base}/pool",
             hint="debkit repo rebuild",
         )
 

@@ -254,6 +254,7 @@ class Reprepro:
             env=(
                 ("DEBKIT_RELEASE_HOME", os.fspath(archive.home)),
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
+                ("DEBKIT_RELEASE_KEY", archive.fingerprint),
                 ("DEBKIT_RELEASE_KEYRING", os.fspath(self.conf / TRUSTED)),
                 ("DEBKIT_RELEASE_SNAPSHOT", snapshots.new_name(self.base)),
             ),

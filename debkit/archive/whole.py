@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import client
 from debkit.archive.conf import exported_suites
-from debkit.archive.index import files, listed, sha256_of
+from debkit.archive.index import files, listed, release_text, sha256_of, sound
 from debkit.errors import ArchiveError
 from debkit.keys import good_signers, unsigned_text
 from debkit.keys.check import Problem
@@ -70,7 +70,7 @@ def _problems(run: Run, config: Config, suite: str) -> Iterator[Problem]:
     directory = config.repo / "dists" / suite
     yield from unsigned(run, directory, client.keyring_file(config))
     yield from unlike(directory)
-    for name in sorted({file.name for file in files(directory)}):
+    for name in sorted({file.name for file in files(directory, among=sound(directory))}):
         if not (config.repo / name).exists():
             yield Problem(f"{name} is missing", "debkit repo verify")
 
@@ -100,7 +100,7 @@ def unsigned(run: Run, directory: Path, keyring: Path, wanted: frozenset[str] = 
             yield Problem(f"{names[0]} is not signed by a key of {keyring.name}: {said}", REFRESH)
         elif lacking := sorted(wanted - fingerprints):
             yield Problem(f"{names[0]} is not signed by {', '.join(lacking)}", REFRESH)
-    if unsigned_text(inrelease.read_text(encoding="utf-8")).split() != release.read_text(encoding="utf-8").split():
+    if unsigned_text(release_text(inrelease)).split() != release_text(release).split():
         yield Problem(f"{inrelease} does not say what {release} says", REFRESH)
     if find_tool("sqv"):
         argv = ("sqv", "--keyring", *map(os.fspath, (keyring, detached, release)))
@@ -112,7 +112,7 @@ def unsigned(run: Run, directory: Path, keyring: Path, wanted: frozenset[str] = 
 
 def unlike(directory: Path, by_hash: Path | None = None) -> Iterator[Problem]:
     """Tell the indices that are not what a directory's Release file says: by name there, by hash there or in `by_hash`."""
-    for sha256, size, name in listed((directory / "Release").read_text(encoding="utf-8")):
+    for sha256, size, name in listed(release_text(directory / "Release")):
         file = directory / name
         for path in (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256):
             if not path.exists():
@@ -127,7 +127,7 @@ def mend(directory: Path, by_hash: Path) -> None:
     What is good in neither place is removed from a suite (`by_hash` itself), so that an export writes it anew, but not from a
     snapshot.
     """
-    for sha256, _, name in listed((directory / "Release").read_text(encoding="utf-8")):
+    for sha256, _, name in listed(release_text(directory / "Release")):
         file = directory / name
         places = (file, (by_hash / name).parent / "by-hash/SHA256" / sha256)
         good = next((path for path in places if path.exists() and sha256_of(path) == sha256), None)
@@ -141,5 +141,5 @@ def mend(directory: Path, by_hash: Path) -> None:
 
 def field(release: Path, name: str) -> str:
     """Give a field of a Release file, empty where it has none."""
-    found = re.search(rf"^{name}: (.*)$", release.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = re.search(rf"^{name}: (.*)$", release_text(release), flags=re.MULTILINE)
     return found[1] if found else ""

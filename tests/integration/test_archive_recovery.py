@@ -14,7 +14,7 @@ import pytest
 
 from debkit.archive import change, conf, lock, publish, retention, snapshots, transaction
 from debkit.archive.change import working
-from debkit.archive.index import read_index
+from debkit.archive.index import read_index, sha256_of
 from debkit.archive.verify import verify
 from debkit.config import KeysConfig
 from debkit.errors import ArchiveError, DebkitError, Interrupted
@@ -232,4 +232,10 @@ def test_a_damaged_index_is_mended(run: Processes, config: Config, keys: Keys, m
         (config.repo / "dists/trixie" / damaged).unlink()
         assert publish(run, config, one, keys).unchanged
         assert (config.repo / "dists/trixie" / damaged).exists()
+    for index in config.repo.glob("dists/trixie/main/binary-arm64/by-hash/SHA256/*"):
+        index.unlink()
+        index.write_text("another state's\n")
+    assert publish(run, config, one, keys).unchanged
+    for index in config.repo.glob("dists/trixie/main/binary-arm64/by-hash/SHA256/*"):
+        assert sha256_of(index) == index.name
     assert versions(config, "arm64") == {"hello-debkit": "1.0", "hello-debkit-data": "1.0"}
