@@ -203,11 +203,6 @@ class Reprepro:
         if files:
             self._call("_forget", cleanup=cleanup, stdin=_lines(files))
 
-    def delete(self, files: tuple[str, ...]) -> None:
-        """Remove files that no suite refers to."""
-        if files:
-            self._call("deleteifunreferenced", stdin=_lines(files))
-
     def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
         """Give a suite these packages as a snapshot has them, and export nothing."""
         if packages:

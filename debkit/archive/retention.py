@@ -7,6 +7,7 @@ files of the pool. Nothing else decides: there are no timers.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -103,11 +104,18 @@ def _remove(archive: Reprepro, gone: list[Snapshot], indices: tuple[str, ...], p
     with change(archive) as made:
         for snapshot in gone:
             snapshots.remove(snapshot)
-        for name in indices:
-            (archive.base / name).unlink()
-        for name in pool:
-            if name not in known:
-                (archive.base / name).unlink()
-        archive.delete(tuple(name for name in pool if name in known))
+        for name in (*indices, *pool):
+            (archive.base / name).unlink(missing_ok=True)
+        # reprepro's deleteifunreferenced does both, in forty times the time.
+        archive.forget(tuple(name for name in pool if name in known))
+        for directory in sorted({(archive.base / name).parent for name in pool}):
+            _remove_empty(directory, archive.base / "pool")
         for suite, count in Counter(snapshot.suite for snapshot in gone).items():
             made.tell(suite, "prune", f"{count} states")
+
+
+def _remove_empty(directory: Path, top: Path) -> None:
+    with contextlib.suppress(OSError):  # it is not empty, or gone with another one
+        while directory != top:
+            directory.rmdir()
+            directory = directory.parent

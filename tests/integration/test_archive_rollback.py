@@ -154,6 +154,15 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
         line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
     ]
     assert line["detail"] == "1 states"
+    desk.publish(*desk.make("second"))
+    with working(run, desk.config, desk.keys, what="pruning") as archive:
+        archive.remove("trixie", "deb", "amd64", ("first",))
+        archive.remove("trixie", "dsc", "source", ("first",))
+        archive.export("trixie")
+        retention.prune(archive, keep=1, grace=0)
+    assert not pool.exists()
+    assert [path.name for path in (desk.config.repo / "pool/main").iterdir()] == ["s"]
+    sound(run, desk.config)
 
 
 def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
