@@ -201,17 +201,17 @@ class Reprepro:
     def forget(self, files: tuple[str, ...], *, cleanup: bool = False) -> None:
         """Have the database forget files that are gone."""
         if files:
-            self._call("_forget", *files, cleanup=cleanup)
+            self._call("_forget", cleanup=cleanup, stdin=_lines(files))
 
     def delete(self, files: tuple[str, ...]) -> None:
         """Remove files that no suite refers to."""
         if files:
-            self._call("deleteifunreferenced", *files)
+            self._call("deleteifunreferenced", stdin=_lines(files))
 
     def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
         """Give a suite these packages as a snapshot has them, and export nothing."""
-        if packages:
-            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
+        for start in range(0, len(packages), MANY):
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages[start : start + MANY])
 
     def copy(self, source: str, suite: str, sources: tuple[str, ...]) -> None:
         """Give a suite these source packages, with all that was built of them, as another has them, and export nothing."""
@@ -225,7 +225,7 @@ class Reprepro:
 
     def detect(self, files: tuple[str, ...]) -> None:
         """Have the database know files that are in the pool (paths under the base)."""
-        self._call("--keepunreferencedfiles", "_detect", stdin="".join(f"{name}\n" for name in files))
+        self._call("--keepunreferencedfiles", "_detect", stdin=_lines(files))
 
     def include_debs(self, suite: str, files: tuple[str, ...], arches: tuple[str, ...], filing: Filing) -> None:
         """Take .debs of the pool (paths under the base) into these architectures of a suite, and export nothing."""
@@ -242,7 +242,8 @@ class Reprepro:
     def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
         """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
         only = ("--type", kind, "--architecture", arch)
-        self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages)
+        for start in range(0, len(packages), MANY):
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages[start : start + MANY])
 
     def _call(self, *words: str, cleanup: bool = False, stdin: str = "") -> Completed:
         """Have reprepro do something. What is given as `stdin` keeps the passphrase from the hook: it must not export."""
@@ -268,6 +269,11 @@ class Reprepro:
             if failed.done.code < 0:
                 release(self.base)
             raise explain(failed, self) from failed
+
+
+def _lines(files: tuple[str, ...]) -> str:
+    """Name files as reprepro reads them from standard input: a command line would not hold those of a big pool."""
+    return "".join(f"{name}\n" for name in files)
 
 
 def argv(base: Path, conf: Path, gnupghome: Path, *words: str) -> tuple[str, ...]:
