@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from debian.debian_support import Version
 
 from debkit.archive import client, conf
-from debkit.archive.change import change, refresh
+from debkit.archive.change import change, keep_current
 from debkit.config import base_suite
 from debkit.errors import ArchiveError, ConfigError
 
@@ -50,7 +50,7 @@ def promote(archive: Reprepro, config: Config, stream: str, suite: str, sources:
             archive.export(suite)
             made.tell(suite, "promote", f"{', '.join(_versions(chosen, taken))} from {stream}", before=before, after=after)
     else:
-        refresh(archive, suite, before)
+        keep_current(archive, suite)
     return Promoted(taken=_versions(chosen, taken), unchanged=_versions(chosen, sorted(set(names) - set(taken))))
 
 

@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from debkit.archive import conf, front, retention, transaction
-from debkit.archive.change import change, demand_database, refresh, working
+from debkit.archive.change import change, demand_database, keep_current, working
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, opened
 from debkit.archive.upload import read_upload
@@ -90,7 +90,7 @@ def publish_all(
         progress.phase(f"publishing {name}")
         taken, there = take_in(archive, ours)
         for codename in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
-            refresh(archive, codename, archive.listing(codename))
+            keep_current(archive, codename)
         front.write(config, keys)
         _prune(archive, config, progress)
     return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
