@@ -147,5 +147,16 @@ def refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> bool:
     return True
 
 
+def keep_current(archive: Reprepro, suite: str) -> None:
+    """Make a change of it where a suite's index has to be exported anew, although its members stay."""
+    entries = archive.listing(suite)
+    if is_current(archive.base, suite, entries, archive.keys):
+        return
+    with change(archive) as made:
+        archive.export(suite)
+        told = journal.members(journal.read(archive.base, suite))
+        made.tell(suite, "refresh", "its index was not what the database says", before=told, after=entries)
+
+
 def _sorted(entries: frozenset[Entry]) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda entry: (entry.type, entry.arch, entry.package, entry.version)))

@@ -210,8 +210,8 @@ class Reprepro:
 
     def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
         """Give a suite these packages as a snapshot has them, and export nothing."""
-        if packages:
-            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
+        for start in range(0, len(packages), MANY):
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages[start : start + MANY])
 
     def copy(self, source: str, suite: str, sources: tuple[str, ...]) -> None:
         """Give a suite these source packages, with all that was built of them, as another has them, and export nothing."""
@@ -242,7 +242,8 @@ class Reprepro:
     def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
         """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
         only = ("--type", kind, "--architecture", arch)
-        self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages)
+        for start in range(0, len(packages), MANY):
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages[start : start + MANY])
 
     def _call(self, *words: str, cleanup: bool = False, stdin: str = "") -> Completed:
         """Have reprepro do something. What is given as `stdin` keeps the passphrase from the hook: it must not export."""

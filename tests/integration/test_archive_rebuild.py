@@ -153,11 +153,11 @@ def test_a_pool_that_alone_is_left_is_kept_and_rebuilt(run: Processes, config: C
 
 
 @pytest.fixture
-def assets(base: Path, tmp_path: Path) -> Path:
+def assets(published: Path, tmp_path: Path) -> Path:
     """All files of the pool in one directory, as GitHub names them."""
     directory = tmp_path / "assets"
     directory.mkdir()
-    for file in base.rglob("pool/**/*"):
+    for file in (published / "repo").rglob("pool/**/*"):
         if file.is_file():
             shutil.copy2(file, directory / file.name.replace("~", "."))
     return directory
@@ -180,6 +180,21 @@ def test_files_come_back_from_assets(run: Processes, config: Config, keys: Keys,
     assert set(told) == {f"{name} is missing" for name in (lost if indices else lost[:2])}
     assert state(config) == before
     assert rebuilt(run, config, keys, assets).put_back == tuple(lost)
+    is_whole(run, config)
+
+
+def test_a_damaged_package_is_not_signed_anew(run: Processes, config: Config, keys: Keys, assets: Path) -> None:
+    """The journal alone tells what there was; what it was to be, the .changes do."""
+    damaged = ("pool/main/f/first/first_2.0_amd64.deb", "pool/main/t/third/third_3.0~rc1.tar.gz")
+    overwrite(*(config.repo / name for name in damaged))
+    lose_database(config.repo)
+    lose_indices(config.repo)
+    before = state(config)
+    with pytest.raises(ArchiveError, match="2 files are not to be had") as caught:
+        rebuilt(run, config, keys)
+    assert set(caught.value.cause.splitlines()) == {f"{name} is damaged" for name in damaged}
+    assert state(config) == before
+    assert rebuilt(run, config, keys, assets).put_back == damaged
     is_whole(run, config)
 
 

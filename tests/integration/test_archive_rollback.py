@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from debkit.archive.change import working
 from debkit.archive.journal import members as told
 from debkit.archive.rollback import choose, members, roll_back
 from debkit.archive.verify import verify
+from debkit.config import ArchiveConfig
 from debkit.errors import ArchiveError, ConfigError
 from tests.command import Project, is_three_parts
 from tests.publishing import sound, state, versions
@@ -154,6 +156,24 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
         line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
     ]
     assert line["detail"] == "1 states"
+
+
+def test_a_publish_counts_though_old_states_cannot_be_removed(
+    run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SEVERAL", 1)
+    desk = replace(desk, config=replace(desk.config, archive=ArchiveConfig(keep=1, grace=0)))
+    desk.publish(*desk.make("first"))
+    (old,) = snapshots.snapshots(desk.config.repo, "trixie")
+    (desk.config.repo / "dists/trixie/snapshots" / f".{old.name}.gone").touch()  # where it would be moved to
+    (published,) = desk.publish(*desk.make("first", version="2.0"))
+    assert not published.unchanged
+    assert versions(desk.config, "amd64") == {"first": "2.0"}
+    assert len(snapshots.snapshots(desk.config.repo, "trixie")) == 2
+    (desk.config.repo / "dists/trixie/snapshots" / f".{old.name}.gone").unlink()
+    desk.publish(*desk.make("first", version="3.0"))
+    assert len(snapshots.snapshots(desk.config.repo, "trixie")) == 1
+    sound(run, desk.config)
 
 
 def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
