@@ -4,7 +4,7 @@ The proof (`debkit.archive.proof`) stands on chroots, and serving (`debkit.archi
 who needs them, so that publishing does not wait for that.
 """
 
-from debkit.archive.change import working
+from debkit.archive.change import holding, ready, working
 from debkit.archive.client import addition, instructions, keyring_file, sources_file, sources_text
 from debkit.archive.conf import exported_suites
 from debkit.archive.front import furnish
@@ -21,12 +21,14 @@ __all__ = [
     "exported_suites",
     "furnish",
     "history",
+    "holding",
     "instructions",
     "keyring_file",
     "promote",
     "prune",
     "publish",
     "publish_all",
+    "ready",
     "require",
     "require_upload",
     "roll_back",

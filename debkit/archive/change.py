@@ -38,8 +38,7 @@ def working(
     `what` is told to those who wait, for at most `wait` seconds. Raises LockedError, MissingTool, ConfigError, ArchiveError.
     """
     with holding(run, config, keys, what=what, progress=progress, wait=wait) as archive:
-        recover(archive, progress)
-        demand_database(archive.base)
+        ready(archive, progress)
         yield archive
 
 
@@ -55,6 +54,13 @@ def holding(
     ):
         (directory / TRUSTED).write_bytes(export_public(*keys.signers))
         yield Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
+
+
+def ready(archive: Reprepro, progress: Progress) -> bool:
+    """Make an archive that is held fit to be worked on. Say whether a killed run had left something to undo."""
+    undone = recover(archive, progress)
+    demand_database(archive.base)
+    return undone
 
 
 def demand_database(base: Path) -> None:

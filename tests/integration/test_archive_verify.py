@@ -329,6 +329,14 @@ def test_refresh_and_recover_as_they_are_typed(base: Path, key_state: Path) -> N
     ended = project.debkit("repo", "recover", env=env)
     assert (ended.code, "what that had begun is undone" in ended.err) == (0, True), ended.err
     assert project.debkit("repo", "verify").code == 0
+    with locked(base, what="a test", progress=Quiet()):
+        transaction.begin(base)
+        waiting = project.start("repo", "recover", env=env)
+        assert waiting.stderr
+        assert any("waiting for" in line for line in waiting.stderr), "it has seen a change that is not to be undone"
+        transaction.commit(base)
+    _, err = waiting.communicate()
+    assert (waiting.returncode, "no killed run has left anything to undo" in err) == (0, True), err
     ended = project.debkit("repo", "refresh", env=env)
     assert (ended.code, "signed anew: trixie" in ended.err) == (0, True), ended.err
     ended = project.debkit("repo", "refresh", "nowhere", env=env)
