@@ -63,6 +63,18 @@ def ready(archive: Reprepro, progress: Progress) -> bool:
     return undone
 
 
+def settled(archive: Reprepro) -> None:
+    """Check that an archive which is held can be looked at as it is. Raises ArchiveError."""
+    demand_settled(archive.base)
+    demand_database(archive.base)
+
+
+def demand_settled(base: Path) -> None:
+    """Refuse to look at what a killed run has left half changed, where it is not to be undone. Raises ArchiveError."""
+    if transaction.pending(base):
+        raise ArchiveError(f"{base} is in the middle of a change", cause="a run was killed", hint="debkit repo recover")
+
+
 def demand_database(base: Path) -> None:
     """Refuse to work on an empty database where something is published: all of that would be gone with the next export."""
     if (base / "db/packages.db").exists():
