@@ -41,6 +41,13 @@ def troubles(run: Processes, base: Path, keys: KeysConfig = UNCONFIGURED) -> tup
     return caught.value.cause.splitlines(), caught.value.hint
 
 
+def renamed(base: Path, old: str) -> None:
+    """Leave what an archive has from when it was called `old`."""
+    for name in ("debkit-archive-keyring.pgp", "debkit.sources"):
+        text = (base / name).read_bytes()
+        (base / name.replace("debkit", old)).write_bytes(text.replace(b"debkit-archive", f"{old}-archive".encode()))
+
+
 def newest(base: Path) -> snapshots.Snapshot:
     return snapshots.snapshots(base, "trixie")[-1]
 
@@ -163,6 +170,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "debkit-archive-keyring.pgp holds no keys",
         "debkit repo refresh",
     ),
+    "the archive had another name": (
+        lambda base: renamed(base, "older"),
+        "it has 2 keyrings, debkit-archive-keyring.pgp, older-archive-keyring.pgp",
+        "debkit repo refresh",
+    ),
     "the database is damaged": (
         lambda base: (base / "db/packages.db").write_bytes(b"nothing" * 99),
         "the database is damaged: db_open(",
@@ -248,6 +260,7 @@ def test_refresh_mends(run: Processes, base: Path, keys: Keys, damage: str) -> N
         front.write(config, keys)
     assert verify(run, config, base).states == (3 if "snapshot is lost" in damage else 4)
     assert [act.act for act in journal.read(base)][-1] == "refresh"
+    assert not list(base.glob("older*"))
 
 
 @pytest.mark.parametrize("damage", [damage for damage in DAMAGES if "prune" in DAMAGES[damage][2]])
