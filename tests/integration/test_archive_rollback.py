@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import history, retention, snapshots
+from debkit.archive import history, retention, snapshots, transaction
 from debkit.archive.change import working
 from debkit.archive.journal import members as told
 from debkit.archive.rollback import choose, members, roll_back
@@ -200,3 +200,23 @@ def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
     ended = project.debkit("repo", "history", "--json", env=env)
     assert [act["act"] for act in json.loads(ended.out)] == ["publish", "publish", "rollback", "rollback"]
     assert project.debkit("repo", "verify").code == 0
+
+
+def test_a_dry_run_changes_nothing(desk: Desk, key_state: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/debkit").symlink_to(key_state)
+    env, base = {"XDG_STATE_HOME": os.fspath(tmp_path / "home")}, desk.config.repo
+    project = Project(desk.config.project)
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+    (base / "index.html").write_text("of long ago")
+    before = state(desk.config)
+    ended = project.debkit("repo", "prune", "--dry-run", env=env)
+    assert (ended.code, "would be removed" in ended.err) == (0, True), ended.err
+    assert state(desk.config) == before
+    transaction.begin(base)
+    before = state(desk.config)
+    ended = project.debkit("repo", "prune", "--dry-run", env=env)
+    assert (ended.code, is_three_parts(ended)) == (14, True), ended.err
+    assert "debkit repo recover" in ended.err
+    assert state(desk.config) == before
