@@ -146,6 +146,10 @@ def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
     assert (ended.code, "0 states" in ended.err) == (0, True), "they were replaced within the grace time"
     ended = project.debkit("repo", "history", "trixie", env=env)
     assert [line.split()[2] for line in ended.out.splitlines()] == ["ACT", "publish", "publish", "rollback", "rollback"]
+    ended = project.debkit("repo", "history", "trixy")
+    assert (ended.code, is_three_parts(ended)) == (3, True)
+    ended = project.debkit("repo", "history", "sid")
+    assert (ended.code, len(ended.out.splitlines())) == (0, 1)
     ended = project.debkit("repo", "history", "--json", env=env)
     assert [act["act"] for act in json.loads(ended.out)] == ["publish", "publish", "rollback", "rollback"]
     assert project.debkit("repo", "verify").code == 0
