@@ -37,6 +37,12 @@ def promote(archive: Reprepro, config: Config, stream: str, suite: str, sources:
     own = client.keyring_package(config)
     offered = archive.listing(stream)
     _demand_known(stream, offered, sources, own)
+    if not {entry.source for entry in offered} - {own}:
+        raise ConfigError(
+            f"{stream} is empty",
+            cause="nothing was ever published into it, or all of it was taken back",
+            hint=f"debkit build --stream {stream.removeprefix(f'{base_suite(stream)}-')}; or: debkit repo history {stream}",
+        )
     names = sources or tuple(sorted({entry.source for entry in offered} - {own}))
     chosen = tuple(entry for entry in offered if entry.source in names)
     conf.demand(config, suite, tuple(sorted({entry.arch for entry in chosen} - {"source"})))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import front, journal, snapshots, transaction
+from debkit.archive import front, journal, retention, snapshots, transaction
 from debkit.archive.change import change, holding, working
+from debkit.archive.index import entries
 from debkit.archive.rebuild import Rebuilt, rebuild
 from debkit.archive.rollback import choose, roll_back
 from debkit.archive.verify import verify
-from debkit.config import Config
+from debkit.config import ArchiveConfig, Config
 from debkit.errors import ArchiveError
 from tests.command import Project, is_three_parts
 from tests.publisher import Desk
@@ -118,6 +119,29 @@ def test_what_was_lost_is_remade(run: Processes, config: Config, keys: Keys, des
             first = snapshots.snapshots(config.repo, "trixie")[0]
             roll_back(archive, "trixie", choose(archive.base, "trixie", first.name if "journal" not in loss else ""))
         verify(run, config, config.repo)
+
+
+@pytest.mark.parametrize("keep", [1, 2, 20])
+def test_the_states_come_back_with_the_journal(run: Processes, base: Path, keys: Keys, keep: int) -> None:
+    config = Config(project=base.parent, archive=ArchiveConfig(keep=keep, grace=0 if keep < 20 else 3600))
+    before = {one.name: entries(one.path) for one in snapshots.snapshots(base, "trixie")}
+    lose_indices(base)
+    if keep == 20:
+        lose_database(base)
+    done = rebuilt(run, config, keys)
+    after = {one.name: entries(one.path) for one in snapshots.snapshots(base, "trixie")}
+    wanted = list(before)[:-1][-(keep - 1) :] if keep > 1 else []
+    assert {name: after[name] for name in after if name in before} == {name: before[name] for name in wanted}
+    assert done.origins["trixie"] == "the journal" + (f", with {len(wanted)} older states" if wanted else "")
+    assert [act.act for act in journal.read(base)] == ["publish", "publish", "publish", "rebuild"]
+    is_whole(run, config)
+    with working(run, config, keys, what="rolling back") as archive:
+        if keep == 20:
+            assert retention.prune(archive, keep=20, grace=3600, dry_run=True) == retention.Pruned()
+        for name in wanted:
+            roll_back(archive, "trixie", choose(base, "trixie", name))
+            assert entries(base / "dists/trixie") == before[name]
+    verify(run, config, base)
 
 
 def test_nothing_is_published_without_a_database(run: Processes, config: Config, desk: Desk) -> None:

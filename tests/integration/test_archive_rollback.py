@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import history, retention, snapshots, transaction
+from debkit.archive import history, journal, retention, snapshots, transaction
 from debkit.archive.change import working
 from debkit.archive.journal import members as told
-from debkit.archive.rollback import choose, members, roll_back
+from debkit.archive.renewal import renew
+from debkit.archive.rollback import choose, members, roll_back, states
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig
 from debkit.errors import ArchiveError, ConfigError
@@ -176,6 +177,25 @@ def test_a_publish_counts_though_old_states_cannot_be_removed(
     sound(run, desk.config)
 
 
+def test_what_was_only_signed_anew_is_no_other_state(run: Processes, desk: Desk) -> None:
+    base = desk.config.repo
+    for version in ("1.0", "2.0", "3.0"):
+        desk.publish(*desk.make("first", version=version))
+    with working(run, desk.config, desk.keys, what="working") as archive:
+        for _ in range(3):
+            renew(archive, desk.config)
+        acts = journal.path(base).read_text()
+        done = roll_back(archive, "trixie", states(base, "trixie")[-1])
+        assert (done.added, done.removed, journal.path(base).read_text()) == ((), (), acts), "it has them already"
+        gone = retention.prune(archive, keep=2, grace=0)
+        assert len(gone.snapshots) >= 2  # those signed in the same second as the newest are as published as it is
+        kept = [members(one)["deb", "amd64", "first"] for one in snapshots.snapshots(base, "trixie")]
+        assert (kept[0], set(kept[1:])) == ("2.0", {"3.0"})
+        roll_back(archive, "trixie", choose(base, "trixie"))
+    assert versions(desk.config, "amd64") == {"first": "2.0"}
+    sound(run, desk.config)
+
+
 def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home/debkit").symlink_to(key_state)
@@ -191,12 +211,21 @@ def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
     ended = project.debkit("repo", "rollback", "trixie", last, env=env)
     assert ended.code == 0, ended.err
     assert versions(desk.config, "amd64") == {"first": "2.0"}
-    ended = project.debkit("repo", "rollback", "trixie", "20200101T000000.000000Z", env=env)
-    assert (ended.code, is_three_parts(ended)) == (3, True)
+    ended = project.debkit("repo", "rollback", "trixie", last, env=env)
+    assert (ended.code, "there is nothing to do" in ended.err) == (0, True)
+    # Without a secret key: names are looked at first.
+    for words in (("trixie", "20200101T000000.000000Z"), ("trixy",)):
+        ended = project.debkit("repo", "rollback", *words, env={"GNUPGHOME": "/nonexistent"})
+        assert (ended.code, is_three_parts(ended)) == (3, True)
+        assert "trixy" in ended.err or "has no snapshot 2020" in ended.err
     ended = project.debkit("repo", "prune", "--keep", "1", "--dry-run", env=env)
     assert (ended.code, "0 states" in ended.err) == (0, True), "they were replaced within the grace time"
     ended = project.debkit("repo", "history", "trixie", env=env)
     assert [line.split()[2] for line in ended.out.splitlines()] == ["ACT", "publish", "publish", "rollback", "rollback"]
+    ended = project.debkit("repo", "history", "trixy")
+    assert (ended.code, is_three_parts(ended)) == (3, True)
+    ended = project.debkit("repo", "history", "sid")
+    assert (ended.code, len(ended.out.splitlines())) == (0, 1)
     ended = project.debkit("repo", "history", "--json", env=env)
     assert [act["act"] for act in json.loads(ended.out)] == ["publish", "publish", "rollback", "rollback"]
     assert project.debkit("repo", "verify").code == 0

@@ -180,6 +180,16 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "the database is damaged: db_open(",
         "debkit repo rebuild",
     ),
+    "the database is lost": (
+        lambda base: shutil.rmtree(base / "db"),
+        "the database is lost: there is no ",
+        "debkit repo rebuild",
+    ),
+    "the journal is lost": (
+        lambda base: journal.path(base).unlink(),
+        "the journal is lost: there is no ",
+        "debkit repo refresh",
+    ),
     "the database lost its references": (
         lambda base: (base / "db/references.db").unlink(),
         "the database is damaged: Missing reference to ",
@@ -293,7 +303,13 @@ def test_all_problems_at_once(run: Processes, base: Path) -> None:
 
 def test_keys(run: Processes, base: Path) -> None:
     told, next_ = troubles(run, base, KeysConfig(archive="A" * 40))
-    assert told == [f"the keyring lacks {'A' * 40}, which [keys] in config/debkit.toml names"]
+    (signer,) = verify(run, Config(project=base.parent), base).signers
+    assert told == [
+        f"the keyring lacks {'A' * 40}, which [keys] in config/debkit.toml names",
+        f"the keyring still has {signer}, which [keys] in config/debkit.toml does not name",
+    ]
+    assert next_ == "debkit repo refresh"
+    verify(run, Config(project=base.parent, keys=KeysConfig(archive=signer)), base)
     with gnupg_home() as home:
         other = make_key(home)
         keyring = base / "debkit-archive-keyring.pgp"
@@ -374,3 +390,12 @@ def test_as_it_is_typed(base: Path) -> None:
     ended = project.debkit("repo", "verify", "empty")
     assert ended.code == 14
     assert is_three_parts(ended)
+    assert "there is no archive in" in ended.err
+
+
+def test_nothing_to_look_at(run: Processes, config: Config) -> None:
+    with pytest.raises(ArchiveError, match="is empty"):
+        verify(run, config, config.repo)
+    shutil.rmtree(config.repo)
+    with pytest.raises(ConfigError, match="there is no archive in"):
+        verify(run, config, config.repo)
