@@ -32,6 +32,8 @@ MANY = 500
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 TRUSTED = "trusted.pgp"
 NO_EXPORT = ("--export", "silent-never")
+# dpkg-buildpackage names a .buildinfo after the machine, also where all packages are for all architectures (deb-buildinfo(5)).
+BUILDINFO = "--ignore=surprisingarch"
 INCOMING = """\
 Name: debkit
 IncomingDir: {conf}/uploads
@@ -172,7 +174,7 @@ class Reprepro:
         What it replaces stays in the pool.
         """
         options = (*(() if export else NO_EXPORT), *(("--architecture", "|".join(arches)) if arches else ()))
-        self._call("--keepunreferencedfiles", *options, "include", suite, os.fspath(changes))
+        self._call("--keepunreferencedfiles", BUILDINFO, *options, "include", suite, os.fspath(changes))
 
     def include_all(self, suite: str, files: tuple[Path, ...]) -> None:
         """Take in uploads of different sources, `files` being all of theirs, and leave the suite's index as it is.

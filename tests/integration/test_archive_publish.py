@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import client, publish
+from debkit.archive import client, publish, publish_all
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError
 from debkit.run import Command
-from tests.publishing import POOL, sound, state, versions
+from tests.publishing import POOL, plain_upload, sound, state, versions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.config import Config
     from debkit.keys import Keys
     from debkit.run import Processes
@@ -103,6 +105,15 @@ def test_an_architecture_may_follow_later(run: Processes, config: Config, keys: 
     assert publish(run, config, make_upload(), keys).unchanged
     names = {file.name for file in (config.repo / POOL).iterdir()}
     assert {"hello-debkit_1.0_amd64.buildinfo", "hello-debkit_1.0_arm64.buildinfo"} < names
+    sound(run, config)
+
+
+def test_what_dpkg_buildpackage_makes_for_all_architectures(run: Processes, config: Config, keys: Keys, tmp_path: Path) -> None:
+    publish_all(run, config, (plain_upload(keys, tmp_path / "one", "one"),), keys, suite="trixie")
+    both = tuple(plain_upload(keys, tmp_path / name, name) for name in ("two", "three"))
+    publish_all(run, config, both, keys, suite="trixie")
+    assert set(versions(config, "arm64")) == {"one", "two", "three"}
+    assert len(list(config.repo.glob("pool/**/*_amd64.buildinfo"))) == 3
     sound(run, config)
 
 
