@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from debkit.archive import snapshots
 from debkit.archive.lock import release
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
-from debkit.keys import by_hand
+from debkit.keys import by_hand, ring
 from debkit.run import Command, CommandFailed
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ TRUSTED = "trusted.pgp"
 NO_EXPORT = ("--export", "silent-never")
 # dpkg-buildpackage names a .buildinfo after the machine, also where all packages are for all architectures (deb-buildinfo(5)).
 BUILDINFO = "--ignore=surprisingarch"
+# What gpg says in the hook of a key that is not unlocked.
+LOCKED = re.compile(r"Bad passphrase|No passphrase given|can't get input")
 INCOMING = """\
 Name: debkit
 IncomingDir: {conf}/uploads
@@ -319,6 +321,8 @@ def explain(failed: CommandFailed, archive: Reprepro) -> DebkitError:
         "first": printed.partition("\n")[0],
         "gpg": said[1] if said else printed.partition("\n")[0],
     }
+    if "Signing-hook" in printed and LOCKED.search(printed):
+        return ring.explain(archive.keys.archive, printed, tried=bool(archive.keys.passphrase(archive.keys.archive)))
     for pattern, error, what, cause, hint in COMPLAINTS:
         if found := re.search(pattern, printed):
             facts["named"] = found[1] if found.re.groups else ""

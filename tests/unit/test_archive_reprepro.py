@@ -202,8 +202,23 @@ def test_what_a_complaint_means(recorder: Recorder, recorded: str, error: type[D
 
 
 def test_what_gpg_said_in_the_hook_is_told(recorder: Recorder) -> None:
-    printed = "gpg: signing failed: Bad passphrase\n" + (DATA / "hook-failed.txt").read_text()
+    printed = "gpg: signing failed: No such device\n" + (DATA / "hook-failed.txt").read_text()
     recorder.reply("reprepro", stdout=printed, code=255)
     with pytest.raises(SigningError) as caught:
         archive(recorder).export("trixie")
-    assert caught.value.cause == "signing failed: Bad passphrase"
+    assert caught.value.cause == "signing failed: No such device"
+
+
+@pytest.mark.parametrize(
+    ("said", "secret", "what"),
+    [
+        ("signing failed: Bad passphrase", Secret("open barley"), f"the passphrase does not unlock the key {'B' * 40}"),
+        ("Sorry, we are in batchmode - can't get input", None, f"the key {'B' * 40} needs a passphrase"),
+    ],
+)
+def test_a_key_that_is_not_unlocked(recorder: Recorder, said: str, secret: Secret | None, what: str) -> None:
+    recorder.reply("reprepro", stdout=f"gpg: {said}\n" + (DATA / "hook-failed.txt").read_text(), code=255)
+    with pytest.raises(SigningError) as caught:
+        archive(recorder, secret).export("trixie")
+    assert caught.value.what == what
+    assert "--passphrase-file FILE" in caught.value.hint
