@@ -31,7 +31,7 @@ class Directory:
 
     def read(self, name: str) -> str | None:
         file = self.root / name
-        return file.read_text(encoding="utf-8") if file.exists() else None
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
 
     def write(self, name: str, text: str) -> None:
         self._make_directory(self.root)

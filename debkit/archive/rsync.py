@@ -59,7 +59,7 @@ class Rsync:
             done = self._call("--", f"{self.root}{name}", f"{directory}/", ok=frozenset({0, PARTIAL}))
             if done.code == PARTIAL and not _is_missing(done):
                 raise self._failed(CommandFailed(done))
-            return (directory / name).read_text(encoding="utf-8") if done.code == 0 else None
+            return (directory / name).read_text(encoding="utf-8", errors="replace") if done.code == 0 else None
 
     def write(self, name: str, text: str) -> None:
         with temporary("debkit-rsync.") as directory:

@@ -221,8 +221,16 @@ def test_places_that_are_not_to_be_written_to(
     with pytest.raises(ArchiveError, match="holds another archive"):
         deploy(run, config, where)
     assert deployed(path) == {"pool/theirs": b""}
+    (path / "pool/theirs").rename(path / "index.html")
+    (path / "index.html").write_bytes("Unsere Blätter".encode("latin-1"))
+    with pytest.raises(ArchiveError, match="has a front page already"):
+        deploy(run, config, where)
+    assert deployed(path) == {"index.html": b"Unsere Bl\xe4tter"}
     with pytest.raises(ConfigError, match="in the archive itself"):
         deploy(run, config, os.fspath(config.repo / "public"))
+    for parent in (config.project, config.project.parent):
+        with pytest.raises(ConfigError, match="is the project itself, or above it"):
+            deploy(run, config, os.fspath(parent))
     with pytest.raises(NetworkError, match="could not be copied") as refused:
         deploy(run, config, "rsync://127.0.0.1:9/site")
     assert "Connection refused" in refused.value.cause
