@@ -198,10 +198,11 @@ def test_what_is_not_whole_is_not_deployed(
         directory / "InRelease",
         directory / "main/binary-amd64/Packages.gz",
         config.repo / POOL / "hello-debkit_1.0.dsc",
+        config.repo / POOL / "hello-debkit_1.0_arm64.deb",
     ):
         kept = file.read_bytes()
         put(file, b"")
-        if "pool" in file.parts:
+        if file.suffix == ".dsc":
             file.unlink()
         with pytest.raises(ArchiveError, match="is not whole") as caught:
             deploy(run, config, where)
