@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,11 +10,9 @@ import pytest
 from debkit.archive.deploy import obsolete
 from debkit.archive.directory import Directory
 from debkit.archive.rsync import Rsync, is_rsync
-from debkit.errors import ArchiveError, NetworkError
+from debkit.errors import ArchiveError, ConfigError, NetworkError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.recorder import Recorder
 
 DEB = "pool/main/h/hello/hello_1.0_amd64.deb"
@@ -75,6 +75,14 @@ def test_what_never_changes_is_linked_and_all_is_readable(copy: Directory) -> No
         os.umask(before)
     assert not (copy.root / DEB).samefile(copy.base / DEB)
     assert {path.stat().st_mode & 0o777 for path in copy.root.rglob("*")} == {0o755, 0o644}
+
+
+def test_where_no_directory_can_be(copy: Directory) -> None:
+    file = copy.base / DEB
+    for root, cause in ((file, "a file of that name"), (file / "below", "a file of that name"), (Path("/proc/x"), "file system")):
+        with pytest.raises(ConfigError, match="cannot be a directory") as caught:
+            replace(copy, root=root).write("mark", "")
+        assert cause in caught.value.cause
 
 
 def test_what_is_removed_leaves_no_empty_directories(copy: Directory) -> None:
