@@ -122,6 +122,11 @@ def test_no_second_key_by_accident(desk: Desk) -> None:
     assert desk.made("--no-passphrase", "--another") != first
 
 
+def test_a_passphrase_and_none(desk: Desk) -> None:
+    assert "--no-passphrase excludes" in desk.type("init", "--no-passphrase", unlocked=True, code=2)
+    assert not desk.listed()
+
+
 def test_a_key_without_a_passphrase_is_asked_for(desk: Desk) -> None:
     assert "nobody to ask" in desk.type("init", code=13)
     assert not desk.listed()
