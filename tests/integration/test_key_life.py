@@ -94,6 +94,7 @@ def test_a_key_is_made_as_it_should_be(desk: Desk) -> None:
     assert (subkey["algorithm"], subkey["signs"], subkey["hashes"]) == ("ed25519", True, ["SHA512"])
     assert all(730 * 86400 - part["expires"] + part["created"] < 2 * 86400 for part in (primary, subkey))
     assert (desk.home / f"openpgp-revocs.d/{fingerprint}.rev").exists()
+    assert f'| archive = "{fingerprint}"' in desk.type("check", code=13)
     desk.configure(fingerprint)
     assert f"{fingerprint} is good (debkit archive)" in desk.type("check")
     row = desk.type("list").splitlines()[1].split()
