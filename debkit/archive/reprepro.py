@@ -88,6 +88,20 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
         "editor {conf}/distributions; or, if you have removed one: reprepro --basedir {base} clearvanished",
     ),
     (
+        r"Error parsing \S+/distributions, line \d+: (.*)",
+        ConfigError,
+        "{conf}/distributions is not as reprepro reads it",
+        "{named}",
+        "editor {conf}/distributions: an empty line parts one suite's stanza from another's",
+    ),
+    (
+        r"--ignore=brokensignatures",
+        ArchiveError,
+        "the upload was changed after it was signed",
+        "{first}",
+        "if it is as you want it, sign it again: debsign UPLOAD.changes",
+    ),
+    (
         r"is already registered with different checksums|cannot be included as",
         ArchiveConflict,
         "the archive has one of these files with other content",

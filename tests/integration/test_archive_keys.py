@@ -90,7 +90,7 @@ def test_a_tampered_upload_is_refused(run: Processes, config: Config, keys: Keys
     one = copied(make_upload(), tmp_path)
     text = one.changes.read_text()
     one.changes.write_text(text.replace("Urgency: medium", "Urgency: high"))
-    with pytest.raises(DebkitError):
+    with pytest.raises(ArchiveError, match="was changed after it was signed"):
         publish(run, config, one, keys)
     one.changes.write_text(text)
     deb = next(one.changes.parent.glob("*_arm64.deb"))

@@ -136,6 +136,8 @@ def test_what_the_archive_does_not_know(run: Processes, config: Config, keys: Ke
         publish(run, config, make_upload(suite="forky"), keys)
     assert "bookworm, trixie, sid" in unknown.value.cause
     assert "Codename: forky" in unknown.value.excerpt
+    with pytest.raises(ConfigError, match=r"has no suite trixy; did you mean trixie\?"):
+        publish(run, config, make_upload(suite="trixy"), keys)
     with pytest.raises(ConfigError, match="has no riscv64"):
         publish(run, config, make_upload(arches=("riscv64",)), keys)
     with pytest.raises(ConfigError, match="does not take uploads for noble"):
@@ -144,6 +146,20 @@ def test_what_the_archive_does_not_know(run: Processes, config: Config, keys: Ke
     with pytest.raises(ConfigError, match="there is no archive"):
         publish(run, config, make_upload(), keys)
     assert not list(config.repo.rglob("*.deb"))
+
+
+def test_the_stanza_that_is_shown_can_be_appended(run: Processes, config: Config, keys: Keys, make_upload: Upload) -> None:
+    with pytest.raises(ConfigError, match="has no suite forky") as unknown:
+        publish(run, config, make_upload(suite="forky"), keys)
+    shown = unknown.value.excerpt
+    distributions = config.repo / "conf/distributions"
+    text = distributions.read_text()
+    distributions.write_text("\n".join((text.rstrip("\n"), *shown[1:], "")))
+    with pytest.raises(ConfigError, match="conf/distributions is not as reprepro reads it") as unread:
+        publish(run, config, make_upload(), keys)
+    assert unread.value.cause == "Second appearance of 'Codename' in the same chunk!"
+    distributions.write_text("\n".join((text.rstrip("\n"), *shown, "")))
+    assert publish(run, config, make_upload(suite="forky"), keys).suite == "forky"
 
 
 @pytest.mark.parametrize("distribution", ["unstable", "UNRELEASED", "trixie", "stable", "trixie-backports"])

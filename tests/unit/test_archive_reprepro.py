@@ -189,6 +189,8 @@ def test_a_database_beside_is_filled_from_a_snapshot_or_file_by_file(recorder: R
         ("conflict.txt", ArchiveConflict, "other content", "dch --increment"),
         ("damaged-database.txt", ArchiveError, "the database of /project/repo is damaged", "debkit repo rebuild"),
         ("missing-reference.txt", ArchiveError, "the database of /project/repo is damaged", "debkit repo rebuild"),
+        ("two-stanzas-in-one.txt", ConfigError, "/project/repo/conf/distributions is not", "an empty line parts"),
+        ("changed-after-signing.txt", ArchiveError, "was changed after it was signed", "debsign"),
         ("hook-failed.txt", SigningError, f"signed with {'B' * 40}", "gpg --homedir /archive"),
         ("unknown-distribution.txt", ArchiveError, "reprepro failed", "reprepro --basedir /project/repo check"),
     ],
