@@ -235,6 +235,9 @@ def test_places_that_are_not_to_be_written_to(
     with pytest.raises(NetworkError, match="could not be copied") as refused:
         deploy(run, config, "rsync://127.0.0.1:9/site")
     assert "Connection refused" in refused.value.cause
+    with pytest.raises(NetworkError, match=r"could not be copied to nohost\.invalid:/x") as unknown:
+        deploy(run, config, "nohost.invalid:/x")
+    assert "mirror" not in unknown.value.cause + unknown.value.hint
 
 
 def test_rsync_to_a_local_path(run: Processes, config: Config, keys: Keys, make_upload: Upload, tmp_path: Path) -> None:

@@ -109,9 +109,16 @@ def test_rsync_is_given_lists(recorder: Recorder, tmp_path: Path) -> None:
     assert len(recorder.commands) == 2
 
 
-@pytest.mark.parametrize(("code", "error"), [(255, NetworkError), (10, NetworkError), (11, ArchiveError)])
+@pytest.mark.parametrize(
+    ("code", "error", "hint"),
+    [
+        (255, NetworkError, "run the same command again"),
+        (10, NetworkError, "run the same command again"),
+        (5, ArchiveError, "rsync --list-only host:/srv/"),
+    ],
+)
 def test_what_rsyncs_end_means(
-    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, error: type[Exception]
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, code: int, error: type[Exception], hint: str
 ) -> None:
     monkeypatch.setenv("RSYNC_PASSWORD", "sesame")
     recorder.reply("rsync", stdout="rsync: [sender] it says why\n", code=code)
@@ -119,5 +126,6 @@ def test_what_rsyncs_end_means(
     with pytest.raises(error, match="could not be copied to host:/srv") as caught:
         target.put((DEB,))
     assert getattr(caught.value, "cause", "") == "rsync: [sender] it says why"
+    assert hint in getattr(caught.value, "hint", "")
     assert ("RSYNC_PASSWORD", "sesame") in recorder.commands[0].env
     assert recorder.commands[0].secrets == ("sesame",)
