@@ -12,7 +12,8 @@ from debkit.errors import SigningError
 from debkit.keys.development import development_key
 from debkit.keys.home import reachable, throwaway
 from debkit.keys.passphrase import Passphrase, read_passphrase
-from debkit.keys.ring import Keys, PassphraseNeeded, Place, Places, Secret, attempt, gpg, look_up
+from debkit.keys.ring import NOT_IN_FAVOUR, Keys, PassphraseNeeded, Place, Places, Secret, attempt, gpg, look_up
+from debkit.keys.settings import lines
 from debkit.run import require_tool
 
 if TYPE_CHECKING:
@@ -71,15 +72,28 @@ def find_keys(
 
 @contextlib.contextmanager
 def configured(run: Run, config: KeysConfig, *, environ: MutableMapping[str, str]) -> Iterator[Places]:
-    """Find where the real keys are. Raises SigningError where there are none."""
+    """Find where the real keys are. Raises SigningError where there are none, with the keys that could be named."""
     with located(run, config, environ=environ) as places:
         if places is None:
+            usable = _usable(run, environ)
             raise SigningError(
                 "no signing key is configured",
                 cause="[keys] in config/debkit.toml names none, and none is handed over in the environment",
-                hint="debkit key init",
+                hint="editor config/debkit.toml, so that [keys] names a key which you have, such as"
+                if usable
+                else "debkit key init",
+                excerpt=tuple(line for fingerprint in usable for line in lines({"archive": fingerprint})),
             )
         yield places
+
+
+def _usable(run: Run, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the fingerprints of the keys in the caller's own keyring that can sign."""
+    if not home_of(environ).is_dir():
+        return ()
+    with reachable(run, home_of(environ)) as home:
+        known = gpg(home).list_keys(secret=True)
+        return tuple(key["fingerprint"] for key in known if key["trust"] not in NOT_IN_FAVOUR and "S" in key["cap"])
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ def command(session: Session, *, keep: int | None, dry_run: bool, passphrase: Pa
 
     What was replaced within [archive] grace stays in any case: clients may be about to fetch it.
     """
-    from debkit.archive import prune, settled  # noqa: PLC0415
+    from debkit.archive import prune, settled  # noqa: PLC0415, prune  # noqa: PLC0415
+    from debkit.console import counted  # noqa: PLC0415
 
     config = session.config.archive
     with contextlib.ExitStack() as stack:
@@ -39,6 +40,7 @@ def command(session: Session, *, keep: int | None, dry_run: bool, passphrase: Pa
         session.console.info(f"  - {name}")
     would = "would be removed" if dry_run else "removed"
     session.console.good(
-        f"{len(gone.snapshots)} states, {len(gone.indices)} indices and {len(gone.pool)} files of the pool "
+        f"{counted(len(gone.snapshots), 'state')}, {counted(len(gone.indices), 'old index file')} and "
+        f"{counted(len(gone.pool), 'file')} of the pool "
         f"({gone.size / 1e6:.1f} MB) {would}"
     )
