@@ -100,7 +100,6 @@ def years(maintainer: Maintainer, client: Client, work: Path) -> str:
     maintainer.signs_with(old)
     maintainer.publishes("1.0", work)
     maintainer.onboards()
-    client.types("sudo apt-get update", "sudo apt-get install curl ca-certificates")
     client.types(*maintainer.block(f"({maintainer.suite})"))
     client.types("sudo apt-get update", "sudo apt-get install hello-debkit")
     assert client.version("hello-debkit") == "1.0"
