@@ -219,7 +219,7 @@ def test_places_that_are_not_to_be_written_to(
     publish(run, config, make_upload(), keys)
     (path / "pool").mkdir(parents=True)
     (path / "pool/theirs").touch()
-    with pytest.raises(ArchiveError, match="holds another archive"):
+    with pytest.raises(ArchiveError, match="holds another archive") as theirs:
         deploy(run, config, where)
     assert deployed(path) == {"pool/theirs": b""}
     (path / "pool/theirs").rename(path / "index.html")
@@ -227,6 +227,7 @@ def test_places_that_are_not_to_be_written_to(
     with pytest.raises(ArchiveError, match="has a front page already"):
         deploy(run, config, where)
     assert deployed(path) == {"index.html": b"Unsere Bl\xe4tter"}
+    assert theirs.value.hint.startswith("debkit repo deploy ")
     with pytest.raises(ConfigError, match="in the archive itself"):
         deploy(run, config, os.fspath(config.repo / "public"))
     for parent in (config.project, config.project.parent):
@@ -274,6 +275,7 @@ def test_the_limits_of_github_pages(
     with pytest.raises(ArchiveError, match=r"the site would have 1,000\.\d MB") as caught:
         deploy(run, config, os.fspath(site), to_pages=True)
     assert "film1 has 100.0 MB" in caught.value.cause
+    assert "[archive] grace" in caught.value.hint
     assert not (site / "pool").exists()
     (site / "video").unlink()
     deploy(run, config, os.fspath(site), to_pages=True)
