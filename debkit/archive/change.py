@@ -121,13 +121,19 @@ def recover(archive: Reprepro, progress: Progress) -> bool:
     transaction.undo(base)
     if journal.size(base):  # it is cut now: of a first publish that was killed there is nothing, and no database either
         demand_database(base)
+    listings = {suite: archive.listing(suite, cleanup=True) for suite in archive.suites}
+    half_out = [suite for suite in listings if not is_current(base, suite, listings[suite], archive.keys)]
+    with contextlib.suppress(ArchiveError):  # a damaged journal is for verify to tell
+        told = frozenset(act.snapshot for act in journal.read(base))
+        for suite in listings.keys() - half_out:
+            snapshots.remove_unseen(base, suite, told)
     transaction.forget_strays(base, frozenset(archive.checksums(cleanup=True)))
     lost = tuple(name for name in archive.unreferenced(cleanup=True) if not (base / name).exists())
     archive.forget(lost, cleanup=True)
     made = Change(archive)
-    for suite in archive.suites:
-        if refresh(archive, suite, archive.listing(suite, cleanup=True)):
-            made.tell(suite, "recover", "what a killed run had begun was undone")
+    for suite in half_out:
+        archive.export(suite, cleanup=True)
+        made.tell(suite, "recover", "what a killed run had begun was undone")
     journal.append(base, made.acts)
     transaction.settle(base)
     return True

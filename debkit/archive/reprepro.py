@@ -255,8 +255,9 @@ class Reprepro:
             env=(
                 ("DEBKIT_RELEASE_HOME", os.fspath(archive.home)),
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
+                ("DEBKIT_RELEASE_KEY", archive.fingerprint),
                 ("DEBKIT_RELEASE_KEYRING", os.fspath(self.conf / TRUSTED)),
-                ("DEBKIT_RELEASE_SNAPSHOT", snapshots.new_name()),
+                ("DEBKIT_RELEASE_SNAPSHOT", snapshots.new_name(self.base)),
             ),
             stdin=(stdin or (f"{passphrase}\n" if passphrase else "")).encode(),
             secrets=(passphrase,) if passphrase else (),
@@ -271,9 +272,9 @@ class Reprepro:
             raise explain(failed, self) from failed
 
 
-def _lines(files: tuple[str, ...]) -> str:
-    """Name files as reprepro reads them from standard input: a command line would not hold those of a big pool."""
-    return "".join(f"{name}\n" for name in files)
+def _lines(names: tuple[str, ...]) -> str:
+    """Give names as reprepro reads them: a command line takes less than an archive may hold."""
+    return "".join(f"{name}\n" for name in names)
 
 
 def argv(base: Path, conf: Path, gnupghome: Path, *words: str) -> tuple[str, ...]:

@@ -54,6 +54,14 @@ def test_the_index_is_signed_through_the_hook() -> None:
     assert "Description: x (signed with a development key)\n" in conf.rendered(text, development=True)
 
 
+def test_indices_have_the_forms_that_debkit_reads() -> None:
+    text = "Codename: a\nDebIndices: Packages\n Release .xz\nDscIndices: Sources Release . .gz\nContents: .gz\n"
+    assert conf.rendered(text, development=False) == (
+        "Codename: a\nDebIndices: Packages\n Release .xz .\nDscIndices: Sources Release . .gz\nContents: .gz\n"
+        "SignWith: ! sign-release\n"
+    )
+
+
 def test_a_development_key_is_let_in_for_the_run_only(archive: Config) -> None:
     before = (archive.repo / "conf/uploaders").read_text()
     (archive.repo / "conf/incoming").write_text("Name: x\n")
@@ -86,11 +94,8 @@ def test_what_the_archive_takes(archive: Config) -> None:
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ("DebIndices: Packages Release .gz .xz", "DebIndices is without Packages"),
-        ("DebIndices: Other Release . .gz", "DebIndices is without Packages"),
-        ("debindices:\n Packages\n Release\n .gz", "DebIndices is without Packages"),
-        ("DscIndices: Sources Release .", "DscIndices is without Sources.gz"),
-        ("DscIndices: Sources Release .xz", "DscIndices is without Sources.gz"),
+        ("DebIndices: Other Release . .gz", "DebIndices gives them another name than Packages"),
+        ("dscindices:\n Other\n Release\n .gz", "DscIndices gives them another name than Sources"),
         ("UDebComponents: main", "UDebComponents asks for .udebs"),
     ],
 )
@@ -103,10 +108,10 @@ def test_indices_that_debkit_would_not_read(archive: Config, field: str, said: s
     assert "editor" in caught.value.hint
 
 
-def test_more_indices_than_debkit_reads(archive: Config) -> None:
+def test_other_forms_of_indices_than_debkit_reads(archive: Config) -> None:
     with (archive.repo / "conf/distributions").open("a") as stream:
         stream.write("\nCodename: more\nArchitectures: amd64 source\nComponents: main\n")
-        stream.write("DebIndices: Packages Release . .gz .xz\nDscIndices: Sources Release . .gz\n")
+        stream.write("DebIndices: Packages Release .xz\ndscindices:\n Sources\n Release .\n")
     conf.demand(archive, "more", ("amd64",))
 
 
