@@ -7,6 +7,7 @@ files of the pool. Nothing else decides: there are no timers.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,12 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import snapshots, transaction
 from debkit.archive.change import change
+from debkit.archive.index import sha256_of
 from debkit.console import counted
+from debkit.errors import ArchiveError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from debkit.archive.reprepro import Reprepro
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 # All indices are read to know what may go: a publish does that once for so many snapshots.
 SEVERAL = 10
+# By the index's name, the form of it in which debkit reads it.
+READ = {"Packages": "Packages", "Sources": "Sources.gz"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,10 @@ def is_due(base: Path, *, keep: int, grace: float) -> bool:
 
 
 def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) -> Pruned:
-    """Remove the expired snapshots, and what only they list. One cut short is completed by the next. Seconds for `grace`."""
+    """Remove the expired snapshots, and what only they list. One cut short is completed by the next. Seconds for `grace`.
+
+    Raises ArchiveError where it cannot be told what a kept one lists; then nothing is removed.
+    """
     base = archive.base
     gone: list[Snapshot] = []
     kept: list[Path] = []
@@ -72,12 +81,44 @@ def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) 
         kept += [one.path for one in found if one not in leaving]
         if (base / "dists" / suite / "Release").exists():
             kept.append(base / "dists" / suite)
+    _demand_read(kept)
     indices = _unlisted_indices(base, kept)
     pool = _unlisted_files(archive, kept)
     size = sum((base / name).stat().st_size for name in pool if (base / name).exists())
     if not dry_run:
         _remove(archive, gone, indices, pool)
     return Pruned(snapshots=tuple(f"{one.suite}/{one.name}" for one in gone), indices=indices, pool=pool, size=size)
+
+
+def _demand_read(kept: list[Path]) -> None:
+    """Refuse to remove anything while it cannot be told what a kept state lists."""
+    seen: dict[tuple[int, int], str] = {}
+    problems = [problem for directory in kept for problem in _unread(directory, seen)]
+    if problems:
+        raise ArchiveError(
+            "what the kept states list cannot be told",
+            cause="\n".join(problems[:9]),
+            hint="debkit repo refresh; an old state that this does not mend: rm -r dists/SUITE/snapshots/STATE of the archive",
+        )
+
+
+def _unread(directory: Path, seen: dict[tuple[int, int], str]) -> Iterator[str]:
+    """Tell which indices of a state its Release file names otherwise than they are there. `seen` are checksums by inode."""
+    named = re.findall(r"^ (\w{64}) +\d+ (\S+)$", (directory / "Release").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    sums = {name: sha256 for sha256, name in named}
+    for place, kind in sorted({(name.rpartition("/")[0], name.rpartition("/")[2].partition(".")[0]) for name in sums}):
+        if kind not in READ:
+            continue
+        file = directory / place / READ[kind]
+        if place.count("/") != 1 or not file.exists():
+            yield f"{directory / place} has no {READ[kind]} that debkit reads"
+            continue
+        status = file.stat()
+        inode = (status.st_dev, status.st_ino)
+        if inode not in seen:
+            seen[inode] = sha256_of(file)
+        if seen[inode] != sums.get(f"{place}/{READ[kind]}"):
+            yield f"{file} is not what the Release file says"
 
 
 def _unlisted_indices(base: Path, kept: list[Path]) -> tuple[str, ...]:

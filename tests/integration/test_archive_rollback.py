@@ -19,7 +19,7 @@ from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig
 from debkit.errors import ArchiveError, ConfigError
 from tests.command import Project, is_three_parts
-from tests.publishing import sound, state, versions
+from tests.publishing import overwrite, sound, state, versions
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -157,6 +157,27 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
         line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
     ]
     assert line["detail"] == "1 states"
+
+
+@pytest.mark.parametrize("harm", ["gone", "other"])
+def test_nothing_is_removed_while_a_kept_state_cannot_be_read(run: Processes, desk: Desk, harm: str) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        desk.publish(*desk.make("first", version=version))
+    kept = snapshots.snapshots(desk.config.repo, "trixie")[1]
+    index = kept.path / "main/binary-amd64/Packages"
+    if harm == "gone":
+        index.unlink()
+    else:
+        overwrite(index)
+    before = state(desk.config)
+    with working(run, desk.config, desk.keys, what="pruning") as archive:
+        with pytest.raises(ArchiveError, match="what the kept states list cannot be told") as caught:
+            retention.prune(archive, keep=2, grace=0)
+        assert os.fspath(kept.path) in caught.value.cause
+        assert before.keys() <= state(desk.config).keys()
+        renew(archive, desk.config)
+        assert len(retention.prune(archive, keep=3, grace=0).snapshots) == 1
+    assert {path.name.split("_")[1][:3] for path in (desk.config.repo / "pool/main/f/first").iterdir()} == {"2.0", "3.0"}
 
 
 def test_a_publish_counts_though_old_states_cannot_be_removed(
