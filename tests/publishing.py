@@ -81,5 +81,16 @@ def overwrite(*paths: Path) -> None:
     for path in paths:
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
-        path.unlink()
-        path.write_bytes(content)
+        rewrite(path, bytes(content))
+
+
+def change(path: Path, old: bytes, new: bytes) -> None:
+    """Change some words of a file, and not what is linked to it."""
+    content = path.read_bytes()
+    assert old in content
+    rewrite(path, content.replace(old, new))
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)

@@ -36,7 +36,10 @@ SOURCES = "Types: deb deb-src\nURIs: {url}/\nSuites: {suite}\nComponents: main\n
 
 
 class Reader(threading.Thread):
-    """Reads until it is told to stop; `rounds` is how often it has, `troubles` what was wrong each time."""
+    """Reads until it is told to stop; `rounds` is how often it has, `troubles` what was wrong each time.
+
+    That it could not read at all is a trouble like others.
+    """
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -46,7 +49,10 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         while not self._over.is_set():
-            self.troubles += self.look()
+            try:
+                self.troubles += self.look()
+            except Exception as problem:  # noqa: BLE001 (a thread that ends would be taken for one that is content)
+                self.troubles.append(f"{type(problem).__name__}: {problem}")
             self.rounds += 1
 
     def look(self) -> list[str]:
@@ -58,15 +64,18 @@ class Reader(threading.Thread):
 
 @contextlib.contextmanager
 def reading(*readers: Reader) -> Iterator[None]:
+    """Let them read meanwhile; each is to go on to the end, and then to end."""
     for reader in readers:
         reader.start()
     try:
         yield
+        assert all(reader.is_alive() for reader in readers)
     finally:
         for reader in readers:
             reader.stop()
         for reader in readers:
             reader.join(60)
+    assert not any(reader.is_alive() for reader in readers)
 
 
 class AptGet(Reader):

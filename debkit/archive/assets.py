@@ -1,4 +1,4 @@
-"""A flat directory of files that were released, whose names may have changed on the way: GitHub turns `~` into `.`.
+"""Files that were released, in a directory and below it, whose names may have changed on the way: GitHub turns `~` into `.`.
 
 By right a file is called what a .changes or a .dsc that lists its checksum calls it, or what it says of itself.
 """
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Assets:
-    """The files of a directory by what they are. Raises SourceError, ArchiveError for a .changes, .dsc or .deb that is none."""
+    """The files below a directory by what they are. Raises SourceError, ArchiveError for one that is not what it is called."""
 
     def __init__(self, run: Run, directory: Path) -> None:
-        paths = sorted(path for path in directory.iterdir() if path.is_file())
+        paths = sorted(path for path in directory.rglob("*") if path.is_file())
         self.directory = directory
         self._sha256 = {path: sha256_of(path) for path in paths}
         self._by_sha256 = {sha256: path for path, sha256 in self._sha256.items()}
@@ -39,7 +39,7 @@ class Assets:
             self._by_name[f"{dsc.name}_{_file_version(dsc.version)}.dsc"] = path
         for path in paths:
             if path.suffix == ".deb" and self._sha256[path] not in names:
-                deb = read_deb(run, directory, FileRef(path.name, path.stat().st_size, self._sha256[path]))
+                deb = read_deb(run, path.parent, FileRef(path.name, path.stat().st_size, self._sha256[path]))
                 self._by_name[f"{deb.package}_{_file_version(deb.version)}_{deb.arch}.deb"] = path
 
     @property

@@ -58,14 +58,15 @@ def holding(
 
 
 def demand_database(base: Path) -> None:
-    """Refuse to work on an empty database where something is published: all of that would be gone with the next export."""
+    """Refuse to work on an empty database where something was published: the next export would end what is left of it."""
     if (base / "db/packages.db").exists():
         return
     published = any((base / "dists" / suite / "Release").exists() for suite in snapshots.suites(base))
-    if published or any(act.added for act in journal.read(base)):
+    left = any("/." not in name for name in transaction.pool(base))
+    if published or left or any(act.added for act in journal.read(base)):
         raise ArchiveError(
             f"{base} has lost its database",
-            cause=f"there is no {base}/db/packages.db, although something was published",
+            cause=f"there is no {base}/db/packages.db, although something was published, or lies in {base}/pool",
             hint="debkit repo rebuild",
         )
 
@@ -120,13 +121,19 @@ def recover(archive: Reprepro, progress: Progress) -> bool:
     transaction.undo(base)
     if journal.size(base):  # it is cut now: of a first publish that was killed there is nothing, and no database either
         demand_database(base)
+    listings = {suite: archive.listing(suite, cleanup=True) for suite in archive.suites}
+    half_out = [suite for suite in listings if not is_current(base, suite, listings[suite], archive.keys)]
+    with contextlib.suppress(ArchiveError):  # a damaged journal is for verify to tell
+        told = frozenset(act.snapshot for act in journal.read(base))
+        for suite in listings.keys() - half_out:
+            snapshots.remove_unseen(base, suite, told)
     transaction.forget_strays(base, frozenset(archive.checksums(cleanup=True)))
     lost = tuple(name for name in archive.unreferenced(cleanup=True) if not (base / name).exists())
     archive.forget(lost, cleanup=True)
     made = Change(archive)
-    for suite in archive.suites:
-        if refresh(archive, suite, archive.listing(suite, cleanup=True)):
-            made.tell(suite, "recover", "what a killed run had begun was undone")
+    for suite in half_out:
+        archive.export(suite, cleanup=True)
+        made.tell(suite, "recover", "what a killed run had begun was undone")
     journal.append(base, made.acts)
     transaction.settle(base)
     return True

@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 HOOK = Path(__file__).with_name("sign-release")
 EFFECTIVE = ".conf"
 DAY = 86400  # seconds
+# The forms of indices that debkit reads, Packages uncompressed and Sources.gz: reprepro writes them unless it is told otherwise.
+NEEDED = {"DebIndices": ".", "DscIndices": ".gz"}
 STANZA = """\
 Codename: {suite}
 Origin: {name}
@@ -157,7 +160,8 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
 def rendered(distributions: str, *, development: bool, valid_for: float = 0) -> str:
     """Add who signs to every stanza, in place of what may be said there, and to its description if it is a development key.
 
-    `valid_for`, in seconds, becomes reprepro's ValidFor, which it takes in days, unless 0 or the stanza has its own.
+    `valid_for`, in seconds, becomes reprepro's ValidFor, which it takes in days, unless 0 or the stanza has its own. Whatever
+    forms of indices a stanza asks for, those that debkit reads are among them.
     """
     stanzas = []
     for stanza in _stanzas(distributions):
@@ -166,8 +170,15 @@ def rendered(distributions: str, *, development: bool, valid_for: float = 0) -> 
             lines = re.sub(r"^(Description:.*)$", r"\1 (signed with a development key)", lines, flags=re.MULTILINE)
         if valid_for and not re.search(r"^ValidFor:", lines, flags=re.MULTILINE | re.IGNORECASE):
             lines += f"ValidFor: {math.ceil(valid_for / DAY)}d\n"
+        for field, needed in NEEDED.items():
+            lines = re.sub(rf"^{field}:.*\n([ \t].*\n)*", partial(_with, needed), lines, flags=re.MULTILINE | re.IGNORECASE)
         stanzas.append(f"{lines}SignWith: ! {HOOK.name}\n")
     return "\n".join(stanzas)
+
+
+def _with(needed: str, field: re.Match[str]) -> str:
+    """Add a word to a field that lacks it."""
+    return field[0] if needed in field[0].split() else f"{field[0].rstrip()} {needed}\n"
 
 
 def _stanzas(text: str) -> list[str]:

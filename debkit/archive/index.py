@@ -14,7 +14,7 @@ from debkit.keys import signed_text
 from debkit.model import FileRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
     from debkit.keys import Keys
@@ -60,11 +60,11 @@ def read_index(base: Path, suite: str, arch: str) -> tuple[Line, ...]:
     return read_indices(base / "dists" / suite, arch)
 
 
-def read_indices(directory: Path, arch: str) -> tuple[Line, ...]:
-    """Read the same of a directory, a suite's or a snapshot's."""
+def read_indices(directory: Path, arch: str, *, among: Container[Path] | None = None) -> tuple[Line, ...]:
+    """Read the same of a directory, a suite's or a snapshot's; of the indices `among` these where not all are to be trusted."""
     pattern = "*/source/Sources.gz" if arch == "source" else f"*/binary-{arch}/Packages"
     lines: list[Line] = []
-    for file in sorted(directory.glob(pattern)):
+    for file in sorted(file for file in directory.glob(pattern) if among is None or file in among):
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         lines += _parse(data.decode())
     return tuple(lines)
@@ -123,15 +123,32 @@ def listed(release: str) -> list[tuple[str, int, str]]:
     return [(sha256, int(size), name) for sha256, size, name in found if not name.endswith("/Sources")]
 
 
-def files(directory: Path) -> frozenset[FileRef]:
-    """Give the pool's files, by their paths under the base, that the indices in a directory list, as they are to be."""
+def sound(directory: Path) -> frozenset[Path]:
+    """Give the indices in a directory that are what its Release file says: what is damaged cannot be read."""
+    named = listed(release_text(directory / "Release")) if (directory / "Release").exists() else []
+    paths = ((directory / name, sha256) for sha256, _, name in named)
+    return frozenset(path for path, sha256 in paths if path.is_file() and sha256_of(path) == sha256)
+
+
+def release_text(release: Path) -> str:
+    """Read a Release file that may be damaged."""
+    return release.read_text(encoding="utf-8", errors="replace")
+
+
+def files(directory: Path, *, among: Container[Path] | None = None) -> frozenset[FileRef]:
+    """Give the pool's files, by their paths under the base, that the indices in a directory list, as they are to be.
+
+    `among` is as `read_indices` has it.
+    """
     found: set[FileRef] = set()
-    for index in directory.glob("*/binary-*/Packages"):
+    indices = (index for index in directory.glob("*/binary-*/Packages") if among is None or index in among)
+    sources = (index for index in directory.glob("*/source/Sources.gz") if among is None or index in among)
+    for index in indices:
         for stanza in index.read_text(encoding="utf-8").split("\n\n"):
             fields: dict[str, str] = dict(re.findall(r"^(Filename|Size|SHA256): (.*)$", stanza, flags=re.MULTILINE))
             if fields:
                 found.add(FileRef(fields["Filename"], int(fields["Size"]), fields["SHA256"]))
-    for index in directory.glob("*/source/Sources.gz"):
+    for index in sources:
         for stanza in gzip.decompress(index.read_bytes()).decode().split("\n\n"):
             place = re.search(r"^Directory: (.*)$", stanza, flags=re.MULTILINE)
             names = re.search(r"^Checksums-Sha256:[ \t]*\n((?: .*\n?)*)", stanza, flags=re.MULTILINE)

@@ -9,6 +9,8 @@ from debian.debian_support import Version
 
 from debkit.archive import client, conf
 from debkit.archive.change import change, refresh
+from debkit.archive.index import files
+from debkit.archive.whole import demand_files
 from debkit.config import base_suite
 from debkit.errors import ArchiveError, ConfigError
 
@@ -49,6 +51,9 @@ def promote(archive: Reprepro, config: Config, stream: str, suite: str, sources:
     known = {(entry.type, entry.arch, entry.package, entry.version) for entry in before}
     taken = sorted({entry.source for entry in chosen if (entry.type, entry.arch, entry.package, entry.version) not in known})
     if taken:
+        places = {entry.file.rpartition("/")[0] for entry in chosen if entry.source in taken}
+        listed = files(archive.base / "dists" / stream)
+        demand_files(archive.base, suite, (file for file in listed if file.name.rpartition("/")[0] in places))
         with change(archive) as made:
             archive.copy(stream, suite, tuple(taken))
             after = archive.listing(suite)

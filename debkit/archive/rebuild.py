@@ -55,17 +55,19 @@ def rebuild(
 ) -> Rebuilt:
     """Remake database, indices and signatures; snapshots and journal stay. `archive` is held, in whatever state it is.
 
-    Files that the pool lacks are taken from `directory`, a flat one of release assets. Where no suite, or not
-    `suite`, has left anything, what is newest there is published, into `suite` or the one that its distribution means. Raises
+    Files that the pool lacks are taken from `directory`, of release assets. Where no suite, or not `suite`, has left anything,
+    what is newest there, or without it in the pool, is published, into `suite` or the one that its distribution means. Raises
     ArchiveError naming all that cannot be had, ConfigError or SourceError: then nothing is changed.
     """
     base = archive.base
     if transaction.pending(base):
         transaction.undo(base)
     progress.phase("looking at what is left")
-    assets = Assets(archive.run, directory) if directory else None
     keyrings = tuple(path for path in (archive.conf / TRUSTED, client.keyring_file(config)) if path.exists())
     known = tuple(found for name in archive.suites if (found := remains(archive.run, base, name, keyrings)))
+    if not directory and not known and not any((base / "dists").glob("*/Release")) and any(transaction.pool(base)):
+        directory = base / "pool"  # all that is left
+    assets = Assets(archive.run, directory) if directory else None
     with temporary("debkit-assets.") as place:
         anew = not known or (suite and suite not in {found.suite for found in known})
         uploads = _uploads(archive, config, assets, place, suite) if assets and anew else ()
@@ -125,7 +127,7 @@ def _demand_remains(base: Path, known: tuple[Remains, ...], uploads: tuple[Uploa
     if not suites:
         raise ArchiveError(
             f"nothing is left of {base}",
-            cause="it has neither signed indices nor a journal",
+            cause="it has neither signed indices nor a journal, and no .changes in its pool",
             hint="from the files of a release: debkit repo rebuild --from DIR",
         )
 
@@ -168,8 +170,7 @@ def _remake(
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
     beside = replace(archive, db=new)
-    pool = tuple(sorted(path.relative_to(base).as_posix() for path in (base / "pool").rglob("*") if path.is_file()))
-    if pool:
+    if pool := tuple(sorted(transaction.pool(base))):
         beside.detect(pool)
     with temporary("debkit-states.") as place:
         for found in known:

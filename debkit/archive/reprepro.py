@@ -206,12 +206,12 @@ class Reprepro:
     def forget(self, files: tuple[str, ...], *, cleanup: bool = False) -> None:
         """Have the database forget files that are gone."""
         if files:
-            self._call("_forget", *files, cleanup=cleanup)
+            self._call("_forget", cleanup=cleanup, stdin=_lines(files))
 
     def delete(self, files: tuple[str, ...]) -> None:
         """Remove files that no suite refers to."""
         if files:
-            self._call("deleteifunreferenced", *files)
+            self._call("deleteifunreferenced", stdin=_lines(files))
 
     def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
         """Give a suite these packages as a snapshot has them, and export nothing."""
@@ -230,7 +230,7 @@ class Reprepro:
 
     def detect(self, files: tuple[str, ...]) -> None:
         """Have the database know files that are in the pool (paths under the base)."""
-        self._call("--keepunreferencedfiles", "_detect", stdin="".join(f"{name}\n" for name in files))
+        self._call("--keepunreferencedfiles", "_detect", stdin=_lines(files))
 
     def include_debs(self, suite: str, files: tuple[str, ...], arches: tuple[str, ...], filing: Filing) -> None:
         """Take .debs of the pool (paths under the base) into these architectures of a suite, and export nothing."""
@@ -262,7 +262,7 @@ class Reprepro:
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
                 ("DEBKIT_RELEASE_KEY", archive.fingerprint),
                 ("DEBKIT_RELEASE_KEYRING", os.fspath(self.conf / TRUSTED)),
-                ("DEBKIT_RELEASE_SNAPSHOT", self.snapshot or snapshots.new_name()),
+                ("DEBKIT_RELEASE_SNAPSHOT", self.snapshot or snapshots.new_name(self.base)),
             ),
             stdin=(stdin or (f"{passphrase}\n" if passphrase else "")).encode(),
             secrets=(passphrase,) if passphrase else (),
@@ -275,6 +275,11 @@ class Reprepro:
             if failed.done.code < 0:
                 release(self.base)
             raise explain(failed, self) from failed
+
+
+def _lines(names: tuple[str, ...]) -> str:
+    """Give names as reprepro reads them: a command line takes less than an archive may hold."""
+    return "".join(f"{name}\n" for name in names)
 
 
 def argv(base: Path, conf: Path, gnupghome: Path, *words: str) -> tuple[str, ...]:

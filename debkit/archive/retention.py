@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from debkit.archive import snapshots
+from debkit.archive import snapshots, transaction
 from debkit.archive.change import change
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ def _unlisted_files(archive: Reprepro, kept: list[Path]) -> tuple[str, ...]:
 def strays(archive: Reprepro) -> set[str]:
     """Find the pool's files that the database does not know."""
     known = archive.checksums()
-    names = (file.relative_to(archive.base).as_posix() for file in (archive.base / "pool").rglob("*") if file.is_file())
-    return {name for name in names if name not in known}
+    return {name for name in transaction.pool(archive.base) if name not in known}
 
 
 def _remove(archive: Reprepro, gone: list[Snapshot], indices: tuple[str, ...], pool: tuple[str, ...]) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import journal, snapshots
 from debkit.archive.change import change
-from debkit.archive.index import read_indices
+from debkit.archive.index import files, read_indices
+from debkit.archive.whole import demand_files
 from debkit.errors import ArchiveError, ConfigError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
 
     Where it has just these nothing is done.
     """
+    demand_files(archive.base, suite, files(state.snapshot.path))
     before = archive.listing(suite)
     wanted = members(state.snapshot)
     have = {(entry.type, entry.arch, entry.package): entry.version for entry in before}

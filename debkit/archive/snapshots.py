@@ -11,7 +11,7 @@ import gzip
 import re
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ class Snapshot:
         return datetime.strptime(self.name, FORM).replace(tzinfo=UTC)
 
 
-def new_name() -> str:
-    return datetime.now(UTC).strftime(FORM)
+def new_name(base: Path) -> str:
+    """Name a snapshot by the time, but later than all there are: what follows sorts last although the clock was put back."""
+    newest = (one.made for suite in suites(base) for one in snapshots(base, suite)[-1:])
+    return max((datetime.now(UTC), *(made + timedelta(microseconds=1) for made in newest))).strftime(FORM)
 
 
 def snapshots(base: Path, suite: str) -> tuple[Snapshot, ...]:
@@ -57,13 +59,25 @@ def suites(base: Path) -> tuple[str, ...]:
 
 def keep(base: Path, suite: str, names: Iterable[str]) -> Snapshot:
     """Make a snapshot of what a suite has published, `names` being its files, as the hook that signs makes them."""
-    directory, name = base / "dists" / suite, new_name()
+    directory, name = base / "dists" / suite, new_name(base)
     made, unfinished = directory / "snapshots" / name, directory / "snapshots" / f".{name}.gone"
     for file in names:
         (unfinished / file).parent.mkdir(parents=True, exist_ok=True)
         (unfinished / file).hardlink_to(directory / file)
     unfinished.rename(made)
     return Snapshot(name, suite, made)
+
+
+def remove_unseen(base: Path, suite: str, told: Iterable[str]) -> None:
+    """Remove what is newer than what a suite has published and is not `told` of: an undone change that no client has seen.
+
+    Otherwise what it would have replaced counts as replaced since then, and would be removed too early.
+    """
+    found = snapshots(base, suite)
+    published = max((number for number, one in enumerate(found) if is_published(base, one)), default=len(found))
+    for snapshot in found[published + 1 :]:
+        if snapshot.name not in told:
+            remove(snapshot)
 
 
 def remove(snapshot: Snapshot) -> None:
@@ -124,7 +138,7 @@ def source_of(name: str) -> str:
 def contents(directory: Path) -> frozenset[str]:
     """Tell what a state has: two with the same indices of packages and sources have the same members, whenever signed."""
     release = directory / "Release"
-    text = release.read_text(encoding="utf-8") if release.exists() else ""
+    text = release.read_text(encoding="utf-8", errors="replace") if release.exists() else ""
     return frozenset(re.findall(r"^ [0-9a-f]{64} +[1-9]\d* \S+/(?:Packages|Sources)$", text, flags=re.MULTILINE))
 
 

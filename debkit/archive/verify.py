@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import conf, journal, snapshots, transaction
 from debkit.archive.database import read_database
-from debkit.archive.index import files, read_indices, sha256_of
+from debkit.archive.index import files, read_indices, sha256_of, sound
 from debkit.archive.lock import WAIT_SECONDS, shared
 from debkit.archive.whole import REFRESH, field, unlike, unsigned
 from debkit.console import Quiet
@@ -86,6 +86,7 @@ class _Look:
         self.suites = tuple(suite for suite in snapshots.suites(base) if (base / "dists" / suite / "Release").exists())
         self.held = tuple(one for suite in snapshots.suites(base) for one in snapshots.snapshots(base, suite))
         self.wanted: set[FileRef] = set()
+        self.whole: set[str] = set()  # the suites whose indices can all be read
 
     def problems(self, progress: Progress) -> Iterator[Problem]:
         """Tell what is wrong, the worst first."""
@@ -148,18 +149,24 @@ class _Look:
     def _indices(self) -> Iterator[Problem]:
         """Judge the indices of what is published and of each kept state, by name and by hash."""
         for suite in self.suites:
-            yield from unlike(self.base / "dists" / suite)
-            self.wanted |= files(self.base / "dists" / suite)
+            found = tuple(unlike(self.base / "dists" / suite))
+            yield from found
+            if not found:
+                self.whole.add(suite)
+            self.wanted |= self._listed(self.base / "dists" / suite)
         for one in self.held:
             if not all((one.path / name).exists() for name in ("InRelease", "Release")):
                 yield Problem(f"the snapshot {one.suite}/{one.name} is half there", PRUNE)
                 continue
             for problem in unlike(one.path, self.base / "dists" / one.suite):
                 yield Problem(f"the snapshot {one.suite}/{one.name}: {problem.what}", f"rm -r {one.path}")
-            self.wanted |= files(one.path)
+            self.wanted |= self._listed(one.path)
         for suite in self.suites if (self.base / "db").exists() else ():
             if not any(snapshots.is_published(self.base, one) for one in self.held if one.suite == suite):
                 yield Problem(f"{suite}: what is published is in no snapshot, so that nothing could go back to it", REFRESH)
+
+    def _listed(self, directory: Path) -> frozenset[FileRef]:
+        return files(directory, among=sound(directory))
 
     def _pool(self) -> Iterator[Problem]:
         """Judge every file that a client may fetch."""
@@ -184,13 +191,15 @@ class _Look:
             return
         remedy = f"where the database is right: {REFRESH}\nwhere it is not: {REBUILD}"
         for suite, entries in database.members.items():
+            if suite in self.suites and suite not in self.whole:
+                continue
             has = {(entry.type, entry.arch, entry.package, entry.version) for entry in entries}
             yield from _differences(suite, "database", has, published(self.base / "dists" / suite), remedy)
         yield from self._files(database)
 
     def _files(self, database: Database) -> Iterator[Problem]:
         listed = {file.name for file in self.wanted}
-        for name in sorted({file.name for suite in database.members for file in files(self.base / "dists" / suite)}):
+        for name in sorted({file.name for suite in database.members for file in self._listed(self.base / "dists" / suite)}):
             if name not in database.checksums:
                 yield Problem(f"the database does not know {name}", REBUILD)
         for name, sha256 in sorted(database.checksums.items()):
@@ -215,6 +224,8 @@ class _Look:
             yield Problem(f"{problem.what}: {problem.cause}", problem.hint)
             return
         for suite in dict.fromkeys(act.suite for act in acts):
+            if suite in self.suites and suite not in self.whole:
+                continue
             told = journal.members(act for act in acts if act.suite == suite)
             has = {(entry.type, entry.arch, entry.package, entry.version) for entry in told}
             yield from _differences(suite, "journal", has, published(self.base / "dists" / suite), REFRESH)
@@ -245,12 +256,13 @@ def lost(base: Path) -> Iterator[Problem]:
 
 
 def published(directory: Path) -> set[Member]:
-    """Give the members that the indices in a directory, a suite's or a snapshot's, list."""
+    """Give the members that the sound indices in a directory, a suite's or a snapshot's, list."""
+    among = sound(directory)
     arches = {path.name.removeprefix("binary-") for path in directory.glob("*/binary-*")} | {"source"}
     return {
         ("dsc" if arch == "source" else "deb", arch, line.package, line.version)
         for arch in arches
-        for line in read_indices(directory, arch)
+        for line in read_indices(directory, arch, among=among)
     }
 
 
@@ -288,7 +300,11 @@ def validity(release: Path, *, now: float) -> Iterator[Problem]:
     text = field(release, "Valid-Until")
     if not text:
         return
-    made, until = (parsedate_to_datetime(field(release, name)).timestamp() for name in ("Date", "Valid-Until"))
+    try:
+        made, until = (parsedate_to_datetime(field(release, name)).timestamp() for name in ("Date", "Valid-Until"))
+    except ValueError:
+        yield Problem(f"{release} has no dates that can be read", REFRESH)
+        return
     if until <= now:
         yield Problem(f"{release} has expired on {text}: clients refuse it", REFRESH)
     elif until - now < min((until - made) / SHARE, LAST_DAYS * DAY):

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import client
 from debkit.archive.conf import exported_suites
-from debkit.archive.index import files, listed, sha256_of
+from debkit.archive.index import files, listed, release_text, sha256_of, sound
 from debkit.errors import ArchiveError
 from debkit.keys import good_signers, unsigned_text
 from debkit.keys.check import Problem
 from debkit.run import Command, find_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from debkit.config import Config
+    from debkit.model import FileRef
     from debkit.run import Run
 
 REFRESH = "debkit repo refresh"
 ANY = frozenset(range(256))
+NAMED = 9
 Signers = tuple[tuple[str, str], ...]
 
 
@@ -40,16 +42,35 @@ def demand_whole(run: Run, config: Config) -> None:
     if problems:
         raise ArchiveError(
             f"{config.repo} is not whole",
-            cause="\n".join(problems[:9]),
+            cause="\n".join(problems[:NAMED]),
             hint=f"debkit repo verify; what is not signed as it should be, this signs anew: {REFRESH}",
         )
+
+
+def demand_files(base: Path, suite: str, wanted: Iterable[FileRef]) -> None:
+    """Check, before a suite is given what lists these files of the pool, that they are there. Raises ArchiveError.
+
+    By their size alone: to read them all may take minutes.
+    """
+    lacking = sorted(file.name for file in wanted if not _is_there(base / file.name, file.size))
+    if lacking:
+        more = (f"and {len(lacking) - NAMED} more",) if len(lacking) > NAMED else ()
+        raise ArchiveError(
+            f"{suite} would list what cannot be fetched",
+            cause="\n".join((f"missing, or not as it was, {'are' if len(lacking) > 1 else 'is'}", *lacking[:NAMED], *more)),
+            hint=f"debkit repo verify; put back from a copy what it names, below {base}",
+        )
+
+
+def _is_there(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size == size
 
 
 def _problems(run: Run, config: Config, suite: str) -> Iterator[Problem]:
     directory = config.repo / "dists" / suite
     yield from unsigned(run, directory, client.keyring_file(config))
     yield from unlike(directory)
-    for name in sorted({file.name for file in files(directory)}):
+    for name in sorted({file.name for file in files(directory, among=sound(directory))}):
         if not (config.repo / name).exists():
             yield Problem(f"{name} is missing", "debkit repo verify")
 
@@ -79,7 +100,7 @@ def unsigned(run: Run, directory: Path, keyring: Path, wanted: frozenset[str] = 
             yield Problem(f"{names[0]} is not signed by a key of {keyring.name}: {said}", REFRESH)
         elif lacking := sorted(wanted - fingerprints):
             yield Problem(f"{names[0]} is not signed by {', '.join(lacking)}", REFRESH)
-    if unsigned_text(inrelease.read_text(encoding="utf-8")).split() != release.read_text(encoding="utf-8").split():
+    if unsigned_text(release_text(inrelease)).split() != release_text(release).split():
         yield Problem(f"{inrelease} does not say what {release} says", REFRESH)
     if find_tool("sqv"):
         argv = ("sqv", "--keyring", *map(os.fspath, (keyring, detached, release)))
@@ -91,7 +112,7 @@ def unsigned(run: Run, directory: Path, keyring: Path, wanted: frozenset[str] = 
 
 def unlike(directory: Path, by_hash: Path | None = None) -> Iterator[Problem]:
     """Tell the indices that are not what a directory's Release file says: by name there, by hash there or in `by_hash`."""
-    for sha256, size, name in listed((directory / "Release").read_text(encoding="utf-8")):
+    for sha256, size, name in listed(release_text(directory / "Release")):
         file = directory / name
         for path in (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256):
             if not path.exists():
@@ -105,7 +126,7 @@ def mend(directory: Path, by_hash: Path | None = None) -> None:
 
     What is good in neither place is removed, so that an export writes it anew; not so in a snapshot (`by_hash`: its suite).
     """
-    for sha256, _, name in listed((directory / "Release").read_text(encoding="utf-8")):
+    for sha256, _, name in listed(release_text(directory / "Release")):
         file = directory / name
         places = (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256)
         good = next((path for path in places if path.exists() and sha256_of(path) == sha256), None)
@@ -119,5 +140,5 @@ def mend(directory: Path, by_hash: Path | None = None) -> None:
 
 def field(release: Path, name: str) -> str:
     """Give a field of a Release file, empty where it has none."""
-    found = re.search(rf"^{name}: (.*)$", release.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = re.search(rf"^{name}: (.*)$", release_text(release), flags=re.MULTILINE)
     return found[1] if found else ""

@@ -183,7 +183,7 @@ def test_clients_that_read_during_deploys_see_no_error(
                 publish(run, config, make_upload(version=f"2.{number}"), keys)
                 deploy(run, config, where)
     assert (apt.troubles, careful.troubles) == ([], [])
-    assert apt.rounds > 4
+    assert min(apt.rounds, careful.rounds) > 4
 
 
 def test_what_is_not_whole_is_not_deployed(

@@ -91,6 +91,17 @@ def test_what_is_older_or_unknown_or_for_another_suite_changes_nothing(run: Proc
     sound(run, desk.config)
 
 
+def test_what_cannot_be_fetched_is_not_promoted(run: Processes, desk: Desk) -> None:
+    desk.publish(*desk.make("first", "second"), suite=STREAM)
+    (desk.config.repo / "pool/main/f/first/first_1.0.tar.gz").unlink()
+    before = state(desk.config)
+    with pytest.raises(ArchiveError, match="trixie would list what cannot be fetched") as caught:
+        promoted(run, desk)
+    assert caught.value.cause.endswith("\npool/main/f/first/first_1.0.tar.gz")
+    assert state(desk.config) == before
+    assert promoted(run, desk, "second").taken == ("second 1.0",)
+
+
 def test_the_keyring_package_stays_with_its_suite(run: Processes, desk: Desk) -> None:
     own = client.keyring_package(desk.config)
     desk.publish(*desk.make("first", own), suite=STREAM)

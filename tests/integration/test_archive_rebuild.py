@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.archive import front, journal, retention, snapshots, transaction
-from debkit.archive.change import holding, working
+from debkit.archive.change import change, holding, working
 from debkit.archive.index import entries
 from debkit.archive.rebuild import Rebuilt, rebuild
 from debkit.archive.rollback import choose, roll_back
@@ -154,6 +154,26 @@ def test_nothing_is_published_without_a_database(run: Processes, config: Config,
     with pytest.raises(ArchiveError, match="has lost its database"):
         desk.publish(*desk.make("fourth"))
     assert {name for name in before if not name.startswith("dists")} == set(state(config))
+
+
+def test_a_pool_that_alone_is_left_is_kept_and_rebuilt(run: Processes, config: Config, keys: Keys, desk: Desk) -> None:
+    lose_database(config.repo)
+    lose_indices(config.repo)
+    journal.path(config.repo).unlink()
+    before = state(config)
+    with pytest.raises(ArchiveError, match="has lost its database") as caught:
+        desk.publish(*desk.make("fourth"))
+    assert caught.value.hint == "debkit repo rebuild"
+    # Nor does an undone change take what it has not put there, even of a database that is empty.
+    with holding(run, config, keys, what="failing") as archive, pytest.raises(KeyError), change(archive):
+        raise KeyError
+    assert state(config) == before
+    shutil.rmtree(config.repo / "db")
+    done = rebuilt(run, config, keys, suite="trixie")
+    assert done.origins == {"trixie": f"the files in {config.repo / 'pool'}"}
+    assert done.left_out == ("first_1.0_source+amd64.changes", "third_1.0_source+amd64.changes")
+    is_whole(run, config)
+    assert before.keys() <= state(config).keys()
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import change, lock, publish, retention, snapshots, transaction
+from debkit.archive import change, conf, lock, publish, retention, snapshots, transaction
 from debkit.archive.change import working
 from debkit.archive.index import read_index, sha256_of
+from debkit.archive.verify import verify
 from debkit.config import KeysConfig
-from debkit.errors import ArchiveError, Interrupted
+from debkit.errors import ArchiveError, DebkitError, Interrupted
 from debkit.keys import find_keys
 from debkit.run import CommandFailed, Processes
 from tests.publishing import CONF, POOL, signed, sound, state, versions
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from debkit.keys import Keys
     from debkit.model import SignedUpload
     from debkit.run import Command, Completed
+    from tests.publisher import Desk
     from tests.publishing import Upload
 
 PUBLISH = """\
@@ -167,6 +169,23 @@ def test_a_first_publish_that_is_killed_once_its_index_is_out(
     sound(run, config)
 
 
+def test_a_state_that_was_undone_before_it_was_out_does_not_count(
+    run: Processes, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.publish(*desk.make("first"))
+    hook = tmp_path / "sign-release"
+    hook.write_text(f'#!/bin/sh\n"{conf.HOOK}" "$@" && exit 1\n')
+    hook.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr(conf, "HOOK", hook)
+        with pytest.raises(DebkitError):
+            desk.publish(*desk.make("first", version="2.0"))
+    (one,) = snapshots.snapshots(desk.config.repo, "trixie")
+    assert snapshots.is_published(desk.config.repo, one)
+    verify(run, desk.config, desk.config.repo)
+    sound(run, desk.config)
+
+
 def test_a_recovery_that_is_cut_short_is_begun_again(
     run: Processes, config: Config, keys: Keys, make_upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +196,7 @@ def test_a_recovery_that_is_cut_short_is_begun_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(transaction, "commit", interrupted)  # the index is out
-        patch.setattr(change, "refresh", interrupted)  # the database is put back
+        patch.setattr(change, "is_current", interrupted)  # the database is put back
         with pytest.raises(Interrupted):
             publish(run, config, make_upload(version="2.0"), keys)
     assert set(versions(config, "arm64").values()) == {"2.0"}

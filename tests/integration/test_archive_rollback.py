@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,13 @@ from debkit.archive.change import working
 from debkit.archive.journal import members as told
 from debkit.archive.renewal import renew
 from debkit.archive.rollback import choose, members, roll_back, states
+from debkit.archive.verify import verify
 from debkit.errors import ArchiveError, ConfigError
 from tests.command import Project, is_three_parts
 from tests.publishing import sound, state, versions
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from pathlib import Path
 
     from debkit.run import Processes
@@ -77,6 +80,59 @@ def test_a_rollback_that_cannot_be_leaves_all_as_it_was(run: Processes, desk: De
     assert {name: data for name, data in after.items() if "/snapshots/" not in name} == {
         name: data for name, data in before.items() if "/snapshots/" not in name
     }
+    sound(run, desk.config)
+
+
+def test_a_state_whose_files_are_gone_is_not_gone_back_to(run: Processes, desk: Desk) -> None:
+    desk.publish(*desk.make("first"))
+    desk.publish(*desk.make("first", version="2.0"))
+    pool = desk.config.repo / "pool/main/f/first"
+    (pool / "first_1.0_amd64.deb").unlink()
+    (pool / "first_1.0.tar.gz").write_bytes(b"cut short")
+    before = state(desk.config)
+    with (
+        working(run, desk.config, desk.keys, what="rolling back") as archive,
+        pytest.raises(ArchiveError, match="trixie would list what cannot be fetched") as caught,
+    ):
+        roll_back(archive, "trixie", choose(archive.base, "trixie"))
+    assert caught.value.cause.splitlines()[1:] == [f"pool/main/f/first/first_1.0{name}" for name in (".tar.gz", "_amd64.deb")]
+    assert state(desk.config) == before
+
+
+def test_states_follow_one_another_though_the_clock_is_put_back(
+    run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+
+    class Slow(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) - timedelta(days=30)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "datetime", Slow)
+        desk.publish(*desk.make("first", version="3.0"))
+    assert len({act.snapshot for act in history(desk.config.repo)}) == 3
+    with working(run, desk.config, desk.keys, what="pruning") as archive:
+        assert retention.prune(archive, keep=1, grace=3600) == retention.Pruned()
+        roll_back(archive, "trixie", choose(archive.base, "trixie"))
+    assert versions(desk.config, "amd64") == {"first": "2.0"}
+    sound(run, desk.config)
+
+
+def test_states_whose_indices_are_compressed_otherwise(run: Processes, desk: Desk) -> None:
+    distributions = desk.config.repo / "conf/distributions"
+    text = distributions.read_text()
+    forms = "Components: main\nDebIndices: Packages Release .xz\nDscIndices: Sources Release .xz\n"
+    distributions.write_text(text.replace("Components: main\n", forms))
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+    assert (desk.config.repo / "dists/trixie/main/binary-amd64/Packages.xz").exists()
+    with working(run, desk.config, desk.keys, what="pruning") as archive:
+        assert retention.prune(archive, keep=2, grace=0) == retention.Pruned()
+        roll_back(archive, "trixie", choose(archive.base, "trixie"))
+    verify(run, desk.config, desk.config.repo)
     sound(run, desk.config)
 
 

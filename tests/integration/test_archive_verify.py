@@ -21,7 +21,7 @@ from debkit.console import Quiet
 from debkit.errors import ArchiveError, ConfigError, LockedError
 from tests.command import Project, is_three_parts
 from tests.gnupg_homes import gnupg_home, gpg, make_key
-from tests.publishing import by_hand, overwrite, state
+from tests.publishing import by_hand, change, overwrite, rewrite, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +83,26 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "binary-arm64/Packages.gz is not what the Release file says",
         "debkit repo refresh",
     ),
+    "the sources' index is damaged": (
+        lambda base: overwrite(base / "dists/trixie/main/source/Sources.gz"),
+        "source/Sources.gz is not what the Release file says",
+        "debkit repo refresh",
+    ),
+    "the sources' index is none": (
+        lambda base: rewrite(base / "dists/trixie/main/source/Sources.gz", b"nothing"),
+        "source/Sources.gz is not what the Release file says",
+        "debkit repo refresh",
+    ),
+    "a field of an index is damaged": (
+        lambda base: change(base / "dists/trixie/main/binary-amd64/Packages", b"SHA256: ", b"SHA257: "),
+        "binary-amd64/Packages is not what the Release file says",
+        "debkit repo refresh",
+    ),
+    "an index is no text": (
+        lambda base: rewrite(base / "dists/trixie/main/binary-amd64/Packages", b"Filename: \xff\n"),
+        "binary-amd64/Packages is not what the Release file says",
+        "debkit repo refresh",
+    ),
     "by-hash is lost": (
         lambda base: shutil.rmtree(base / "dists/trixie/main/binary-amd64/by-hash"),
         "is missing",
@@ -92,6 +112,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         lambda base: (snapshots.snapshots(base, "trixie")[0].path / "InRelease").unlink(),
         "is half there",
         "debkit repo prune",
+    ),
+    "a snapshot's index is damaged": (
+        lambda base: rewrite(newest(base).path / "main/source/Sources.gz", b"nothing"),
+        "main/source/Sources.gz is not what the Release file says",
+        "rm -r ",
     ),
     "a snapshot lost an index": (
         lambda base: (newest(base).path / "main/source/Sources.gz").unlink(),
@@ -110,6 +135,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "Release is damaged": (
         lambda base: overwrite(base / "dists/trixie/Release"),
+        "BAD signature",
+        "debkit repo refresh",
+    ),
+    "Release is no text": (
+        lambda base: change(base / "dists/trixie/Release", b"Date: ", b"Date: \xff"),
         "BAD signature",
         "debkit repo refresh",
     ),
@@ -193,6 +223,30 @@ def test_each_kind_of_damage(run: Processes, base: Path, damage: str) -> None:
     told, next_ = troubles(run, base)
     assert [line for line in told if said in line], told
     assert hint in next_
+
+
+INDEX_DAMAGES = [damage for damage in DAMAGES if "index" in damage and "snapshot" not in damage]
+
+
+@pytest.mark.parametrize("damage", INDEX_DAMAGES)
+def test_a_damaged_index_is_all_that_is_told(run: Processes, base: Path, damage: str) -> None:
+    """What is good of the rest is still looked at, and what was not read is not missed."""
+    harm, said, _ = DAMAGES[damage]
+    harm(base)
+    (base / "pool/main/f/first/first_1.0_amd64.deb").unlink()
+    told, _ = troubles(run, base)
+    assert len(told) == 2
+    assert said in told[0]
+    assert told[1] == "pool/main/f/first/first_1.0_amd64.deb is missing"
+
+
+@pytest.mark.parametrize("damage", INDEX_DAMAGES)
+def test_a_damaged_index_is_not_deployed(run: Processes, base: Path, tmp_path: Path, damage: str) -> None:
+    harm, said, _ = DAMAGES[damage]
+    harm(base)
+    with pytest.raises(ArchiveError, match="is not whole") as caught:
+        deploy(run, Config(project=base.parent), os.fspath(tmp_path / "copy"))
+    assert said in caught.value.cause
 
 
 @pytest.mark.parametrize("damage", [damage for damage in DAMAGES if "refresh" in DAMAGES[damage][2]])

@@ -54,6 +54,14 @@ def test_the_index_is_signed_through_the_hook() -> None:
     assert "Description: x (signed with a development key)\n" in conf.rendered(text, development=True)
 
 
+def test_indices_have_the_forms_that_debkit_reads() -> None:
+    text = "Codename: a\nDebIndices: Packages\n Release .xz\nDscIndices: Sources Release . .gz\nContents: .gz\n"
+    assert conf.rendered(text, development=False) == (
+        "Codename: a\nDebIndices: Packages\n Release .xz .\nDscIndices: Sources Release . .gz\nContents: .gz\n"
+        "SignWith: ! sign-release\n"
+    )
+
+
 def test_a_development_key_is_let_in_for_the_run_only(archive: Config) -> None:
     before = (archive.repo / "conf/uploaders").read_text()
     (archive.repo / "conf/incoming").write_text("Name: x\n")

@@ -104,9 +104,17 @@ def test_an_undo_that_was_cut_short_is_begun_again(
     assert [path.name for path in tmp_path.iterdir()] == ["db"]
 
 
-def test_what_the_database_does_not_know_leaves_the_pool(tmp_path: Path) -> None:
+def test_what_came_since_and_the_database_does_not_know_leaves_the_pool(tmp_path: Path) -> None:
+    pool = tmp_path / "pool/main"
+    pool.mkdir(parents=True)
+    (pool / "before.deb").touch()
+    transaction.begin(tmp_path)
     for name in ("known.deb", "stray.deb"):
-        (tmp_path / "pool/main").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "pool/main" / name).touch()
+        (pool / name).touch()
     transaction.forget_strays(tmp_path, frozenset({"pool/main/known.deb"}))
-    assert [path.name for path in (tmp_path / "pool/main").iterdir()] == ["known.deb"]
+    assert {path.name for path in pool.iterdir()} == {"before.deb", "known.deb"}
+    transaction.commit(tmp_path)
+    (pool / "by-hand.deb").touch()
+    transaction.forget_strays(tmp_path, frozenset())
+    assert {path.name for path in pool.iterdir()} == {"before.deb", "known.deb", "by-hand.deb"}
+    assert [path.name for path in tmp_path.iterdir() if path.name != "db"] == ["pool"]

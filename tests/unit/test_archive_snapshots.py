@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,3 +52,24 @@ def test_of_many_states_only_what_is_asked_for_is_kept_in_mind(states: tuple[Pat
     asked = {f"pool/main/a/a/{name}" for name in ("a_1.dsc", "a_2_amd64.deb", "a_9_amd64.deb")}
     assert snapshots.listed(states, frozenset(asked)) == asked - {"pool/main/a/a/a_9_amd64.deb"}
     assert len(unpacked) == 2
+
+
+def test_names_follow_one_another_though_the_clock_is_put_back(tmp_path: Path) -> None:
+    assert snapshots.new_name(tmp_path) < datetime.now(UTC).strftime(snapshots.FORM)
+    for suite, name in (("trixie", "20991231T235959.999999Z"), ("sid", "20260101T000000.000000Z")):
+        (tmp_path / "dists" / suite / "snapshots" / name).mkdir(parents=True)
+    assert snapshots.new_name(tmp_path) == "21000101T000000.000000Z"
+
+
+def test_an_undone_state_that_no_client_has_seen_is_removed(tmp_path: Path) -> None:
+    suite = tmp_path / "dists/trixie"
+    names = [f"20260101T00000{second}.000000Z" for second in range(4)]
+    for name in names:
+        (suite / "snapshots" / name).mkdir(parents=True)
+        (suite / "snapshots" / name / "InRelease").write_text(name)
+    (suite / "InRelease").write_text("of another time")
+    snapshots.remove_unseen(tmp_path, "trixie", ())
+    assert len(snapshots.snapshots(tmp_path, "trixie")) == 4
+    (suite / "InRelease").write_text(names[1])
+    snapshots.remove_unseen(tmp_path, "trixie", {names[2]})
+    assert [one.name for one in snapshots.snapshots(tmp_path, "trixie")] == names[:3]

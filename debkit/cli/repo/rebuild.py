@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def command(session: Session, *, directory: Path | None, suite: str, passphrase: Passphrase) -> None:
     """Remake the whole archive: its database from the signed indices or the journal, its indices from that, all signed anew.
 
-    A db/ or dists/ that is lost or damaged loses nothing. With --from also files of the pool, or an archive of which nothing is
-    left, come back from release assets, whatever these are called by now. What cannot be had is told, and nothing is changed.
+    A db/ or dists/ that is lost or damaged loses nothing; where only pool/ is left, its newest uploads are published. With --from
+    also files of the pool, or an archive of which nothing is left, come back from release assets, whatever these are called by
+    now. What cannot be had is told, and nothing is changed.
     """
     from debkit.archive import front  # noqa: PLC0415
     from debkit.archive.change import holding  # noqa: PLC0415
