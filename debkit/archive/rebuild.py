@@ -43,11 +43,15 @@ SOURCE = Filing("main", "misc", "optional")  # of a source whose .changes is los
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What was remade: of each suite what told its members; what was put back into the pool; the .changes that were left out."""
+    """What was remade: of each suite what told its members; what was put back into the pool.
+
+    `left_out` are the .changes of older versions, `unusable` those that cannot be used, and why.
+    """
 
     origins: dict[str, str]
     put_back: tuple[str, ...]
     left_out: tuple[str, ...]
+    unusable: dict[str, str]
 
 
 def rebuild(
@@ -95,18 +99,26 @@ def rebuild(
         }
         | {upload.suite: f"the files in {directory}" for upload in uploads},
         put_back=tuple(sorted(copies)),
-        left_out=tuple(name for name in assets.names if name not in taken) if assets and uploads else (),
+        left_out=tuple(name for name in assets.names if name not in taken | assets.unusable.keys()) if assets and uploads else (),
+        unusable=assets.unusable if assets else {},
     )
 
 
 def _uploads(archive: Reprepro, config: Config, assets: Assets, place: Path, suite: str) -> tuple[Upload, ...]:
     """Read the newest uploads of each source, laid out under their right names in a place of their own."""
-    suites = {path: conf.choose_suite(config, suite, changes.distribution) for path, changes in assets.changes.items()}
-    newest: dict[tuple[str, str], str] = {}
+    suites: dict[Path, str] = {}
     for path, changes in assets.changes.items():
-        key = (suites[path], changes.source)
+        if {".deb", ".dsc"} <= {file.name[-4:].replace("udeb", ".deb") for file in changes.files}:
+            suites[path] = conf.choose_suite(config, suite, changes.distribution)
+        else:  # such as one of a source alone, which a release may have beside that of the build
+            assets.unusable[path.name] = "it does not list a source and its packages"
+    newest: dict[tuple[str, str], str] = {}
+    for path, into in suites.items():
+        changes = assets.changes[path]
+        key = (into, changes.source)
         newest[key] = max(newest.get(key, changes.version), changes.version, key=Version)
-    chosen = tuple(path for path, changes in assets.changes.items() if changes.version == newest[suites[path], changes.source])
+    versions = {path: newest[suites[path], assets.changes[path].source] for path in suites}
+    chosen = tuple(path for path in suites if assets.changes[path].version == versions[path])
     laid_out = zip(chosen, assets.lay_out(place, chosen), strict=True)
     uploads = tuple(replace(read_upload(archive.run, link), suite=suites[path]) for path, link in laid_out)
     demand(config, uploads)

@@ -138,7 +138,7 @@ def source_of(name: str) -> str:
 def contents(directory: Path) -> frozenset[str]:
     """Tell what a state has: two with the same indices of packages and sources have the same members, whenever signed."""
     release = directory / "Release"
-    text = release.read_text(encoding="utf-8") if release.exists() else ""
+    text = release.read_text(encoding="utf-8", errors="replace") if release.exists() else ""
     return frozenset(re.findall(r"^ [0-9a-f]{64} +[1-9]\d* \S+/(?:Packages|Sources)$", text, flags=re.MULTILINE))
 
 

@@ -235,8 +235,16 @@ def test_all_of_it_comes_back_from_assets(run: Processes, config: Config, keys: 
     assert "second_1.0.tar.gz, which second_1.0_source+amd64.changes lists" in caught.value.cause
     assert state(config) == before
     (assets.parent / "kept").rename(assets / "second.tar.gz")
+    (assets / "broken_1.0_amd64.changes").write_text("Source: broken\n")
+    whole = (assets / "second_1.0_source+amd64.changes").read_text()
+    alone = "".join(line for line in whole.splitlines(keepends=True) if not line.endswith(".deb\n"))
+    (assets / "second_1.0_source.changes").write_text(alone)
     done = rebuilt(run, config, keys, assets, "trixie")
     assert done.origins == {"trixie": f"the files in {assets}"}
+    assert done.unusable == {
+        "broken_1.0_amd64.changes": "it has no Version field",
+        "second_1.0_source.changes": "it does not list a source and its packages",
+    }
     assert done.left_out == ("first_1.0_source+amd64.changes", "third_1.0_source+amd64.changes")
     is_whole(run, config)
 

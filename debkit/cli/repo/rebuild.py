@@ -39,5 +39,7 @@ def command(session: Session, *, directory: Path | None, suite: str, passphrase:
         console.info(f"  + {name}")
     for name in done.left_out:
         console.warn(f"{name} was left out: it is of an older version")
+    for name, why in done.unusable.items():
+        console.warn(f"{name} was left out: {why}")
     for name, origin in done.origins.items():
         console.good(f"{name} is rebuilt from {origin}")
