@@ -7,6 +7,9 @@ files of the pool. Nothing else decides: there are no timers.
 
 from __future__ import annotations
 
+import errno
+import os
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING
 from debkit.archive import snapshots, transaction
 from debkit.archive.change import change
 from debkit.console import counted
+from debkit.errors import DiskError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +56,10 @@ def is_due(base: Path, *, keep: int, grace: float) -> bool:
 
 
 def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) -> Pruned:
-    """Remove the expired snapshots, and what only they list. One cut short is completed by the next. Seconds for `grace`."""
+    """Remove the expired snapshots, and what only they list. One cut short is completed by the next. Seconds for `grace`.
+
+    Raises DiskError where there is no room for the second copy of the database that any change needs.
+    """
     base = archive.base
     gone: list[Snapshot] = []
     kept: list[Path] = []
@@ -70,7 +77,17 @@ def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) 
     pool = _unlisted_files(archive, kept)
     size = sum((base / name).stat().st_size for name in pool if (base / name).exists())
     if not dry_run:
-        _remove(archive, gone, indices, pool)
+        try:
+            _remove(archive, gone, indices, pool)
+        except OSError as problem:
+            if problem.errno != errno.ENOSPC:
+                raise
+            needed = sum(file.stat().st_size for file in (base / "db").glob("*"))
+            raise DiskError(
+                f"there is no room in {base} to remove what is old",
+                cause=f"the disk is full, and a change needs a second copy of the database meanwhile, of {needed / 1e6:.1f} MB",
+                hint=f"free as much elsewhere on that disk: df -h {shlex.quote(os.fspath(base))}",
+            ) from problem
     return Pruned(snapshots=tuple(f"{one.suite}/{one.name}" for one in gone), indices=indices, pool=pool, size=size)
 
 
