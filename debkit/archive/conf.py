@@ -68,11 +68,17 @@ def exported_suites(config: Config) -> tuple[str, ...]:
 
 
 def choose_suite(config: Config, wanted: str, distribution: str) -> str:
-    """Give the suite that is wanted, or else the one that a .changes means by its distribution. Raises ConfigError for none."""
+    """Give the suite that is wanted, or else the one that a .changes means by its distribution; raises ConfigError for none.
+
+    With [archive] stream that is the suite of the stream, as it is for what is built.
+    """
     suites = read_suites(config)
     takers = [suite.codename for suite in suites.values() if set(distribution.split()) & set(suite.accepts)]
     if wanted or distribution in suites:
-        return wanted or distribution
+        return wanted or (config.archive.suite(distribution) if base_suite(distribution) == distribution else distribution)
+    if config.archive.stream:
+        streams = tuple(dict.fromkeys(config.archive.suite(base_suite(name)) for name in takers))
+        takers = [name for name in streams if name in suites] or list(streams)
     if len(takers) != 1:
         raise ConfigError(
             f"an upload for {distribution} does not say which suite it is for",

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from debkit.archive import pages, transaction
+from debkit.archive import pages
+from debkit.archive.change import demand_settled
 from debkit.archive.directory import Directory
 from debkit.archive.lock import WAIT_SECONDS, locked
 from debkit.archive.rsync import Rsync, is_rsync
@@ -73,10 +74,7 @@ def deploy(
     """
     target = _choose(run, config, where, to_pages=to_pages)
     with locked(config.repo, what=f"deploying to {where}", progress=progress, wait=wait):
-        if transaction.pending(config.repo):
-            raise ArchiveError(
-                f"{config.repo} is in the middle of a change", cause="a run was killed", hint="debkit repo recover"
-            )
+        demand_settled(config.repo)
         progress.phase("looking whether the archive is whole")
         demand_whole(run, config)
         site = read_site(config.repo)

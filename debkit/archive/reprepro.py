@@ -154,13 +154,18 @@ class Filing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reprepro:
-    """One archive, reached with one configuration and one pair of keys. `db` is another database than its own."""
+    """One archive, reached with one configuration and one pair of keys.
+
+    `db` is another database than its own, `dists` another place for indices, `snapshot` what to call the state that is exported.
+    """
 
     run: Run
     base: Path
     conf: Path
     keys: Keys
     db: Path | None = None
+    dists: Path | None = None
+    snapshot: str = ""
 
     @property
     def suites(self) -> tuple[str, ...]:
@@ -228,8 +233,8 @@ class Reprepro:
 
     def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
         """Give a suite these packages as a snapshot has them, and export nothing."""
-        if packages:
-            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
+        for start in range(0, len(packages), MANY):
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages[start : start + MANY])
 
     def copy(self, source: str, suite: str, sources: tuple[str, ...]) -> None:
         """Give a suite these source packages, with all that was built of them, as another has them, and export nothing."""
@@ -260,13 +265,15 @@ class Reprepro:
     def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
         """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
         only = ("--type", kind, "--architecture", arch)
-        self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages)
+        for start in range(0, len(packages), MANY):
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages[start : start + MANY])
 
     def _call(self, *words: str, cleanup: bool = False, stdin: str = "") -> Completed:
         """Have reprepro do something. What is given as `stdin` keeps the passphrase from the hook: it must not export."""
         archive = self.keys.archive
         passphrase = self.keys.passphrase(archive)
-        elsewhere = ("--dbdir", os.fspath(self.db)) if self.db else ()
+        places = (("--dbdir", self.db), ("--distdir", self.dists))
+        elsewhere = tuple(word for option, path in places if path for word in (option, os.fspath(path)))
         command = Command(
             argv=argv(self.base, self.conf, self.keys.upload.home, *elsewhere, *words),
             env=(
@@ -274,7 +281,7 @@ class Reprepro:
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
                 ("DEBKIT_RELEASE_KEY", archive.fingerprint),
                 ("DEBKIT_RELEASE_KEYRING", os.fspath(self.conf / TRUSTED)),
-                ("DEBKIT_RELEASE_SNAPSHOT", snapshots.new_name(self.base)),
+                ("DEBKIT_RELEASE_SNAPSHOT", self.snapshot or snapshots.new_name(self.base)),
             ),
             stdin=(stdin or (f"{passphrase}\n" if passphrase else "")).encode(),
             secrets=(passphrase,) if passphrase else (),

@@ -42,10 +42,16 @@ class Pruned:
 
 
 def expired(found: tuple[Snapshot, ...], *, keep: int, grace: float, now: datetime | None = None) -> tuple[Snapshot, ...]:
-    """Choose which of a suite's snapshots may go: not the newest `keep`, nor those replaced within `grace` seconds."""
+    """Choose which of a suite's snapshots may go: not those replaced within `grace` seconds, nor the newest `keep` that differ.
+
+    Of several with the same members, such as one that was only signed anew, the newest stands for all.
+    """
     replaced_before = (now or datetime.now(UTC)) - timedelta(seconds=grace)
-    old = found[: -max(keep, 1)]
-    return tuple(one for one, next_one in pairwise(found) if one in old and next_one.made < replaced_before)
+    newest: dict[frozenset[str], Snapshot] = {}
+    for one in reversed(found):
+        newest.setdefault(snapshots.contents(one.path), one)
+    kept = tuple(newest.values())[: max(keep, 1)]
+    return tuple(one for one, next_one in pairwise(found) if one not in kept and next_one.made < replaced_before)
 
 
 def is_due(base: Path, *, keep: int, grace: float) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from debkit.config import KeysConfig
     from debkit.run import Run
 
+EXPORT = "debkit key export --secret"
 VARIABLES = {"upload": "DEBKIT_SIGNING_KEY", "archive": "DEBKIT_ARCHIVE_KEY"}
 
 
@@ -147,7 +148,7 @@ def _located(
     home = stack.enter_context(throwaway(run)) if any(material.values()) else None
     own: Path | None = None
     found: dict[str, Place] = {}
-    imported = {role: _import(home, given) for role, given in material.items() if home and given}
+    imported = {role: _import(home, given, role) for role, given in material.items() if home and given}
     brought = {fingerprint for each in imported.values() for fingerprint in each}
     for role, wanted, other in (("upload", config.upload, config.archive), ("archive", config.archive, config.upload)):
         given = material[role]
@@ -174,7 +175,7 @@ def _demand_brought(archive: Place, also: str) -> None:
         raise SigningError(
             f"the secret key {also} was not handed over",
             cause=f"[keys] also of config/debkit.toml names it, and it is not where {archive.fingerprint} came from",
-            hint=f"gpg --armor --export-secret-subkeys {archive.fingerprint} {also}, and hand over both",
+            hint=f"where both are: {EXPORT}",
         )
 
 
@@ -195,7 +196,7 @@ def own_home(environ: Mapping[str, str]) -> Path:
     return home
 
 
-def _import(home: Path, given: _Material) -> tuple[str, ...]:
+def _import(home: Path, given: _Material, role: str) -> tuple[str, ...]:
     """Import secret keys and give their fingerprints."""
     result = gpg(home).import_keys(given.data)
     known = {key["fingerprint"] for key in gpg(home).list_keys(secret=True)}
@@ -205,9 +206,14 @@ def _import(home: Path, given: _Material) -> tuple[str, ...]:
         raise SigningError(
             f"{given.origin} holds no secret key",
             cause="it is a public key" if public else "it is not an exported key at all",
-            hint="gpg --armor --export-secret-keys FINGERPRINT",
+            hint=_export(role, "FINGERPRINT"),
         )
     return secret
+
+
+def _export(role: str, fingerprint: str) -> str:
+    """Say how to get what is to be handed over: what signs, and not the primary key, which would make others."""
+    return EXPORT if role == "archive" else f"gpg --armor --export-secret-subkeys {fingerprint}"
 
 
 def _choose(brought: tuple[str, ...], wanted: str, origin: str, role: str) -> str:
@@ -215,7 +221,7 @@ def _choose(brought: tuple[str, ...], wanted: str, origin: str, role: str) -> st
         raise SigningError(
             f"{origin} holds another key than [keys] {role} in config/debkit.toml names",
             cause=f"it holds {', '.join(brought)}; wanted is {wanted}",
-            hint=f"gpg --armor --export-secret-keys {wanted}",
+            hint=_export(role, wanted),
         )
     if not wanted and len(brought) > 1:
         raise SigningError(

@@ -108,3 +108,18 @@ def test_the_suite_that_an_upload_is_for(archive: Config) -> None:
     assert several.value.hint == "debkit repo add --suite bookworm UPLOAD.changes"
     with pytest.raises(ConfigError, match="for noble does not say"):
         conf.choose_suite(archive, "", "noble")
+
+
+def test_uploads_go_into_the_stream(archive: Config) -> None:
+    streaming = replace(archive, archive=replace(archive.archive, stream="unstable"))
+    assert conf.choose_suite(streaming, "", "trixie") == "trixie-unstable"
+    assert conf.choose_suite(streaming, "", "trixie-backports") == "trixie-unstable"
+    assert conf.choose_suite(streaming, "trixie", "trixie") == "trixie"
+    with pytest.raises(ConfigError, match="for unstable does not say which suite"):
+        conf.choose_suite(streaming, "", "unstable")
+    with pytest.raises(ConfigError, match="has no suite trixie-unstable") as caught:
+        conf.demand(streaming, "trixie-unstable", ())
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write("\n" + "\n".join(caught.value.excerpt) + "\n")
+    assert conf.choose_suite(streaming, "", "unstable") == "trixie-unstable"
+    assert conf.choose_suite(archive, "", "trixie-unstable") == "trixie-unstable"

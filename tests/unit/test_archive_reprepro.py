@@ -74,6 +74,19 @@ def test_the_command_lines(recorder: Recorder) -> None:
     assert argv(Path("/project/repo"), Path("/conf"), Path("/upload"), "x") == (*COMMON, "x")
 
 
+def test_a_command_line_never_holds_more_than_it_can(recorder: Recorder) -> None:
+    """Linux takes 2 MiB of it (execve(2))."""
+    many = tuple(f"pool/main/p/package-{number}/package-{number}_1.0_amd64.deb" for number in range(40_000))
+    reprepro = archive(recorder)
+    reprepro.delete(many)
+    reprepro.forget(many)
+    reprepro.remove("trixie", "deb", "amd64", many)
+    reprepro.restore("trixie", "20260101T000000.000000Z", many)
+    assert max(sum(map(len, words)) for words in recorder.argvs) < 100_000
+    for verb in ("remove", "restore"):
+        assert tuple(word for words in recorder.argvs if verb in words for word in words if word.startswith("pool/")) == many
+
+
 def test_many_uploads_are_taken_from_a_directory_of_links(recorder: Recorder, tmp_path: Path) -> None:
     conf = tmp_path / ".conf"
     conf.mkdir()
@@ -169,6 +182,7 @@ def test_a_database_beside_is_filled_from_a_snapshot_or_file_by_file(recorder: R
         (*there, *UNSEEN, *filed, "includedsc", "trixie", dsc),
         (*there, "_forget"),
     ]
+    assert recorder.commands[-1].stdin == b"pool/main/b\n"
     assert recorder.commands[0].stdin == b"pool/main/a/a/a_1_all.deb\npool/main/a/a/a_1.dsc\n"
     assert recorder.commands[1].stdin == b"secret\n"
 

@@ -20,7 +20,9 @@ TOLD = 20
 
 @click.command(name="add")
 @click.argument("changes", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-d", "--suite", default="", metavar="SUITE", help="Suite to publish in, else what their Distribution means.")
+@click.option(
+    "-d", "--suite", default="", metavar="SUITE", help="Suite to publish in, else what Distribution and [archive] stream mean."
+)
 @with_passphrase
 @click.pass_obj
 def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphrase: Passphrase) -> None:
