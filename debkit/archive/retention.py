@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 from collections import Counter
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # All indices are read to know what may go: a publish does that once for so many snapshots.
 SEVERAL = 10
+# NAME_VERSION.dsc, .tar.xz, .orig.tar.xz and the like, or NAME_VERSION_ARCH.deb (deb-version(7) has no underscore).
+FILE = re.compile(r"[^_]+_(?P<version>.+?)(_[^_]+\.\w+|(\.orig(-[\w-]+)?|\.debian)?\.(dsc|(tar|diff)\.\w+)(\.asc)?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +138,16 @@ def _remove(archive: Reprepro, gone: list[Snapshot], indices: tuple[str, ...], p
         archive.delete(tuple(name for name in pool if name in known))
         for suite, count in Counter(snapshot.suite for snapshot in gone).items():
             made.tell(suite, "prune", counted(count, "state"))
+
+
+def by_version(files: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell files of the pool by the directory, which is called as their source is, and the version, with how many those are."""
+    count: Counter[tuple[str, str]] = Counter()
+    for file in files:
+        directory, _, name = file.rpartition("/")
+        found = FILE.fullmatch(name)
+        count[(directory.rpartition("/")[2], found["version"]) if found else (file, "")] += 1
+    return tuple(
+        f"{source} {version}: {counted(number, 'file')}" if version else source
+        for (source, version), number in sorted(count.items())
+    )
