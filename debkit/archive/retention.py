@@ -8,6 +8,10 @@ files of the pool. Nothing else decides: there are no timers.
 from __future__ import annotations
 
 import re
+import errno
+import os
+import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +22,7 @@ from debkit.archive import snapshots, transaction
 from debkit.archive.change import change
 from debkit.archive.index import sha256_of
 from debkit.console import counted
-from debkit.errors import ArchiveError
+from debkit.errors import ArchiveError, DiskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 SEVERAL = 10
 # By the index's name, the form of it in which debkit reads it.
 READ = {"Packages": "Packages", "Sources": "Sources.gz"}
+# NAME_VERSION.dsc, .tar.xz, .orig.tar.xz and the like, or NAME_VERSION_ARCH.deb (deb-version(7) has no underscore).
+FILE = re.compile(r"[^_]+_(?P<version>.+?)(_[^_]+\.\w+|(\.orig(-[\w-]+)?|\.debian)?\.(dsc|(tar|diff)\.\w+)(\.asc)?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +72,11 @@ def is_due(base: Path, *, keep: int, grace: float) -> bool:
 def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) -> Pruned:
     """Remove the expired snapshots, and what only they list. One cut short is completed by the next. Seconds for `grace`.
 
-    Raises ArchiveError where it cannot be told what a kept one lists; then nothing is removed.
+    <<<<<<< HEAD
+        Raises ArchiveError where it cannot be told what a kept one lists; then nothing is removed.
+    =======
+        Raises DiskError where there is no room for the second copy of the database that any change needs.
+    >>>>>>> x
     """
     base = archive.base
     gone: list[Snapshot] = []
@@ -86,7 +96,17 @@ def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) 
     pool = _unlisted_files(archive, kept)
     size = sum((base / name).stat().st_size for name in pool if (base / name).exists())
     if not dry_run:
-        _remove(archive, gone, indices, pool)
+        try:
+            _remove(archive, gone, indices, pool)
+        except OSError as problem:
+            if problem.errno != errno.ENOSPC:
+                raise
+            needed = sum(file.stat().st_size for file in (base / "db").glob("*"))
+            raise DiskError(
+                f"there is no room in {base} to remove what is old",
+                cause=f"the disk is full, and a change needs a second copy of the database meanwhile, of {needed / 1e6:.1f} MB",
+                hint=f"free as much elsewhere on that disk: df -h {shlex.quote(os.fspath(base))}",
+            ) from problem
     return Pruned(snapshots=tuple(f"{one.suite}/{one.name}" for one in gone), indices=indices, pool=pool, size=size)
 
 
@@ -159,3 +179,16 @@ def _remove(archive: Reprepro, gone: list[Snapshot], indices: tuple[str, ...], p
         archive.delete(tuple(name for name in pool if name in known))
         for suite, count in Counter(snapshot.suite for snapshot in gone).items():
             made.tell(suite, "prune", counted(count, "state"))
+
+
+def by_version(files: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell files of the pool by the directory, which is called as their source is, and the version, with how many those are."""
+    count: Counter[tuple[str, str]] = Counter()
+    for file in files:
+        directory, _, name = file.rpartition("/")
+        found = FILE.fullmatch(name)
+        count[(directory.rpartition("/")[2], found["version"]) if found else (file, "")] += 1
+    return tuple(
+        f"{source} {version}: {counted(number, 'file')}" if version else source
+        for (source, version), number in sorted(count.items())
+    )

@@ -22,6 +22,7 @@ from debkit.errors import ArchiveError, ConfigError, NetworkError
 from debkit.paths import put
 from tests.archives import serve
 from tests.command import Project, is_three_parts
+from tests.disks import on_another_disk
 from tests.publishing import POOL
 from tests.readers import AptGet, Careful, reading
 
@@ -282,6 +283,18 @@ def test_the_limits_of_github_pages(
     assert (site / ".nojekyll").exists()
     with pytest.raises(ConfigError, match="is no directory"):
         deploy(run, config, "host:/srv", to_pages=True)
+
+
+def test_a_full_disk(run: Processes, config: Config, keys: Keys, make_upload: Upload, tmp_path: Path) -> None:
+    publish(run, config, make_upload(), keys)
+    project, site = Project(config.project), tmp_path / "site"
+    site.mkdir()
+    ended = project.debkit("repo", "deploy", os.fspath(site), prefix=on_another_disk(project, site, "32k"))
+    assert ended.code == 17
+    assert is_three_parts(ended)
+    assert f"next: df -h {site}" in ended.err
+    assert ".new" not in ended.err
+    assert not list((project.path / "after").rglob("*.new"))
 
 
 def test_the_command(run: Processes, config: Config, keys: Keys, make_upload: Upload, tmp_path: Path) -> None:

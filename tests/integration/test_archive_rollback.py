@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -17,7 +18,7 @@ from debkit.archive.renewal import renew
 from debkit.archive.rollback import choose, members, roll_back, states
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig
-from debkit.errors import ArchiveError, ConfigError
+from debkit.errors import ArchiveError, ConfigError, DiskError
 from tests.command import Project, is_three_parts
 from tests.publishing import overwrite, sound, state, versions
 
@@ -120,6 +121,22 @@ def test_states_follow_one_another_though_the_clock_is_put_back(
         assert retention.prune(archive, keep=1, grace=3600) == retention.Pruned()
         roll_back(archive, "trixie", choose(archive.base, "trixie"))
     assert versions(desk.config, "amd64") == {"first": "2.0"}
+    sound(run, desk.config)
+
+
+def test_a_prune_on_a_full_disk_says_what_it_needs(run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+
+    def full(base: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", os.fspath(base / ".db-before.new"))
+
+    with working(run, desk.config, desk.keys, what="pruning") as archive, monkeypatch.context() as patch:
+        patch.setattr(transaction, "begin", full)
+        with pytest.raises(DiskError, match="there is no room") as caught:
+            retention.prune(archive, keep=1, grace=0)
+    assert "a second copy of the database" in caught.value.cause
+    assert caught.value.hint.endswith(f"df -h {desk.config.repo}")
     sound(run, desk.config)
 
 
