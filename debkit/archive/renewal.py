@@ -10,6 +10,8 @@ from debkit.archive.change import change
 from debkit.archive.whole import mend
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.archive.reprepro import Reprepro
     from debkit.config import Config
 
@@ -28,10 +30,16 @@ def renew(archive: Reprepro, config: Config, suites: tuple[str, ...] = ()) -> tu
     with change(archive) as made:
         for suite in wanted:
             directory = archive.base / "dists" / suite
-            for path in (directory, *(one.path for one in snapshots.snapshots(archive.base, suite))):
-                with contextlib.suppress(FileNotFoundError):  # no Release file, no word on what is right
-                    mend(path, directory)
+            states = tuple(one.path for one in snapshots.snapshots(archive.base, suite))
+            _mend((*states, directory), directory)
             archive.export(suite)
+            _mend(states, directory)  # what is damaged is so in all its links, until it is written anew
             told = journal.members(journal.read(archive.base, suite))
             made.tell(suite, "refresh", "signed anew", before=told, after=members[suite])
     return wanted
+
+
+def _mend(paths: tuple[Path, ...], directory: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # no Release file, no word on what is right
+            mend(path, directory)

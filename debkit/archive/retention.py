@@ -7,7 +7,6 @@ files of the pool. Nothing else decides: there are no timers.
 
 from __future__ import annotations
 
-import re
 import errno
 import os
 import re
@@ -72,11 +71,8 @@ def is_due(base: Path, *, keep: int, grace: float) -> bool:
 def prune(archive: Reprepro, *, keep: int, grace: float, dry_run: bool = False) -> Pruned:
     """Remove the expired snapshots, and what only they list. One cut short is completed by the next. Seconds for `grace`.
 
-    <<<<<<< HEAD
-        Raises ArchiveError where it cannot be told what a kept one lists; then nothing is removed.
-    =======
-        Raises DiskError where there is no room for the second copy of the database that any change needs.
-    >>>>>>> x
+    Raises ArchiveError where it cannot be told what a kept one lists; then nothing is removed.
+    Raises DiskError where there is no room for the second copy of the database that any change needs.
     """
     base = archive.base
     gone: list[Snapshot] = []

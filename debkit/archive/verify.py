@@ -159,7 +159,9 @@ class _Look:
                 yield Problem(f"the snapshot {one.suite}/{one.name} is half there", PRUNE)
                 continue
             for problem in unlike(one.path, self.base / "dists" / one.suite):
-                yield Problem(f"the snapshot {one.suite}/{one.name}: {problem.what}", f"rm -r {one.path}")
+                yield Problem(
+                    f"the snapshot {one.suite}/{one.name}: {problem.what}", f"{REFRESH}; if that does not help: rm -r {one.path}"
+                )
             self.wanted |= self._listed(one.path)
         for suite in self.suites if (self.base / "db").exists() else ():
             if not any(snapshots.is_published(self.base, one) for one in self.held if one.suite == suite):

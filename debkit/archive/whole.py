@@ -124,17 +124,18 @@ def unlike(directory: Path, by_hash: Path | None = None) -> Iterator[Problem]:
                 yield Problem(f"{path} is not what the Release file says", REFRESH)
 
 
-def mend(directory: Path, by_hash: Path | None = None) -> None:
-    """Put right what the Release file in a directory, a suite's, vouches for: by name from what is there by hash, or back.
+def mend(directory: Path, by_hash: Path) -> None:
+    """Put right what a Release file vouches for: by name in its directory from what is there by hash in `by_hash`, or back.
 
-    What is good in neither place is removed, so that an export writes it anew; not so in a snapshot (`by_hash`: its suite).
+    What is good in neither place is removed from a suite (`by_hash` itself), so that an export writes it anew, but not from a
+    snapshot.
     """
     for sha256, _, name in listed(release_text(directory / "Release")):
         file = directory / name
-        places = (file, ((by_hash or directory) / name).parent / "by-hash/SHA256" / sha256)
+        places = (file, (by_hash / name).parent / "by-hash/SHA256" / sha256)
         good = next((path for path in places if path.exists() and sha256_of(path) == sha256), None)
         for path in places:
-            if path.exists() and (good or not by_hash) and sha256_of(path) != sha256:
+            if path.exists() and (good or directory == by_hash) and sha256_of(path) != sha256:
                 path.unlink()
             if good and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -48,6 +48,12 @@ def renamed(base: Path, old: str) -> None:
         (base / name.replace("debkit", old)).write_bytes(text.replace(b"debkit-archive", f"{old}-archive".encode()))
 
 
+def same(directory: Path, file: Path) -> list[Path]:
+    """Give what has a file's content, which in an archive that was not copied is the file itself under other names."""
+    content = file.read_bytes()
+    return [path for path in directory.rglob("*") if path.is_file() and path.read_bytes() == content]
+
+
 def newest(base: Path) -> snapshots.Snapshot:
     return snapshots.snapshots(base, "trixie")[-1]
 
@@ -88,6 +94,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "an index is damaged": (
         lambda base: overwrite(base / "dists/trixie/main/binary-arm64/Packages.gz"),
         "binary-arm64/Packages.gz is not what the Release file says",
+        "debkit repo refresh",
+    ),
+    "an index is damaged in all its links": (
+        lambda base: overwrite(*same(base / "dists", base / "dists/trixie/main/binary-amd64/Packages")),
+        "binary-amd64/Packages is not what the Release file says",
         "debkit repo refresh",
     ),
     "the sources' index is damaged": (
