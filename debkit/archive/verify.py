@@ -5,6 +5,7 @@ A copy of an archive, such as a deployed one, has no database, no journal and no
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -188,8 +189,7 @@ class _Look:
             yield Problem(f"the database cannot be read: {problem.cause}", f"put {self.base}/conf back: it belongs into git")
             return
         except CommandFailed as failed:
-            said = [line for line in failed.done.tail if line.strip() and "There have been errors" not in line]
-            yield Problem(f"the database is damaged: {said[-1] if said else failed.cause}", REBUILD)
+            yield _unreadable(self.base, failed)
             return
         remedy = f"where the database is right: {REFRESH}\nwhere it is not: {REBUILD}"
         for suite, entries in database.members.items():
@@ -266,6 +266,16 @@ def published(directory: Path) -> set[Member]:
         for arch in arches
         for line in read_indices(directory, arch, among=among)
     }
+
+
+def _unreadable(base: Path, failed: CommandFailed) -> Problem:
+    """Say why reprepro does not read a database."""
+    said = [line for line in failed.done.tail if line.strip() and "There have been errors" not in line]
+    for line in said:
+        if gone := re.search(r"database contains unused '(.*)' database", line):
+            what = f"the database has {gone[1]}, which conf/distributions has no more"
+            return Problem(what, f"put it back there; or, where it is to be gone: reprepro --basedir {base} clearvanished")
+    return Problem(f"the database is damaged: {said[-1] if said else failed.cause}", REBUILD)
 
 
 def _differences(suite: str, name: str, known: set[Member], there: set[Member], remedy: str) -> Iterator[Problem]:

@@ -221,6 +221,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "the database cannot be read: ",
         "it belongs into git",
     ),
+    "an architecture is taken away": (
+        lambda base: (base / "conf/distributions").write_text(
+            (base / "conf/distributions").read_text().replace("amd64 arm64 source", "amd64 source")
+        ),
+        "|main|arm64, which conf/distributions has no more",
+        "clearvanished",
+    ),
     "a line of the journal is lost": (
         lambda base: journal.path(base).write_text("".join(journal.path(base).read_text().splitlines(keepends=True)[:-1])),
         "trixie: the journal has what is not published: third 1.0 (amd64), third 1.0 (source)",
