@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import math
 import re
 import shutil
@@ -91,11 +92,12 @@ def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
     """Check that the archive takes these architectures for this suite. Raises ConfigError naming what it has."""
     suites = read_suites(config)
     if suite not in suites:
+        near = difflib.get_close_matches(suite, suites, n=1, cutoff=0.7)
         raise ConfigError(
-            f"the archive {config.repo} has no suite {suite}",
+            f"the archive {config.repo} has no suite {suite}" + (f"; did you mean {near[0]}?" if near else ""),
             cause=f"conf/distributions has {', '.join(suites) or 'none'}",
-            hint=f"add a stanza for it to {config.repo}/conf/distributions",
-            excerpt=tuple(_stanza(config, suite).splitlines()),
+            hint=f"add a stanza for it to {config.repo}/conf/distributions, after an empty line",
+            excerpt=("", *_stanza(config, suite).splitlines()),
         )
     missing = [arch for arch in arches if arch != "all" and arch not in suites[suite].arches]
     if missing:

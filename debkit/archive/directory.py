@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from debkit.archive.site import TREES
+from debkit.errors import ConfigError
 from debkit.paths import put
 
 READABLE = 0o444  # by everybody: a web server is another user
@@ -31,7 +32,7 @@ class Directory:
 
     def read(self, name: str) -> str | None:
         file = self.root / name
-        return file.read_text(encoding="utf-8") if file.exists() else None
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
 
     def write(self, name: str, text: str) -> None:
         self._make_directory(self.root)
@@ -68,11 +69,19 @@ class Directory:
         return True
 
     def _make_directory(self, path: Path) -> None:
-        """Make a directory into which everybody can go, whatever the umask."""
+        """Make a directory into which everybody can go, whatever the umask. Raises ConfigError where there can be none."""
         if path.is_dir():
             return
         self._make_directory(path.parent)
-        path.mkdir()
+        try:
+            path.mkdir()
+        except (FileExistsError, FileNotFoundError) as problem:  # the latter where there are no files at all, as in /proc
+            taken = isinstance(problem, FileExistsError)
+            raise ConfigError(
+                f"{path} cannot be a directory",
+                cause="there is a file of that name" if taken else "its file system takes no directories",
+                hint="debkit repo deploy DIR, with another directory",
+            ) from problem
         path.chmod(0o755)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from debian.debian_support import Version
 
 from debkit.archive import client, conf
-from debkit.archive.change import change, refresh
+from debkit.archive.change import change, keep_current
 from debkit.archive.index import files
 from debkit.archive.whole import demand_files
 from debkit.config import base_suite
@@ -61,7 +61,7 @@ def promote(archive: Reprepro, config: Config, stream: str, suite: str, sources:
             archive.export(suite)
             made.tell(suite, "promote", f"{', '.join(_versions(chosen, taken))} from {stream}", before=before, after=after)
     else:
-        refresh(archive, suite, before)
+        keep_current(archive, suite)
     return Promoted(taken=_versions(chosen, taken), unchanged=_versions(chosen, sorted(set(names) - set(taken))))
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import snapshots, transaction
 from debkit.archive.change import change
+from debkit.console import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,4 +117,4 @@ def _remove(archive: Reprepro, gone: list[Snapshot], indices: tuple[str, ...], p
                 (archive.base / name).unlink()
         archive.delete(tuple(name for name in pool if name in known))
         for suite, count in Counter(snapshot.suite for snapshot in gone).items():
-            made.tell(suite, "prune", f"{count} states")
+            made.tell(suite, "prune", counted(count, "state"))

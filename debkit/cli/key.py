@@ -56,6 +56,8 @@ def init(
     from debkit.keys import make  # noqa: PLC0415
     from debkit.keys.settings import lines  # noqa: PLC0415
 
+    if no_passphrase and (passphrase.file or passphrase.fd is not None):
+        raise click.UsageError("--no-passphrase excludes --passphrase-file and --passphrase-fd")
     config, say = session.config, session.console.result
     with session.run.interruptible():
         fingerprint = make.init(

@@ -198,10 +198,11 @@ def test_what_is_not_whole_is_not_deployed(
         directory / "InRelease",
         directory / "main/binary-amd64/Packages.gz",
         config.repo / POOL / "hello-debkit_1.0.dsc",
+        config.repo / POOL / "hello-debkit_1.0_arm64.deb",
     ):
         kept = file.read_bytes()
         put(file, b"")
-        if "pool" in file.parts:
+        if file.suffix == ".dsc":
             file.unlink()
         with pytest.raises(ArchiveError, match="is not whole") as caught:
             deploy(run, config, where)
@@ -221,11 +222,22 @@ def test_places_that_are_not_to_be_written_to(
     with pytest.raises(ArchiveError, match="holds another archive"):
         deploy(run, config, where)
     assert deployed(path) == {"pool/theirs": b""}
+    (path / "pool/theirs").rename(path / "index.html")
+    (path / "index.html").write_bytes("Unsere Blätter".encode("latin-1"))
+    with pytest.raises(ArchiveError, match="has a front page already"):
+        deploy(run, config, where)
+    assert deployed(path) == {"index.html": b"Unsere Bl\xe4tter"}
     with pytest.raises(ConfigError, match="in the archive itself"):
         deploy(run, config, os.fspath(config.repo / "public"))
+    for parent in (config.project, config.project.parent):
+        with pytest.raises(ConfigError, match="is the project itself, or above it"):
+            deploy(run, config, os.fspath(parent))
     with pytest.raises(NetworkError, match="could not be copied") as refused:
         deploy(run, config, "rsync://127.0.0.1:9/site")
     assert "Connection refused" in refused.value.cause
+    with pytest.raises(NetworkError, match=r"could not be copied to nohost\.invalid:/x") as unknown:
+        deploy(run, config, "nohost.invalid:/x")
+    assert "mirror" not in unknown.value.cause + unknown.value.hint
 
 
 def test_rsync_to_a_local_path(run: Processes, config: Config, keys: Keys, make_upload: Upload, tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import publish
+from debkit.archive import publish, transaction
 from debkit.archive.serve import served
 from debkit.config import load
 from debkit.keys import find_keys
 from tests.clients import clean
 from tests.command import make_project
 from tests.gnupg_homes import gnupg_home, make_key
-from tests.publishing import signed, state
+from tests.publishing import by_hand, signed, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,3 +171,15 @@ def test_nothing_new_is_no_new_version(maintainer: Maintainer, tmp_path: Path) -
     before = state(load(maintainer.project.path))
     assert "as it should be" in maintainer.onboards()
     assert state(load(maintainer.project.path)) == before
+
+
+def test_what_a_killed_run_has_left_is_not_shown(maintainer: Maintainer, tmp_path: Path) -> None:
+    """Nothing new is to be published, and yet it is undone before anything is written of it."""
+    maintainer.signs_with(make_key(maintainer.home, uid="Tools <tools@example.org>"))
+    maintainer.onboards()
+    base = maintainer.project.archive
+    transaction.begin(base)
+    by_hand(base, "remove", "trixie", PACKAGE)
+    assert "as it should be" in maintainer.onboards()
+    assert not transaction.pending(base)
+    assert maintainer.project.debkit("repo", "verify").code == 0

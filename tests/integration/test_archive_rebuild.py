@@ -15,6 +15,7 @@ from debkit.archive.rebuild import Rebuilt, rebuild
 from debkit.archive.rollback import choose, roll_back
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig, Config
+from debkit.console import counted
 from debkit.errors import ArchiveError
 from tests.command import Project, is_three_parts
 from tests.publisher import Desk
@@ -132,7 +133,7 @@ def test_the_states_come_back_with_the_journal(run: Processes, base: Path, keys:
     after = {one.name: entries(one.path) for one in snapshots.snapshots(base, "trixie")}
     wanted = list(before)[:-1][-(keep - 1) :] if keep > 1 else []
     assert {name: after[name] for name in after if name in before} == {name: before[name] for name in wanted}
-    assert done.origins["trixie"] == "the journal" + (f", with {len(wanted)} older states" if wanted else "")
+    assert done.origins["trixie"] == "the journal" + (f", with {counted(len(wanted), 'older state')}" if wanted else "")
     assert [act.act for act in journal.read(base)] == ["publish", "publish", "publish", "rebuild"]
     is_whole(run, config)
     with working(run, config, keys, what="rolling back") as archive:
@@ -177,11 +178,11 @@ def test_a_pool_that_alone_is_left_is_kept_and_rebuilt(run: Processes, config: C
 
 
 @pytest.fixture
-def assets(base: Path, tmp_path: Path) -> Path:
+def assets(published: Path, tmp_path: Path) -> Path:
     """All files of the pool in one directory, as GitHub names them."""
     directory = tmp_path / "assets"
     directory.mkdir()
-    for file in base.rglob("pool/**/*"):
+    for file in (published / "repo").rglob("pool/**/*"):
         if file.is_file():
             shutil.copy2(file, directory / file.name.replace("~", "."))
     return directory
@@ -204,6 +205,21 @@ def test_files_come_back_from_assets(run: Processes, config: Config, keys: Keys,
     assert set(told) == {f"{name} is missing" for name in (lost if indices else lost[:2])}
     assert state(config) == before
     assert rebuilt(run, config, keys, assets).put_back == tuple(lost)
+    is_whole(run, config)
+
+
+def test_a_damaged_package_is_not_signed_anew(run: Processes, config: Config, keys: Keys, assets: Path) -> None:
+    """The journal alone tells what there was; what it was to be, the .changes do."""
+    damaged = ("pool/main/f/first/first_2.0_amd64.deb", "pool/main/t/third/third_3.0~rc1.tar.gz")
+    overwrite(*(config.repo / name for name in damaged))
+    lose_database(config.repo)
+    lose_indices(config.repo)
+    before = state(config)
+    with pytest.raises(ArchiveError, match="2 files are not to be had") as caught:
+        rebuilt(run, config, keys)
+    assert set(caught.value.cause.splitlines()) == {f"{name} is damaged" for name in damaged}
+    assert state(config) == before
+    assert rebuilt(run, config, keys, assets).put_back == damaged
     is_whole(run, config)
 
 

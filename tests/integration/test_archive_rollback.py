@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import history, journal, retention, snapshots
+from debkit.archive import history, journal, retention, snapshots, transaction
 from debkit.archive.change import working
 from debkit.archive.journal import members as told
 from debkit.archive.renewal import renew
 from debkit.archive.rollback import choose, members, roll_back, states
 from debkit.archive.verify import verify
+from debkit.config import ArchiveConfig
 from debkit.errors import ArchiveError, ConfigError
 from tests.command import Project, is_three_parts
 from tests.publishing import sound, state, versions
@@ -154,7 +156,25 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
     (line,) = [
         line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
     ]
-    assert line["detail"] == "1 states"
+    assert line["detail"] == "1 state"
+
+
+def test_a_publish_counts_though_old_states_cannot_be_removed(
+    run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SEVERAL", 1)
+    desk = replace(desk, config=replace(desk.config, archive=ArchiveConfig(keep=1, grace=0)))
+    desk.publish(*desk.make("first"))
+    (old,) = snapshots.snapshots(desk.config.repo, "trixie")
+    (desk.config.repo / "dists/trixie/snapshots" / f".{old.name}.gone").touch()  # where it would be moved to
+    (published,) = desk.publish(*desk.make("first", version="2.0"))
+    assert not published.unchanged
+    assert versions(desk.config, "amd64") == {"first": "2.0"}
+    assert len(snapshots.snapshots(desk.config.repo, "trixie")) == 2
+    (desk.config.repo / "dists/trixie/snapshots" / f".{old.name}.gone").unlink()
+    desk.publish(*desk.make("first", version="3.0"))
+    assert len(snapshots.snapshots(desk.config.repo, "trixie")) == 1
+    sound(run, desk.config)
 
 
 def test_what_was_only_signed_anew_is_no_other_state(run: Processes, desk: Desk) -> None:
@@ -209,3 +229,23 @@ def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
     ended = project.debkit("repo", "history", "--json", env=env)
     assert [act["act"] for act in json.loads(ended.out)] == ["publish", "publish", "rollback", "rollback"]
     assert project.debkit("repo", "verify").code == 0
+
+
+def test_a_dry_run_changes_nothing(desk: Desk, key_state: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/debkit").symlink_to(key_state)
+    env, base = {"XDG_STATE_HOME": os.fspath(tmp_path / "home")}, desk.config.repo
+    project = Project(desk.config.project)
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+    (base / "index.html").write_text("of long ago")
+    before = state(desk.config)
+    ended = project.debkit("repo", "prune", "--dry-run", env=env)
+    assert (ended.code, "would be removed" in ended.err) == (0, True), ended.err
+    assert state(desk.config) == before
+    transaction.begin(base)
+    before = state(desk.config)
+    ended = project.debkit("repo", "prune", "--dry-run", env=env)
+    assert (ended.code, is_three_parts(ended)) == (14, True), ended.err
+    assert "debkit repo recover" in ended.err
+    assert state(desk.config) == before

@@ -41,6 +41,13 @@ def troubles(run: Processes, base: Path, keys: KeysConfig = UNCONFIGURED) -> tup
     return caught.value.cause.splitlines(), caught.value.hint
 
 
+def renamed(base: Path, old: str) -> None:
+    """Leave what an archive has from when it was called `old`."""
+    for name in ("debkit-archive-keyring.pgp", "debkit.sources"):
+        text = (base / name).read_bytes()
+        (base / name.replace("debkit", old)).write_bytes(text.replace(b"debkit-archive", f"{old}-archive".encode()))
+
+
 def newest(base: Path) -> snapshots.Snapshot:
     return snapshots.snapshots(base, "trixie")[-1]
 
@@ -163,6 +170,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "debkit-archive-keyring.pgp holds no keys",
         "debkit repo refresh",
     ),
+    "the archive had another name": (
+        lambda base: renamed(base, "older"),
+        "it has 2 keyrings, debkit-archive-keyring.pgp, older-archive-keyring.pgp",
+        "debkit repo refresh",
+    ),
     "the database is damaged": (
         lambda base: (base / "db/packages.db").write_bytes(b"nothing" * 99),
         "the database is damaged: db_open(",
@@ -258,6 +270,7 @@ def test_refresh_mends(run: Processes, base: Path, keys: Keys, damage: str) -> N
         front.write(config, keys)
     assert verify(run, config, base).states == (3 if "snapshot is lost" in damage else 4)
     assert [act.act for act in journal.read(base)][-1] == "refresh"
+    assert not list(base.glob("older*"))
 
 
 @pytest.mark.parametrize("damage", [damage for damage in DAMAGES if "prune" in DAMAGES[damage][2]])
@@ -345,6 +358,14 @@ def test_refresh_and_recover_as_they_are_typed(base: Path, key_state: Path) -> N
     ended = project.debkit("repo", "recover", env=env)
     assert (ended.code, "what that had begun is undone" in ended.err) == (0, True), ended.err
     assert project.debkit("repo", "verify").code == 0
+    with locked(base, what="a test", progress=Quiet()):
+        transaction.begin(base)
+        waiting = project.start("repo", "recover", env=env)
+        assert waiting.stderr
+        assert any("waiting for" in line for line in waiting.stderr), "it has seen a change that is not to be undone"
+        transaction.commit(base)
+    _, err = waiting.communicate()
+    assert (waiting.returncode, "no killed run has left anything to undo" in err) == (0, True), err
     ended = project.debkit("repo", "refresh", env=env)
     assert (ended.code, "signed anew: trixie" in ended.err) == (0, True), ended.err
     ended = project.debkit("repo", "refresh", "nowhere", env=env)

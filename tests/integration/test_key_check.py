@@ -273,5 +273,5 @@ def test_the_published_keyring_is_compared(run: Processes, config: Config, home:
 
 def test_without_a_key_there_is_nothing_to_check(run: Processes, tmp_path: Path) -> None:
     with pytest.raises(SigningError, match="no signing key is configured") as caught:
-        check(run, KeysConfig(), environ={}, published=tmp_path / "none")
+        check(run, KeysConfig(), environ={"GNUPGHOME": os.fspath(tmp_path / "home")}, published=tmp_path / "none")
     assert caught.value.hint == "debkit key init"

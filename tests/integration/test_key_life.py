@@ -94,6 +94,7 @@ def test_a_key_is_made_as_it_should_be(desk: Desk) -> None:
     assert (subkey["algorithm"], subkey["signs"], subkey["hashes"]) == ("ed25519", True, ["SHA512"])
     assert all(730 * 86400 - part["expires"] + part["created"] < 2 * 86400 for part in (primary, subkey))
     assert (desk.home / f"openpgp-revocs.d/{fingerprint}.rev").exists()
+    assert f'| archive = "{fingerprint}"' in desk.type("check", code=13)
     desk.configure(fingerprint)
     assert f"{fingerprint} is good (debkit archive)" in desk.type("check")
     row = desk.type("list").splitlines()[1].split()
@@ -120,6 +121,11 @@ def test_no_second_key_by_accident(desk: Desk) -> None:
     desk.configure(first)
     assert f"{first} is configured already" in desk.type("init", "--uid", "Another", "--no-passphrase", code=13)
     assert desk.made("--no-passphrase", "--another") != first
+
+
+def test_a_passphrase_and_none(desk: Desk) -> None:
+    assert "--no-passphrase excludes" in desk.type("init", "--no-passphrase", unlocked=True, code=2)
+    assert not desk.listed()
 
 
 def test_a_key_without_a_passphrase_is_asked_for(desk: Desk) -> None:
