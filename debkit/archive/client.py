@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 KEYRINGS = "/usr/share/keyrings"
 SOURCES = "/etc/apt/sources.list.d"
+# A small system has neither, nor lists of what it could install.
+FETCHER = "sudo apt-get update && sudo apt-get install curl ca-certificates"
 
 
 def keyring_package(config: Config) -> str:
@@ -97,6 +99,7 @@ def addition(config: Config, suite: str, *packages: str, url: str = "") -> tuple
         fetched = shlex.quote(f"{where}/{sources.name}")
         changed = f"sed {shlex.quote(f's|^URIs:.*|URIs: {where}/|')} | sudo tee {target}"
         return (
+            FETCHER,
             f"sudo curl -fsSLo {KEYRINGS}/{keyring.name} {shlex.quote(f'{where}/{keyring.name}')}",
             f"sudo curl -fsSLo {target} {fetched}" if where == home else f"curl -fsSL {fetched} | {changed}",
             _apt_get("sudo apt-get", packages),

@@ -50,16 +50,34 @@ class Suite:
 
 
 def read_suites(config: Config) -> dict[str, Suite]:
-    """Read which suites the archive has. Raises ConfigError when there is no conf/distributions."""
+    """Read which suites the archive has. Raises ConfigError when there is no conf/distributions, or one of indices unread."""
     suites = {}
+    unread: list[str] = []
     for stanza in _stanzas(_distributions(config)):
-        fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", stanza, flags=re.MULTILINE))
-        codename = fields.get("Codename", "").strip()
-        arches = tuple(arch for arch in fields.get("Architectures", "").split() if arch != "source")
+        found = re.findall(r"^([A-Za-z-]+):((?:.*)(?:\n[ \t].*)*)$", stanza, flags=re.MULTILINE)
+        fields = {name.lower(): value.strip() for name, value in found}
+        codename = fields.get("codename", "")
+        arches = tuple(arch for arch in fields.get("architectures", "").split() if arch != "source")
         if codename:
-            accepts = (codename, *fields.get("Suite", "").split(), *fields.get("AlsoAcceptFor", "").split())
+            accepts = (codename, *fields.get("suite", "").split(), *fields.get("alsoacceptfor", "").split())
             suites[codename] = Suite(codename=codename, arches=arches, accepts=accepts)
+            unread += [f"{codename}: {problem}" for problem in _unread(fields)]
+    if unread:
+        raise ConfigError(
+            f"{config.repo} would have indices that debkit does not read",
+            cause="\n".join(unread),
+            hint=f"editor {config.repo}/conf/distributions, and leave these out: reprepro writes what is needed by itself",
+        )
     return suites
+
+
+def _unread(fields: dict[str, str]) -> Iterator[str]:
+    """Tell what of a stanza (its fields in lower case) keeps from debkit what the suite has: it would not know its files."""
+    for field, name in (("DebIndices", "Packages"), ("DscIndices", "Sources")):
+        if name not in fields.get(field.lower(), name).split()[:1]:
+            yield f"{field} gives them another name than {name}"
+    if fields.get("udebcomponents"):
+        yield "UDebComponents asks for .udebs"
 
 
 def exported_suites(config: Config) -> tuple[str, ...]:

@@ -116,7 +116,9 @@ def _choose(run: Run, config: Config, where: str, *, to_pages: bool) -> Director
         return Rsync(run=run, base=config.repo, where=where)
     root, base = Path(where).resolve(), config.repo.resolve()
     if root == base or base in root.parents:
-        raise ConfigError(f"{where} is in the archive itself", cause=f"the archive is {base}", hint="name another directory")
+        raise ConfigError(
+            f"{where} is in the archive itself", cause=f"the archive is {base}", hint="debkit repo deploy DIR, another directory"
+        )
     project = config.project.resolve()
     if root == project or root in project.parents:
         raise ConfigError(
@@ -139,5 +141,5 @@ def _demand_free(target: Target, where: str, there: frozenset[str]) -> None:
         raise ArchiveError(
             f"{where} holds another archive",
             cause=f"it has {min(there)}, and no {MARK} that says it is a copy which debkit has made",
-            hint="name an empty place; or, if all of its dists/ and pool/ may be replaced, make an empty file of that name there",
+            hint=f"debkit repo deploy PLACE, an empty one; or, if its dists/ and pool/ may be replaced: touch {MARK} there",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from dataclasses import dataclass
@@ -58,15 +59,26 @@ class Directory:
         self._make_directory(file.parent)
         new = file.with_name(f".{file.name}.new")
         new.unlink(missing_ok=True)
+        try:
+            self._copy(source, new, lasting=_is_lasting(name))
+        except OSError as problem:
+            new.unlink(missing_ok=True)
+            if problem.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            raise OSError(problem.errno, problem.strerror, os.fspath(file)) from problem
+        new.replace(file)
+        return True
+
+    @staticmethod
+    def _copy(source: Path, new: Path, *, lasting: bool) -> None:
+        about = source.lstat()
         if source.is_symlink():
             new.symlink_to(source.readlink())
             os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns), follow_symlinks=False)
-        elif not (_is_lasting(name) and about.st_mode & READABLE == READABLE and _linked(source, new)):
+        elif not (lasting and about.st_mode & READABLE == READABLE and _linked(source, new)):
             shutil.copyfile(source, new)
             new.chmod(0o644)
             os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns))
-        new.replace(file)
-        return True
 
     def _make_directory(self, path: Path) -> None:
         """Make a directory into which everybody can go, whatever the umask. Raises ConfigError where there can be none."""

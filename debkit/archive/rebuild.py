@@ -94,7 +94,8 @@ def rebuild(
     taken = {upload.changes.name for upload in uploads}
     return Rebuilt(
         origins={
-            found.suite: found.origin + (f", with {counted(len(states[found.suite]), 'older state')}" if states[found.suite] else "")
+            found.suite: found.origin
+            + (f", with {counted(len(states[found.suite]), 'older state')}" if states[found.suite] else "")
             for found in known
         }
         | {upload.suite: f"the files in {directory}" for upload in uploads},

@@ -39,7 +39,6 @@ url = "{url}/"
 [keys]
 upload = "{upload}"
 archive = "{archive}"
-also = [{also}]
 """
 PACKAGE = "tools-archive-keyring"
 KEYRING = f"usr/share/keyrings/{PACKAGE}.pgp"
@@ -56,10 +55,15 @@ class Maintainer:
     url: str
     upload: str
 
-    def signs_with(self, archive: str, *also: str, url: str = "") -> None:
-        names = ", ".join(f'"{key}"' for key in also)
-        text = CONFIG.format(suite=self.suite, url=url or self.url, upload=self.upload, archive=archive, also=names)
+    def signs_with(self, archive: str, *, url: str = "") -> None:
+        text = CONFIG.format(suite=self.suite, url=url or self.url, upload=self.upload, archive=archive)
         (self.project.path / "config/debkit.toml").write_text(text)
+
+    def rotates(self, *words: str) -> str:
+        """Change the archive's key by the command, and give the one that is named then."""
+        ended = self.project.debkit("key", "rotate", *words, env={"GNUPGHOME": os.fspath(self.home)})
+        assert ended.code == 0, ended.err
+        return load(self.project.path).keys.archive
 
     def onboards(self) -> str:
         ended = self.project.debkit("repo", "onboard", env={"GNUPGHOME": os.fspath(self.home)})
@@ -96,27 +100,27 @@ def maintainer(
 def years(maintainer: Maintainer, client: Client, work: Path) -> str:
     """Somebody adds the archive, and the archive's key is changed for another, which is given."""
     home, archive = maintainer.home, maintainer.project.archive
-    old, new = make_key(home, uid="Tools 2024 <tools@example.org>"), make_key(home, uid="Tools 2026 <tools@example.org>")
+    old = make_key(home, uid="Tools 2024 <tools@example.org>")
     maintainer.signs_with(old)
     maintainer.publishes("1.0", work)
     maintainer.onboards()
-    client.types("sudo apt-get update", "sudo apt-get install curl ca-certificates")
     client.types(*maintainer.block(f"({maintainer.suite})"))
     client.types("sudo apt-get update", "sudo apt-get install hello-debkit")
     assert client.version("hello-debkit") == "1.0"
     first = client.version(PACKAGE)
 
-    maintainer.signs_with(new, old)
-    maintainer.onboards()
+    new = maintainer.rotates()
+    assert load(maintainer.project.path).keys.also == (old,) != (new,)
     maintainer.publishes("1.1", work)
+    maintainer.onboards()
     client.types("sudo apt-get update", "sudo apt-get upgrade")
     assert client.version("hello-debkit") == "1.1"
     client.types(f"dpkg --compare-versions {client.version(PACKAGE)} gt {first}")
     assert (client.root / KEYRING).read_bytes() == (archive / f"{PACKAGE}.pgp").read_bytes()
 
-    maintainer.signs_with(new)
-    maintainer.onboards()
+    assert maintainer.rotates("--finish", "--now") == new
     maintainer.publishes("1.2", work)
+    maintainer.onboards()
     client.types("sudo apt-get update", "sudo apt-get upgrade")
     assert client.version("hello-debkit") == "1.2"
     return new

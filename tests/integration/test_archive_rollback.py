@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -17,9 +18,9 @@ from debkit.archive.renewal import renew
 from debkit.archive.rollback import choose, members, roll_back, states
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig
-from debkit.errors import ArchiveError, ConfigError
+from debkit.errors import ArchiveError, ConfigError, DiskError
 from tests.command import Project, is_three_parts
-from tests.publishing import sound, state, versions
+from tests.publishing import overwrite, sound, state, versions
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -123,6 +124,22 @@ def test_states_follow_one_another_though_the_clock_is_put_back(
     sound(run, desk.config)
 
 
+def test_a_prune_on_a_full_disk_says_what_it_needs(run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+
+    def full(base: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", os.fspath(base / ".db-before.new"))
+
+    with working(run, desk.config, desk.keys, what="pruning") as archive, monkeypatch.context() as patch:
+        patch.setattr(transaction, "begin", full)
+        with pytest.raises(DiskError, match="there is no room") as caught:
+            retention.prune(archive, keep=1, grace=0)
+    assert "a second copy of the database" in caught.value.cause
+    assert caught.value.hint.endswith(f"df -h {desk.config.repo}")
+    sound(run, desk.config)
+
+
 def test_states_whose_indices_are_compressed_otherwise(run: Processes, desk: Desk) -> None:
     distributions = desk.config.repo / "conf/distributions"
     text = distributions.read_text()
@@ -157,6 +174,27 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
         line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
     ]
     assert line["detail"] == "1 state"
+
+
+@pytest.mark.parametrize("harm", ["gone", "other"])
+def test_nothing_is_removed_while_a_kept_state_cannot_be_read(run: Processes, desk: Desk, harm: str) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        desk.publish(*desk.make("first", version=version))
+    kept = snapshots.snapshots(desk.config.repo, "trixie")[1]
+    index = kept.path / "main/binary-amd64/Packages"
+    if harm == "gone":
+        index.unlink()
+    else:
+        overwrite(index)
+    before = state(desk.config)
+    with working(run, desk.config, desk.keys, what="pruning") as archive:
+        with pytest.raises(ArchiveError, match="what the kept states list cannot be told") as caught:
+            retention.prune(archive, keep=2, grace=0)
+        assert os.fspath(kept.path) in caught.value.cause
+        assert before.keys() <= state(desk.config).keys()
+        renew(archive, desk.config)
+        assert len(retention.prune(archive, keep=3, grace=0).snapshots) == 1
+    assert {path.name.split("_")[1][:3] for path in (desk.config.repo / "pool/main/f/first").iterdir()} == {"2.0", "3.0"}
 
 
 def test_a_publish_counts_though_old_states_cannot_be_removed(

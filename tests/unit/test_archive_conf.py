@@ -91,6 +91,30 @@ def test_what_the_archive_takes(archive: Config) -> None:
         conf.demand(archive, "trixie", ("amd64", "riscv64", "s390x"))
 
 
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("DebIndices: Other Release . .gz", "DebIndices gives them another name than Packages"),
+        ("dscindices:\n Other\n Release\n .gz", "DscIndices gives them another name than Sources"),
+        ("UDebComponents: main", "UDebComponents asks for .udebs"),
+    ],
+)
+def test_indices_that_debkit_would_not_read(archive: Config, field: str, said: str) -> None:
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write(f"\nCodename: odd\nArchitectures: amd64 source\nComponents: main\n{field}\n")
+    with pytest.raises(ConfigError, match="does not read") as caught:
+        conf.demand(archive, "trixie", ("amd64",))
+    assert caught.value.cause == f"odd: {said}"
+    assert "editor" in caught.value.hint
+
+
+def test_other_forms_of_indices_than_debkit_reads(archive: Config) -> None:
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write("\nCodename: more\nArchitectures: amd64 source\nComponents: main\n")
+        stream.write("DebIndices: Packages Release .xz\ndscindices:\n Sources\n Release .\n")
+    conf.demand(archive, "more", ("amd64",))
+
+
 def test_no_archive_at_all(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no archive") as caught:
         conf.read_suites(Config(project=tmp_path, archive=ArchiveConfig(name="tools")))

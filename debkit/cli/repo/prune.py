@@ -25,7 +25,8 @@ def command(session: Session, *, keep: int | None, dry_run: bool, passphrase: Pa
 
     What was replaced within [archive] grace stays in any case: clients may be about to fetch it.
     """
-    from debkit.archive import prune, settled  # noqa: PLC0415, prune  # noqa: PLC0415
+    from debkit.archive import prune, settled  # noqa: PLC0415
+    from debkit.archive.retention import by_version  # noqa: PLC0415
     from debkit.console import counted  # noqa: PLC0415
 
     config = session.config.archive
@@ -36,7 +37,7 @@ def command(session: Session, *, keep: int | None, dry_run: bool, passphrase: Pa
         else:
             archive = stack.enter_context(working(session, "pruning the archive", passphrase))
         gone = prune(archive, keep=keep or config.keep, grace=config.grace, dry_run=dry_run)
-    for name in (*gone.snapshots, *gone.pool):
+    for name in (*gone.snapshots, *by_version(gone.pool)):
         session.console.info(f"  - {name}")
     would = "would be removed" if dry_run else "removed"
     session.console.good(
