@@ -23,7 +23,7 @@ from debkit.archive.publish import demand, take_in
 from debkit.archive.remains import as_snapshot, remains, wanted
 from debkit.archive.reprepro import TRUSTED, Filing
 from debkit.archive.upload import read_upload
-from debkit.console import Quiet
+from debkit.console import Quiet, counted
 from debkit.errors import ArchiveError
 from debkit.run import temporary
 
@@ -94,7 +94,8 @@ def rebuild(
     taken = {upload.changes.name for upload in uploads}
     return Rebuilt(
         origins={
-            found.suite: found.origin + (f", with {len(states[found.suite])} older states" if states[found.suite] else "")
+            found.suite: found.origin
+            + (f", with {counted(len(states[found.suite]), 'older state')}" if states[found.suite] else "")
             for found in known
         }
         | {upload.suite: f"the files in {directory}" for upload in uploads},

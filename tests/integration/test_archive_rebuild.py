@@ -15,6 +15,7 @@ from debkit.archive.rebuild import Rebuilt, rebuild
 from debkit.archive.rollback import choose, roll_back
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig, Config
+from debkit.console import counted
 from debkit.errors import ArchiveError
 from tests.command import Project, is_three_parts
 from tests.publisher import Desk
@@ -132,7 +133,7 @@ def test_the_states_come_back_with_the_journal(run: Processes, base: Path, keys:
     after = {one.name: entries(one.path) for one in snapshots.snapshots(base, "trixie")}
     wanted = list(before)[:-1][-(keep - 1) :] if keep > 1 else []
     assert {name: after[name] for name in after if name in before} == {name: before[name] for name in wanted}
-    assert done.origins["trixie"] == "the journal" + (f", with {len(wanted)} older states" if wanted else "")
+    assert done.origins["trixie"] == "the journal" + (f", with {counted(len(wanted), 'older state')}" if wanted else "")
     assert [act.act for act in journal.read(base)] == ["publish", "publish", "publish", "rebuild"]
     is_whole(run, config)
     with working(run, config, keys, what="rolling back") as archive:

@@ -173,7 +173,7 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
     (line,) = [
         line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
     ]
-    assert line["detail"] == "1 states"
+    assert line["detail"] == "1 state"
 
 
 @pytest.mark.parametrize("harm", ["gone", "other"])
