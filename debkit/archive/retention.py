@@ -7,7 +7,6 @@ files of the pool. Nothing else decides: there are no timers.
 
 from __future__ import annotations
 
-import re
 import errno
 import os
 import re
