@@ -177,6 +177,7 @@ def load(project: Path, file: Path | None = None) -> Config:
         *(text for error in Draft202012Validator(schema).iter_errors(data) for text in _explain(error)),
         *_unknown_names(data),
         *_missing_files(project, data),
+        *_short_lives(data),
     ]
     if problems:
         what = f"{path} has {len(problems)} problem{'s' if len(problems) > 1 else ''}"
@@ -325,6 +326,14 @@ def _missing_files(project: Path, data: dict[str, Any]) -> list[str]:
         *((("source.keyring", keyring),) if isinstance(keyring, str) else ()),
     ]
     return [f"{key}: there is no file {project / name}" for key, name in files if not (project / name).is_file()]
+
+
+def _short_lives(data: dict[str, Any]) -> list[str]:
+    """Refuse indices that clients would refuse on the same day: "1m" is a minute, and a Release file is valid for whole days."""
+    valid = _at(data, "archive", "valid-for")
+    if not isinstance(valid, str) or not re.fullmatch(r"[0-9]+[smhd]", valid) or not 0 < seconds(valid) < SECONDS["d"]:
+        return []
+    return [f'archive.valid-for is "{valid}": it must be a day at least, such as "30d", or 0s: for ever; m is minutes']
 
 
 def _at(data: Any, *keys: str) -> Any:

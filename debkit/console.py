@@ -169,6 +169,11 @@ class Console:
             self._err.print(markup)
 
 
+def counted(number: int, noun: str) -> str:
+    """Write how many there are: 1 file, 2 files."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Write seconds as people read them: 8.2 s, 4 min 31 s."""
     minutes, rest = divmod(int(seconds), 60)

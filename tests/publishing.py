@@ -13,7 +13,8 @@ from debkit.archive.index import read_index
 from debkit.run import Command
 from debkit.sign import sign_upload
 from tests.archives import RUN
-from tests.uploads import make_build, make_source
+from tests.gnupg_homes import gpg
+from tests.uploads import make_build, make_source, write_changes
 
 if TYPE_CHECKING:
     from debkit.config import Config
@@ -36,6 +37,20 @@ def signed(
     source = make_source(into / "source", version=version, text=source_text, suite=suite, distribution=distribution)
     results = tuple(make_build(into / arch, source, arch, build_all=arch == arches[0], text=text, noise=noise) for arch in arches)
     return sign_upload(run, keys, source=source, results=results, into=into / "upload")
+
+
+def plain_upload(keys: Keys, into: Path, name: str) -> Path:
+    """The .changes of what dpkg-buildpackage makes on amd64 of a source whose package is for all architectures."""
+    source = make_source(into, name=name, arches="all")
+    build = make_build(into, source, "all")
+    buildinfo = into / f"{name}_1.0_amd64.buildinfo"
+    (into / f"{name}_1.0_all.buildinfo").rename(buildinfo)
+    files = (source.dsc, *(into / file.name for file in source.files), *build.debs, buildinfo)
+    changes = into / f"{name}_1.0_amd64.changes"
+    text = write_changes(name, "1.0", "source all", "unstable", files, binaries=name)
+    upload = keys.upload
+    changes.write_text(gpg(upload.home, "--local-user", upload.fingerprint, "--clearsign", stdin=text))
+    return changes
 
 
 def copied(upload: SignedUpload, into: Path) -> SignedUpload:

@@ -40,7 +40,7 @@ def make_source(
     buildinfo = directory / f"{stem}_source.buildinfo"
     buildinfo.write_text(_buildinfo(name, version, "source", (dsc,)))
     changes = directory / f"{stem}_source.changes"
-    changes.write_text(_changes(name, version, "source", distribution, (dsc, tarball, buildinfo), binaries=""))
+    changes.write_text(write_changes(name, version, "source", distribution, (dsc, tarball, buildinfo), binaries=""))
     return Source(
         name=name, version=version, suite=suite, dsc=dsc, changes=changes, format="3.0 (native)",
         architectures=tuple(arches.split()), binaries=(name,), files=(_ref(tarball),), snapshot=False,
@@ -64,7 +64,7 @@ def make_build(
     changes = directory / f"{stem}.changes"
     binaries = " ".join(deb.name.partition("_")[0] for deb in debs)
     arches = f"{'all ' * build_all}{arch}"
-    changes.write_text(_changes(source.name, source.version, arches, distribution, (*debs, buildinfo), binaries=binaries))
+    changes.write_text(write_changes(source.name, source.version, arches, distribution, (*debs, buildinfo), binaries=binaries))
     log = directory / f"{stem}.build"
     log.touch()
     return BuildResult(
@@ -97,7 +97,7 @@ def _deb(directory: Path, package: str, source: Source, arch: str, *, text: str,
     return deb
 
 
-def _changes(name: str, version: str, arches: str, distribution: str, files: tuple[Path, ...], *, binaries: str) -> str:
+def write_changes(name: str, version: str, arches: str, distribution: str, files: tuple[Path, ...], *, binaries: str) -> str:
     described = "".join(f" {binary} - greets ({binary})\n" for binary in binaries.split())
     return (
         f"Format: 1.8\nDate: {DATE}\nSource: {name}\n"

@@ -4,10 +4,9 @@ The proof (`debkit.archive.proof`) stands on chroots, and serving (`debkit.archi
 who needs them, so that publishing does not wait for that.
 """
 
-from debkit.archive.change import working
+from debkit.archive.change import holding, ready, settled, working
 from debkit.archive.client import addition, instructions, keyring_file, sources_file, sources_text
 from debkit.archive.conf import exported_suites
-from debkit.archive.front import furnish
 from debkit.archive.journal import read as history
 from debkit.archive.promote import promote
 from debkit.archive.publish import publish, publish_all, require, require_upload
@@ -19,18 +18,20 @@ __all__ = [
     "addition",
     "choose",
     "exported_suites",
-    "furnish",
     "history",
+    "holding",
     "instructions",
     "keyring_file",
     "promote",
     "prune",
     "publish",
     "publish_all",
+    "ready",
     "require",
     "require_upload",
     "roll_back",
     "served",
+    "settled",
     "sources_file",
     "sources_text",
     "states",

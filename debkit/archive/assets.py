@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive.index import sha256_of
 from debkit.archive.upload import read_deb
-from debkit.errors import ArchiveError
+from debkit.errors import ArchiveError, SourceError
 from debkit.model import FileRef
 from debkit.source.dsc import read_dsc
 from debkit.source.results import read_changes
@@ -18,17 +18,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.run import Run
+    from debkit.source.results import ChangesFile
 
 
 class Assets:
-    """The files below a directory by what they are. Raises SourceError, ArchiveError for one that is not what it is called."""
+    """The files below a directory by what they are; `unusable` are the .changes that are none, and why.
+
+    Raises SourceError, ArchiveError for a .dsc or .deb that is not what it is called.
+    """
 
     def __init__(self, run: Run, directory: Path) -> None:
         paths = sorted(path for path in directory.rglob("*") if path.is_file())
         self.directory = directory
         self._sha256 = {path: sha256_of(path) for path in paths}
         self._by_sha256 = {sha256: path for path, sha256 in self._sha256.items()}
-        self.changes = {path: read_changes(path) for path in paths if path.suffix == ".changes"}
+        self.changes: dict[Path, ChangesFile] = {}
+        self.unusable: dict[str, str] = {}
+        for path in (path for path in paths if path.suffix == ".changes"):
+            try:
+                self.changes[path] = read_changes(path)
+            except SourceError as problem:
+                self.unusable[path.name] = problem.cause
         sources = {path: read_dsc(path) for path in paths if path.suffix == ".dsc"}
         listed = (*(one.files for one in self.changes.values()), *(one.files for one in sources.values()))
         names = {file.sha256: file.name for files in listed for file in files}

@@ -38,8 +38,7 @@ def working(
     `what` is told to those who wait, for at most `wait` seconds. Raises LockedError, MissingTool, ConfigError, ArchiveError.
     """
     with holding(run, config, keys, what=what, progress=progress, wait=wait) as archive:
-        recover(archive, progress)
-        demand_database(archive.base)
+        ready(archive, progress)
         yield archive
 
 
@@ -55,6 +54,25 @@ def holding(
     ):
         (directory / TRUSTED).write_bytes(export_public(*keys.signers))
         yield Reprepro(run=run, base=config.repo, conf=directory, keys=keys)
+
+
+def ready(archive: Reprepro, progress: Progress) -> bool:
+    """Make an archive that is held fit to be worked on. Say whether a killed run had left something to undo."""
+    undone = recover(archive, progress)
+    demand_database(archive.base)
+    return undone
+
+
+def settled(archive: Reprepro) -> None:
+    """Check that an archive which is held can be looked at as it is. Raises ArchiveError."""
+    demand_settled(archive.base)
+    demand_database(archive.base)
+
+
+def demand_settled(base: Path) -> None:
+    """Refuse to look at what a killed run has left half changed, where it is not to be undone. Raises ArchiveError."""
+    if transaction.pending(base):
+        raise ArchiveError(f"{base} is in the middle of a change", cause="a run was killed", hint="debkit repo recover")
 
 
 def demand_database(base: Path) -> None:
@@ -145,6 +163,17 @@ def refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> bool:
         return False
     archive.export(suite, cleanup=True)
     return True
+
+
+def keep_current(archive: Reprepro, suite: str) -> None:
+    """Make a change of it where a suite's index has to be exported anew, although its members stay."""
+    entries = archive.listing(suite)
+    if is_current(archive.base, suite, entries, archive.keys):
+        return
+    with change(archive) as made:
+        archive.export(suite)
+        told = journal.members(journal.read(archive.base, suite))
+        made.tell(suite, "refresh", "its index was not what the database says", before=told, after=entries)
 
 
 def _sorted(entries: frozenset[Entry]) -> tuple[Entry, ...]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 KEYRINGS = "/usr/share/keyrings"
 SOURCES = "/etc/apt/sources.list.d"
+# A small system has neither, nor lists of what it could install.
+FETCHER = "sudo apt-get update && sudo apt-get install curl ca-certificates"
 
 
 def keyring_package(config: Config) -> str:
@@ -67,11 +69,19 @@ def sources_text(config: Config, suite: str, url: str = "") -> str:
 
 
 def write(config: Config, keys: Keys) -> None:
-    """Write the public keys, and a .sources file for each suite that is exported, into the archive where they have changed."""
+    """Write the public keys, and a .sources file for each suite that is exported, into the archive where they have changed.
+
+    Those that it has from when it had another name are removed.
+    """
     texts = {sources_file(config, suite): sources_text(config, suite).encode() for suite in exported_suites(config)}
     for file, content in {keyring_file(config): export_public(*keys.signers), **texts}.items():
         if not file.exists() or file.read_bytes() != content:
             put(file, content)
+    for old in sorted(set(config.repo.glob("*-archive-keyring.pgp")) - {keyring_file(config)}):
+        for file in config.repo.glob("*.sources"):
+            if f"Signed-By: {KEYRINGS}/{old.name}\n" in file.read_text(encoding="utf-8"):
+                file.unlink()
+        old.unlink()
 
 
 def addition(config: Config, suite: str, *packages: str, url: str = "") -> tuple[str, ...]:
@@ -89,6 +99,7 @@ def addition(config: Config, suite: str, *packages: str, url: str = "") -> tuple
         fetched = shlex.quote(f"{where}/{sources.name}")
         changed = f"sed {shlex.quote(f's|^URIs:.*|URIs: {where}/|')} | sudo tee {target}"
         return (
+            FETCHER,
             f"sudo curl -fsSLo {KEYRINGS}/{keyring.name} {shlex.quote(f'{where}/{keyring.name}')}",
             f"sudo curl -fsSLo {target} {fetched}" if where == home else f"curl -fsSL {fetched} | {changed}",
             _apt_get("sudo apt-get", packages),

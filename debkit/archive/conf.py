@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import math
 import re
 import shutil
@@ -49,16 +50,34 @@ class Suite:
 
 
 def read_suites(config: Config) -> dict[str, Suite]:
-    """Read which suites the archive has. Raises ConfigError when there is no conf/distributions."""
+    """Read which suites the archive has. Raises ConfigError when there is no conf/distributions, or one of indices unread."""
     suites = {}
+    unread: list[str] = []
     for stanza in _stanzas(_distributions(config)):
-        fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", stanza, flags=re.MULTILINE))
-        codename = fields.get("Codename", "").strip()
-        arches = tuple(arch for arch in fields.get("Architectures", "").split() if arch != "source")
+        found = re.findall(r"^([A-Za-z-]+):((?:.*)(?:\n[ \t].*)*)$", stanza, flags=re.MULTILINE)
+        fields = {name.lower(): value.strip() for name, value in found}
+        codename = fields.get("codename", "")
+        arches = tuple(arch for arch in fields.get("architectures", "").split() if arch != "source")
         if codename:
-            accepts = (codename, *fields.get("Suite", "").split(), *fields.get("AlsoAcceptFor", "").split())
+            accepts = (codename, *fields.get("suite", "").split(), *fields.get("alsoacceptfor", "").split())
             suites[codename] = Suite(codename=codename, arches=arches, accepts=accepts)
+            unread += [f"{codename}: {problem}" for problem in _unread(fields)]
+    if unread:
+        raise ConfigError(
+            f"{config.repo} would have indices that debkit does not read",
+            cause="\n".join(unread),
+            hint=f"editor {config.repo}/conf/distributions, and leave these out: reprepro writes what is needed by itself",
+        )
     return suites
+
+
+def _unread(fields: dict[str, str]) -> Iterator[str]:
+    """Tell what of a stanza (its fields in lower case) keeps from debkit what the suite has: it would not know its files."""
+    for field, name in (("DebIndices", "Packages"), ("DscIndices", "Sources")):
+        if name not in fields.get(field.lower(), name).split()[:1]:
+            yield f"{field} gives them another name than {name}"
+    if fields.get("udebcomponents"):
+        yield "UDebComponents asks for .udebs"
 
 
 def exported_suites(config: Config) -> tuple[str, ...]:
@@ -67,11 +86,17 @@ def exported_suites(config: Config) -> tuple[str, ...]:
 
 
 def choose_suite(config: Config, wanted: str, distribution: str) -> str:
-    """Give the suite that is wanted, or else the one that a .changes means by its distribution. Raises ConfigError for none."""
+    """Give the suite that is wanted, or else the one that a .changes means by its distribution; raises ConfigError for none.
+
+    With [archive] stream that is the suite of the stream, as it is for what is built.
+    """
     suites = read_suites(config)
     takers = [suite.codename for suite in suites.values() if set(distribution.split()) & set(suite.accepts)]
     if wanted or distribution in suites:
-        return wanted or distribution
+        return wanted or (config.archive.suite(distribution) if base_suite(distribution) == distribution else distribution)
+    if config.archive.stream:
+        streams = tuple(dict.fromkeys(config.archive.suite(base_suite(name)) for name in takers))
+        takers = [name for name in streams if name in suites] or list(streams)
     if len(takers) != 1:
         raise ConfigError(
             f"an upload for {distribution} does not say which suite it is for",
@@ -85,11 +110,12 @@ def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
     """Check that the archive takes these architectures for this suite. Raises ConfigError naming what it has."""
     suites = read_suites(config)
     if suite not in suites:
+        near = difflib.get_close_matches(suite, suites, n=1, cutoff=0.7)
         raise ConfigError(
-            f"the archive {config.repo} has no suite {suite}",
+            f"the archive {config.repo} has no suite {suite}" + (f"; did you mean {near[0]}?" if near else ""),
             cause=f"conf/distributions has {', '.join(suites) or 'none'}",
-            hint=f"add a stanza for it to {config.repo}/conf/distributions",
-            excerpt=tuple(_stanza(config, suite).splitlines()),
+            hint=f"add a stanza for it to {config.repo}/conf/distributions, after an empty line",
+            excerpt=("", *_stanza(config, suite).splitlines()),
         )
     missing = [arch for arch in arches if arch != "all" and arch not in suites[suite].arches]
     if missing:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from debkit.archive import pages, transaction
+from debkit.archive import pages
+from debkit.archive.change import demand_settled
 from debkit.archive.directory import Directory
 from debkit.archive.lock import WAIT_SECONDS, locked
 from debkit.archive.rsync import Rsync, is_rsync
-from debkit.archive.site import read_site
+from debkit.archive.site import PAGE, read_site
 from debkit.archive.whole import demand_whole
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, ConfigError
@@ -73,10 +74,7 @@ def deploy(
     """
     target = _choose(run, config, where, to_pages=to_pages)
     with locked(config.repo, what=f"deploying to {where}", progress=progress, wait=wait):
-        if transaction.pending(config.repo):
-            raise ArchiveError(
-                f"{config.repo} is in the middle of a change", cause="a run was killed", hint="debkit repo recover"
-            )
+        demand_settled(config.repo)
         progress.phase("looking whether the archive is whole")
         demand_whole(run, config)
         site = read_site(config.repo)
@@ -85,7 +83,7 @@ def deploy(
         progress.phase(f"looking at {where}")
         mark, there = target.read(MARK), target.existing()
         if mark is None:
-            _demand_free(where, there)
+            _demand_free(target, where, there)
             target.write(MARK, NOTE)
         copied = 0
         for name, stage in zip(STAGES, site.stages, strict=True):
@@ -118,15 +116,30 @@ def _choose(run: Run, config: Config, where: str, *, to_pages: bool) -> Director
         return Rsync(run=run, base=config.repo, where=where)
     root, base = Path(where).resolve(), config.repo.resolve()
     if root == base or base in root.parents:
-        raise ConfigError(f"{where} is in the archive itself", cause=f"the archive is {base}", hint="name another directory")
+        raise ConfigError(
+            f"{where} is in the archive itself", cause=f"the archive is {base}", hint="debkit repo deploy DIR, another directory"
+        )
+    project = config.project.resolve()
+    if root == project or root in project.parents:
+        raise ConfigError(
+            f"{where} is the project itself, or above it",
+            cause=f"the project is {project}, and a copy consists of many files",
+            hint="debkit repo deploy DIR, with a directory for nothing else",
+        )
     return Directory(base=config.repo, root=root)
 
 
-def _demand_free(where: str, there: frozenset[str]) -> None:
-    """Refuse a place that holds an archive which debkit has not put there: its files would be removed."""
+def _demand_free(target: Target, where: str, there: frozenset[str]) -> None:
+    """Refuse a place with an archive or a front page which debkit has not put there: they would be removed or written over."""
+    if not there and target.read(PAGE) is not None:
+        raise ArchiveError(
+            f"{where} has a front page already",
+            cause=f"it has {PAGE}, and no {MARK} that says it is a copy which debkit has made",
+            hint=f"name an empty place; or, if its {PAGE} may be replaced, remove that",
+        )
     if there:
         raise ArchiveError(
             f"{where} holds another archive",
             cause=f"it has {min(there)}, and no {MARK} that says it is a copy which debkit has made",
-            hint="name an empty place; or, if all of its dists/ and pool/ may be replaced, make an empty file of that name there",
+            hint=f"debkit repo deploy PLACE, an empty one; or, if its dists/ and pool/ may be replaced: touch {MARK} there",
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from debkit.archive.site import TREES
+from debkit.errors import ConfigError
 from debkit.paths import put
 
 READABLE = 0o444  # by everybody: a web server is another user
@@ -31,7 +33,7 @@ class Directory:
 
     def read(self, name: str) -> str | None:
         file = self.root / name
-        return file.read_text(encoding="utf-8") if file.exists() else None
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
 
     def write(self, name: str, text: str) -> None:
         self._make_directory(self.root)
@@ -57,22 +59,41 @@ class Directory:
         self._make_directory(file.parent)
         new = file.with_name(f".{file.name}.new")
         new.unlink(missing_ok=True)
-        if source.is_symlink():
-            new.symlink_to(source.readlink())
-            os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns), follow_symlinks=False)
-        elif not (_is_lasting(name) and about.st_mode & READABLE == READABLE and _linked(source, new)):
-            shutil.copyfile(source, new)
-            new.chmod(0o644)
-            os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns))
+        try:
+            self._copy(source, new, lasting=_is_lasting(name))
+        except OSError as problem:
+            new.unlink(missing_ok=True)
+            if problem.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            raise OSError(problem.errno, problem.strerror, os.fspath(file)) from problem
         new.replace(file)
         return True
 
+    @staticmethod
+    def _copy(source: Path, new: Path, *, lasting: bool) -> None:
+        about = source.lstat()
+        if source.is_symlink():
+            new.symlink_to(source.readlink())
+            os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns), follow_symlinks=False)
+        elif not (lasting and about.st_mode & READABLE == READABLE and _linked(source, new)):
+            shutil.copyfile(source, new)
+            new.chmod(0o644)
+            os.utime(new, ns=(about.st_atime_ns, about.st_mtime_ns))
+
     def _make_directory(self, path: Path) -> None:
-        """Make a directory into which everybody can go, whatever the umask."""
+        """Make a directory into which everybody can go, whatever the umask. Raises ConfigError where there can be none."""
         if path.is_dir():
             return
         self._make_directory(path.parent)
-        path.mkdir()
+        try:
+            path.mkdir()
+        except (FileExistsError, FileNotFoundError) as problem:  # the latter where there are no files at all, as in /proc
+            taken = isinstance(problem, FileExistsError)
+            raise ConfigError(
+                f"{path} cannot be a directory",
+                cause="there is a file of that name" if taken else "its file system takes no directories",
+                hint="debkit repo deploy DIR, with another directory",
+            ) from problem
         path.chmod(0o755)
 
 

@@ -49,10 +49,21 @@ def append(base: Path, acts: Sequence[Act]) -> None:
     if not acts:
         return
     text = "".join(json.dumps(asdict(act), separators=(",", ":")) + "\n" for act in acts)
+    mend(base)
     with path(base).open("a", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def mend(base: Path) -> None:
+    """Take away a last line that a full disk or a kill has torn, and end one that lacks its end only."""
+    lines, torn = _lines(base)
+    if torn:
+        os.truncate(path(base), sum(map(len, lines)))
+    elif lines and not lines[-1].endswith(b"\n"):
+        with path(base).open("ab") as stream:
+            stream.write(b"\n")
 
 
 def size(base: Path) -> int:
@@ -67,11 +78,12 @@ def cut(base: Path, length: int) -> None:
 
 
 def read(base: Path, suite: str = "") -> tuple[Act, ...]:
-    """Read what was done, the oldest first, to a suite or to all. Raises ArchiveError for a damaged journal."""
-    if not path(base).exists():
-        return ()
+    """Read what was done, the oldest first, to a suite or to all. Raises ArchiveError for a damaged journal.
+
+    A last line that is torn is no damage: what it told of was undone.
+    """
     acts = []
-    for number, line in enumerate(path(base).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(base)[0], 1):
         try:
             acts.append(_act(json.loads(line)))
         except (ValueError, TypeError, KeyError) as problem:
@@ -94,6 +106,18 @@ def members(acts: Iterable[Act]) -> frozenset[Entry]:
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _lines(base: Path) -> tuple[list[bytes], bool]:
+    """Give the lines but for a torn one at the end, and whether there is one. One without a newline may have been edited so."""
+    lines = path(base).read_bytes().splitlines(keepends=True) if path(base).exists() else []
+    if not lines or lines[-1].endswith(b"\n"):
+        return lines, False
+    try:
+        json.loads(lines[-1])
+    except ValueError:
+        return lines[:-1], True
+    return lines, False
 
 
 def _act(data: dict[str, object]) -> Act:

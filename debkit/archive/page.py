@@ -59,7 +59,6 @@ def write(config: Config, keys: Keys) -> None:
     kept = dict(KEPT.findall(file.read_text(encoding="utf-8"))) if file.exists() else {}
     facts: dict[str, object] = {
         "name": config.archive.name,
-        "url": config.archive.url.rstrip("/"),
         "keyring": client.keyring_name(config),
         "keyring_path": f"{client.KEYRINGS}/{client.keyring_name(config)}",
         "sources_path": f"{client.SOURCES}/{client.sources_name(config)}",

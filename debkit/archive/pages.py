@@ -32,7 +32,8 @@ def demand(base: Path, files: frozenset[str], root: Path) -> None:
         raise ArchiveError(
             f"the site would have {_megabytes(total)}, and GitHub Pages take {_megabytes(SITE_BYTES)}",
             cause="\n".join(("its largest files:", *(f"{name} has {_megabytes(sizes[name])}" for name in largest))),
-            hint="debkit repo prune --keep 1, which removes what only old states have; or deploy to a server of your own",
+            hint="debkit repo prune --keep 1, which removes what only states from before [archive] grace have;"
+            " or deploy to a server of your own",
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from debian.debian_support import Version
 
 from debkit.archive import client, conf
-from debkit.archive.change import change, refresh
+from debkit.archive.change import change, keep_current
 from debkit.archive.index import files
 from debkit.archive.whole import demand_files
 from debkit.config import base_suite
@@ -37,6 +37,12 @@ def promote(archive: Reprepro, config: Config, stream: str, suite: str, sources:
     own = client.keyring_package(config)
     offered = archive.listing(stream)
     _demand_known(stream, offered, sources, own)
+    if not {entry.source for entry in offered} - {own}:
+        raise ConfigError(
+            f"{stream} is empty",
+            cause="nothing was ever published into it, or all of it was taken back",
+            hint=f"debkit build --stream {stream.removeprefix(f'{base_suite(stream)}-')}; or: debkit repo history {stream}",
+        )
     names = sources or tuple(sorted({entry.source for entry in offered} - {own}))
     chosen = tuple(entry for entry in offered if entry.source in names)
     conf.demand(config, suite, tuple(sorted({entry.arch for entry in chosen} - {"source"})))
@@ -55,7 +61,7 @@ def promote(archive: Reprepro, config: Config, stream: str, suite: str, sources:
             archive.export(suite)
             made.tell(suite, "promote", f"{', '.join(_versions(chosen, taken))} from {stream}", before=before, after=after)
     else:
-        refresh(archive, suite, before)
+        keep_current(archive, suite)
     return Promoted(taken=_versions(chosen, taken), unchanged=_versions(chosen, sorted(set(names) - set(taken))))
 
 

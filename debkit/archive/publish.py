@@ -7,12 +7,12 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from debkit.archive import conf, front, retention, transaction
-from debkit.archive.change import change, demand_database, refresh, working
+from debkit.archive.change import change, demand_database, keep_current, working
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, opened
 from debkit.archive.upload import read_upload
 from debkit.console import Quiet
-from debkit.errors import ArchiveError
+from debkit.errors import ArchiveError, DebkitError, Interrupted
 from debkit.model import Published
 from debkit.run import require_tool
 from debkit.source.results import read_changes
@@ -90,12 +90,24 @@ def publish_all(
         progress.phase(f"publishing {name}")
         taken, there = take_in(archive, ours)
         for codename in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
-            refresh(archive, codename, archive.listing(codename))
+            keep_current(archive, codename)
         front.write(config, keys)
-        if retention.is_due(config.repo, keep=config.archive.keep, grace=config.archive.grace):
-            progress.phase("removing what only old states have")
-            retention.prune(archive, keep=config.archive.keep, grace=config.archive.grace)
+        _prune(archive, config, progress)
     return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
+
+
+def _prune(archive: Reprepro, config: Config, progress: Progress) -> None:
+    """Remove old states where there are many. What is published counts though that fails; the next publish tries it again."""
+    keep, grace = config.archive.keep, config.archive.grace
+    if not retention.is_due(config.repo, keep=keep, grace=grace):
+        return
+    progress.phase("removing what only old states have")
+    try:
+        retention.prune(archive, keep=keep, grace=grace)
+    except Interrupted:
+        raise
+    except (DebkitError, OSError) as failure:
+        progress.phase(f"old states stay, try debkit repo prune: {failure}")
 
 
 def demand(config: Config, uploads: tuple[Upload, ...]) -> None:

@@ -18,11 +18,12 @@ from debkit.archive import client, conf, journal, transaction
 from debkit.archive.assets import Assets
 from debkit.archive.change import change, recover
 from debkit.archive.index import sha256_of
+from debkit.archive.lost import lost, put_back
 from debkit.archive.publish import demand, take_in
 from debkit.archive.remains import as_snapshot, remains, wanted
 from debkit.archive.reprepro import TRUSTED, Filing
 from debkit.archive.upload import read_upload
-from debkit.console import Quiet
+from debkit.console import Quiet, counted
 from debkit.errors import ArchiveError
 from debkit.run import temporary
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.archive.judge import Upload
+    from debkit.archive.lost import Lost
     from debkit.archive.remains import Remains
     from debkit.archive.reprepro import Reprepro
     from debkit.config import Config
@@ -41,11 +43,15 @@ SOURCE = Filing("main", "misc", "optional")  # of a source whose .changes is los
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What was remade: of each suite what told its members; what was put back into the pool; the .changes that were left out."""
+    """What was remade: of each suite what told its members; what was put back into the pool.
+
+    `left_out` are the .changes of older versions, `unusable` those that cannot be used, and why.
+    """
 
     origins: dict[str, str]
     put_back: tuple[str, ...]
     left_out: tuple[str, ...]
+    unusable: dict[str, str]
 
 
 def rebuild(
@@ -74,7 +80,8 @@ def rebuild(
         for name, source in copies.items():
             _put(source, base / name)
         progress.phase("remaking the database")
-        _remake(archive, known, keyrings)
+        states = {found.suite: lost(base, found, config.archive) for found in known}
+        _remake(archive, known, keyrings, states)
         progress.phase("signing the indices")
         with change(archive) as made:
             for found in known:
@@ -86,21 +93,33 @@ def rebuild(
             take_in(archive, uploads)
     taken = {upload.changes.name for upload in uploads}
     return Rebuilt(
-        origins={found.suite: found.origin for found in known}
+        origins={
+            found.suite: found.origin
+            + (f", with {counted(len(states[found.suite]), 'older state')}" if states[found.suite] else "")
+            for found in known
+        }
         | {upload.suite: f"the files in {directory}" for upload in uploads},
         put_back=tuple(sorted(copies)),
-        left_out=tuple(name for name in assets.names if name not in taken) if assets and uploads else (),
+        left_out=tuple(name for name in assets.names if name not in taken | assets.unusable.keys()) if assets and uploads else (),
+        unusable=assets.unusable if assets else {},
     )
 
 
 def _uploads(archive: Reprepro, config: Config, assets: Assets, place: Path, suite: str) -> tuple[Upload, ...]:
     """Read the newest uploads of each source, laid out under their right names in a place of their own."""
-    suites = {path: conf.choose_suite(config, suite, changes.distribution) for path, changes in assets.changes.items()}
-    newest: dict[tuple[str, str], str] = {}
+    suites: dict[Path, str] = {}
     for path, changes in assets.changes.items():
-        key = (suites[path], changes.source)
+        if {".deb", ".dsc"} <= {file.name[-4:].replace("udeb", ".deb") for file in changes.files}:
+            suites[path] = conf.choose_suite(config, suite, changes.distribution)
+        else:  # such as one of a source alone, which a release may have beside that of the build
+            assets.unusable[path.name] = "it does not list a source and its packages"
+    newest: dict[tuple[str, str], str] = {}
+    for path, into in suites.items():
+        changes = assets.changes[path]
+        key = (into, changes.source)
         newest[key] = max(newest.get(key, changes.version), changes.version, key=Version)
-    chosen = tuple(path for path, changes in assets.changes.items() if changes.version == newest[suites[path], changes.source])
+    versions = {path: newest[suites[path], assets.changes[path].source] for path in suites}
+    chosen = tuple(path for path in suites if assets.changes[path].version == versions[path])
     laid_out = zip(chosen, assets.lay_out(place, chosen), strict=True)
     uploads = tuple(replace(read_upload(archive.run, link), suite=suites[path]) for path, link in laid_out)
     demand(config, uploads)
@@ -155,8 +174,10 @@ def _put(source: Path, file: Path) -> None:
     new.replace(file)
 
 
-def _remake(archive: Reprepro, known: tuple[Remains, ...], keyrings: tuple[Path, ...]) -> None:
-    """Make a database of what is known, and put it into its place."""
+def _remake(
+    archive: Reprepro, known: tuple[Remains, ...], keyrings: tuple[Path, ...], states: dict[str, tuple[Lost, ...]]
+) -> None:
+    """Make a database of what is known, with the states that were lost on the way, and put it into its place."""
     base = archive.base
     new = base / transaction.REBUILT
     shutil.rmtree(new, ignore_errors=True)
@@ -164,16 +185,34 @@ def _remake(archive: Reprepro, known: tuple[Remains, ...], keyrings: tuple[Path,
     beside = replace(archive, db=new)
     if pool := tuple(sorted(transaction.pool(base))):
         beside.detect(pool)
-    for found in known:
-        if not found.members:
-            continue
-        if snapshot := as_snapshot(archive.run, base, found, keyrings):
-            beside.restore_all(found.suite, snapshot.name)
-        else:
-            _include(beside, found)
-        _demand_equal(beside, found)
+    with temporary("debkit-states.") as place:
+        for found in known:
+            if snapshot := as_snapshot(archive.run, base, found, keyrings) if found.members else None:
+                beside.restore_all(found.suite, snapshot.name)
+                _demand_equal(beside, found)
+                continue
+            for state in states[found.suite]:
+                _bring(beside, replace(found, members=state.members))
+                replace(beside, dists=place, snapshot=state.name).export(found.suite)
+            _bring(beside, found)
+        for found in known:
+            put_back(place, base, found.suite)
     transaction.install(base)
+    length = journal.size(base)
     recover(archive, QUIET)
+    journal.cut(base, length)  # no killed run was undone
+
+
+def _bring(archive: Reprepro, found: Remains) -> None:
+    """Give a suite the members that the journal tells of, whatever it has."""
+    there = frozenset(archive.listing(found.suite))
+    gone: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for entry in there - found.members:
+        gone[entry.type, entry.arch].append(entry.package)
+    for (kind, arch), packages in gone.items():
+        archive.remove(found.suite, kind, arch, tuple(packages))
+    _include(archive, replace(found, members=found.members - there))
+    _demand_equal(archive, found)
 
 
 def _include(archive: Reprepro, found: Remains) -> None:

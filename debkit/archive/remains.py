@@ -12,6 +12,7 @@ from debkit.archive.whole import signers
 from debkit.keys import unsigned_text
 from debkit.model import FileRef
 from debkit.source.dsc import read_dsc
+from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,14 +79,27 @@ def as_snapshot(run: Run, base: Path, found: Remains, keyrings: tuple[Path, ...]
 
 
 def wanted(base: Path, found: Remains, assets: Assets | None) -> Iterator[FileRef]:
-    """Give the pool's files that a suite's members need; the checksum is empty where nothing tells it. Raises SourceError."""
+    """Give the pool's files that a suite's members need. Raises SourceError.
+
+    The journal tells no checksums, but the .changes that came with the files do; one is empty where nothing tells it.
+    """
     if found.state:
         yield from files(found.state)
         return
+    known = _checksums(base, found, assets)
     for entry in found.members:
-        yield FileRef(entry.file, 0, "")
         name = entry.file.rpartition("/")[2]
+        yield FileRef(entry.file, 0, known.get(entry.file) or known.get(name, ""))
         path = base / entry.file if (base / entry.file).exists() else assets and assets.find(name)
         if entry.type == "dsc" and path:
             directory = entry.file.rpartition("/")[0]
             yield from (FileRef(f"{directory}/{file.name}", file.size, file.sha256) for file in read_dsc(path).files)
+
+
+def _checksums(base: Path, found: Remains, assets: Assets | None) -> dict[str, str]:
+    """Give the SHA-256 that a .changes tells of a file: by its path where that is in the pool, by its name in the assets."""
+    sums = {file.name: file.sha256 for changes in (assets.changes.values() if assets else ()) for file in changes.files}
+    for directory in {entry.file.rpartition("/")[0] for entry in found.members}:
+        for path in (base / directory).glob("*.changes"):
+            sums |= {f"{directory}/{file.name}": file.sha256 for file in read_changes(path).files}
+    return sums

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from debkit.archive import snapshots
 from debkit.archive.lock import release
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
-from debkit.keys import by_hand
+from debkit.keys import by_hand, ring
 from debkit.run import Command, CommandFailed
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ MANY = 500
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 TRUSTED = "trusted.pgp"
 NO_EXPORT = ("--export", "silent-never")
+# dpkg-buildpackage names a .buildinfo after the machine, also where all packages are for all architectures (deb-buildinfo(5)).
+BUILDINFO = "--ignore=surprisingarch"
+# What gpg says in the hook of a key that is not unlocked.
+LOCKED = re.compile(r"Bad passphrase|No passphrase given|can't get input")
 INCOMING = """\
 Name: debkit
 IncomingDir: {conf}/uploads
@@ -82,6 +86,20 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
         "the archive's architectures do not fit",
         "{first}",
         "editor {conf}/distributions; or, if you have removed one: reprepro --basedir {base} clearvanished",
+    ),
+    (
+        r"Error parsing \S+/distributions, line \d+: (.*)",
+        ConfigError,
+        "{conf}/distributions is not as reprepro reads it",
+        "{named}",
+        "editor {conf}/distributions: an empty line parts one suite's stanza from another's",
+    ),
+    (
+        r"--ignore=brokensignatures",
+        ArchiveError,
+        "the upload was changed after it was signed",
+        "{first}",
+        "if it is as you want it, sign it again: debsign UPLOAD.changes",
     ),
     (
         r"is already registered with different checksums|cannot be included as",
@@ -136,13 +154,18 @@ class Filing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reprepro:
-    """One archive, reached with one configuration and one pair of keys. `db` is another database than its own."""
+    """One archive, reached with one configuration and one pair of keys.
+
+    `db` is another database than its own, `dists` another place for indices, `snapshot` what to call the state that is exported.
+    """
 
     run: Run
     base: Path
     conf: Path
     keys: Keys
     db: Path | None = None
+    dists: Path | None = None
+    snapshot: str = ""
 
     @property
     def suites(self) -> tuple[str, ...]:
@@ -172,7 +195,7 @@ class Reprepro:
         What it replaces stays in the pool.
         """
         options = (*(() if export else NO_EXPORT), *(("--architecture", "|".join(arches)) if arches else ()))
-        self._call("--keepunreferencedfiles", *options, "include", suite, os.fspath(changes))
+        self._call("--keepunreferencedfiles", BUILDINFO, *options, "include", suite, os.fspath(changes))
 
     def include_all(self, suite: str, files: tuple[Path, ...]) -> None:
         """Take in uploads of different sources, `files` being all of theirs, and leave the suite's index as it is.
@@ -205,8 +228,8 @@ class Reprepro:
 
     def restore(self, suite: str, snapshot: str, packages: tuple[str, ...]) -> None:
         """Give a suite these packages as a snapshot has them, and export nothing."""
-        if packages:
-            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages)
+        for start in range(0, len(packages), MANY):
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", "restore", suite, snapshot, *packages[start : start + MANY])
 
     def copy(self, source: str, suite: str, sources: tuple[str, ...]) -> None:
         """Give a suite these source packages, with all that was built of them, as another has them, and export nothing."""
@@ -237,13 +260,15 @@ class Reprepro:
     def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
         """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
         only = ("--type", kind, "--architecture", arch)
-        self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages)
+        for start in range(0, len(packages), MANY):
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages[start : start + MANY])
 
     def _call(self, *words: str, cleanup: bool = False, stdin: str = "") -> Completed:
         """Have reprepro do something. What is given as `stdin` keeps the passphrase from the hook: it must not export."""
         archive = self.keys.archive
         passphrase = self.keys.passphrase(archive)
-        elsewhere = ("--dbdir", os.fspath(self.db)) if self.db else ()
+        places = (("--dbdir", self.db), ("--distdir", self.dists))
+        elsewhere = tuple(word for option, path in places if path for word in (option, os.fspath(path)))
         command = Command(
             argv=argv(self.base, self.conf, self.keys.upload.home, *elsewhere, *words),
             env=(
@@ -251,7 +276,7 @@ class Reprepro:
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
                 ("DEBKIT_RELEASE_KEY", archive.fingerprint),
                 ("DEBKIT_RELEASE_KEYRING", os.fspath(self.conf / TRUSTED)),
-                ("DEBKIT_RELEASE_SNAPSHOT", snapshots.new_name(self.base)),
+                ("DEBKIT_RELEASE_SNAPSHOT", self.snapshot or snapshots.new_name(self.base)),
             ),
             stdin=(stdin or (f"{passphrase}\n" if passphrase else "")).encode(),
             secrets=(passphrase,) if passphrase else (),
@@ -317,6 +342,8 @@ def explain(failed: CommandFailed, archive: Reprepro) -> DebkitError:
         "first": printed.partition("\n")[0],
         "gpg": said[1] if said else printed.partition("\n")[0],
     }
+    if "Signing-hook" in printed and LOCKED.search(printed):
+        return ring.explain(archive.keys.archive, printed, tried=bool(archive.keys.passphrase(archive.keys.archive)))
     for pattern, error, what, cause, hint in COMPLAINTS:
         if found := re.search(pattern, printed):
             facts["named"] = found[1] if found.re.groups else ""

@@ -46,7 +46,7 @@ def states(base: Path, suite: str = "") -> tuple[State, ...]:
 
 
 def choose(base: Path, suite: str, name: str = "") -> State:
-    """Find a state by the name of its snapshot; without one, the state before the last act that changed the suite's members.
+    """Find a state by the name of its snapshot; without one, the newest that has other members than the suite has now.
 
     Raises ConfigError where there is none.
     """
@@ -60,18 +60,22 @@ def choose(base: Path, suite: str, name: str = "") -> State:
                 hint=f"debkit repo history {suite}",
             )
         return chosen
-    changing = [number for number, state in enumerate(found) if state.act.added or state.act.removed]
-    if not changing or changing[-1] == 0:
+    now = snapshots.contents(base / "dists" / suite)
+    other = next((state for state in reversed(found) if snapshots.contents(state.snapshot.path) != now), None)
+    if other is None:
         raise ConfigError(
             f"there is nothing that {suite} could go back to",
-            cause="it was changed once only" if changing else "nothing was published there, or older states have been pruned",
+            cause="no other state of it is kept" if found else "nothing was published there",
             hint=f"debkit repo history {suite}",
         )
-    return found[changing[-1] - 1]
+    return other
 
 
 def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
-    """Give a suite the members of a state; all of them and no others, or nothing is changed. Raises ArchiveError."""
+    """Give a suite the members of a state; all of them and no others, or nothing is changed. Raises ArchiveError.
+
+    Where it has just these nothing is done.
+    """
     demand_files(archive.base, suite, files(state.snapshot.path))
     before = archive.listing(suite)
     wanted = members(state.snapshot)
@@ -79,6 +83,8 @@ def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
     restored = sorted(
         {package for (kind, arch, package), version in wanted.items() if have.get((kind, arch, package)) != version}
     )
+    if have == wanted:
+        return RolledBack(suite=suite, snapshot=state.snapshot.name, added=(), removed=(), lowered=())
     gone: dict[tuple[str, str], list[str]] = {}
     for kind, arch, package in sorted(set(have) - set(wanted)):
         gone.setdefault((kind, arch), []).append(package)

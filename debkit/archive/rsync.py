@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class Rsync:
             done = self._call("--", f"{self.root}{name}", f"{directory}/", ok=frozenset({0, PARTIAL}))
             if done.code == PARTIAL and not _is_missing(done):
                 raise self._failed(CommandFailed(done))
-            return (directory / name).read_text(encoding="utf-8") if done.code == 0 else None
+            return (directory / name).read_text(encoding="utf-8", errors="replace") if done.code == 0 else None
 
     def write(self, name: str, text: str) -> None:
         with temporary("debkit-rsync.") as directory:
@@ -106,14 +107,24 @@ class Rsync:
             return self.run(command)
         except CommandFailed as failed:
             raise self._failed(failed) from failed
+        except NetworkError as problem:  # of a name that is not known, say: what is told then is about mirrors
+            raise self._unreached(problem.what.removeprefix("rsync failed: ")) from problem
 
     def _failed(self, failed: CommandFailed) -> DebkitError:
-        error = NetworkError if failed.done.code in OF_THE_NETWORK else ArchiveError
-        said = [line for line in failed.done.tail if re.match(r"rsync|@ERROR|ssh|.*: ", line)]
-        return error(
+        said = "\n".join([line for line in failed.done.tail if re.match(r"rsync|@ERROR|ssh|.*: ", line)][:4])
+        if failed.done.code in OF_THE_NETWORK:
+            return self._unreached(said or failed.cause)
+        return ArchiveError(
             f"the archive could not be copied to {self.where}",
-            cause="\n".join(said[:4]) or failed.cause,
-            hint="run the same command again: it goes on where this one has stopped",
+            cause=said or failed.cause,
+            hint=f"{shlex.join(('rsync', '--list-only', self.root))}, which tells whether the place is there",
+        )
+
+    def _unreached(self, cause: str) -> NetworkError:
+        return NetworkError(
+            f"the archive could not be copied to {self.where}",
+            cause=cause,
+            hint=f"check {self.where} and the network, then run the same command again: it goes on where this one stopped",
         )
 
 

@@ -135,6 +135,13 @@ def source_of(name: str) -> str:
     return f"{stem.rpartition('_')[0]}.dsc" if dot and kind in {"changes", "buildinfo"} else name
 
 
+def contents(directory: Path) -> frozenset[str]:
+    """Tell what a state has: two with the same indices of packages and sources have the same members, whenever signed."""
+    release = directory / "Release"
+    text = release.read_text(encoding="utf-8", errors="replace") if release.exists() else ""
+    return frozenset(re.findall(r"^ [0-9a-f]{64} +[1-9]\d* \S+/(?:Packages|Sources)$", text, flags=re.MULTILINE))
+
+
 def hashes(directory: Path) -> frozenset[str]:
     """Give the SHA-256 sums of the indices that a directory's Release file lists."""
     text = (directory / "Release").read_text(encoding="utf-8")

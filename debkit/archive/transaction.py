@@ -35,6 +35,7 @@ def begin(base: Path) -> None:
         for file in (base / "db").glob("*"):
             if file.name != "lockfile":
                 shutil.copy2(file, new / file.name)
+        journal.mend(base)
         (new / LENGTH).write_text(str(journal.size(base)), encoding="ascii")
         (base / POOL).write_bytes(b"".join(os.fsencode(f"{name}\n") for name in pool(base)))
         new.rename(base / BEFORE)

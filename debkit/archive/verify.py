@@ -5,6 +5,7 @@ A copy of an archive, such as a deployed one, has no database, no journal and no
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -65,9 +66,11 @@ def verify(
 
     Keys are to last `days` more. `wait` is in seconds, for another run to let go of the archive.
     """
+    own = base.resolve() == config.repo.resolve()
     config = replace(config, archive=replace(config.archive, path=base))
+    _demand_archive(config, own=own)
     with shared(base, progress=progress, wait=wait):
-        look = _Look(run, config, base, days)
+        look = _Look(run, config, days=days, own=own)
         found = dict.fromkeys(look.problems(progress))
     if found:
         _complain(base, tuple(found))
@@ -75,10 +78,11 @@ def verify(
 
 
 class _Look:
-    """One look at an archive, and what was seen on the way."""
+    """One look at an archive, the project's `own` or a copy, and what was seen on the way."""
 
-    def __init__(self, run: Run, config: Config, base: Path, days: int) -> None:
-        self.run, self.config, self.base, self.days = run, config, base, days
+    def __init__(self, run: Run, config: Config, *, days: int, own: bool) -> None:
+        base = config.repo
+        self.run, self.config, self.base, self.days, self.own = run, config, base, days, own
         self.keys: tuple[PublicKey, ...] = ()
         self.suites = tuple(suite for suite in snapshots.suites(base) if (base / "dists" / suite / "Release").exists())
         self.held = tuple(one for suite in snapshots.suites(base) for one in snapshots.snapshots(base, suite))
@@ -100,7 +104,9 @@ class _Look:
         yield from self._indices()
         progress.phase(f"looking at {len(self.wanted)} files of the pool")
         yield from self._pool()
-        if not pending and (self.base / "db").exists():
+        if not pending and self.own and self.suites:
+            yield from lost(self.base)
+        if not pending and (self.base / "db/packages.db").exists():
             progress.phase("looking at the database")
             yield from self._database()
         if not pending:
@@ -183,8 +189,7 @@ class _Look:
             yield Problem(f"the database cannot be read: {problem.cause}", f"put {self.base}/conf back: it belongs into git")
             return
         except CommandFailed as failed:
-            said = [line for line in failed.done.tail if line.strip() and "There have been errors" not in line]
-            yield Problem(f"the database is damaged: {said[-1] if said else failed.cause}", REBUILD)
+            yield _unreadable(self.base, failed)
             return
         remedy = f"where the database is right: {REFRESH}\nwhere it is not: {REBUILD}"
         for suite, entries in database.members.items():
@@ -228,6 +233,30 @@ class _Look:
             yield from _differences(suite, "journal", has, published(self.base / "dists" / suite), REFRESH)
 
 
+def _demand_archive(config: Config, *, own: bool) -> None:
+    """Say at once that there is nothing to look at. Raises ArchiveError, and ConfigError for a project without an archive."""
+    base = config.repo
+    if any((base / name).exists() for name in ("dists", "pool", "db", journal.JOURNAL)):
+        return
+    if own:
+        conf.read_suites(config)
+    raise ArchiveError(
+        f"{base} is empty" if own else f"there is no archive in {base}",
+        cause="nothing was ever published into it" if own else "it has neither dists/ nor pool/",
+        hint="debkit build, or: debkit repo onboard" if own else "debkit repo verify DIR, of what debkit repo deploy has made",
+    )
+
+
+def lost(base: Path) -> Iterator[Problem]:
+    """Tell what the project's own archive lacks. Copies have neither."""
+    if not (base / "db/packages.db").exists():
+        yield Problem(f"the database is lost: there is no {base}/db/packages.db", REBUILD)
+    if not journal.path(base).exists():
+        yield Problem(
+            f"the journal is lost: there is no {journal.path(base)}", f"put it back from a backup; or begin anew: {REFRESH}"
+        )
+
+
 def published(directory: Path) -> set[Member]:
     """Give the members that the sound indices in a directory, a suite's or a snapshot's, list."""
     among = sound(directory)
@@ -237,6 +266,16 @@ def published(directory: Path) -> set[Member]:
         for arch in arches
         for line in read_indices(directory, arch, among=among)
     }
+
+
+def _unreadable(base: Path, failed: CommandFailed) -> Problem:
+    """Say why reprepro does not read a database."""
+    said = [line for line in failed.done.tail if line.strip() and "There have been errors" not in line]
+    for line in said:
+        if gone := re.search(r"database contains unused '(.*)' database", line):
+            what = f"the database has {gone[1]}, which conf/distributions has no more"
+            return Problem(what, f"put it back there; or, where it is to be gone: reprepro --basedir {base} clearvanished")
+    return Problem(f"the database is damaged: {said[-1] if said else failed.cause}", REBUILD)
 
 
 def _differences(suite: str, name: str, known: set[Member], there: set[Member], remedy: str) -> Iterator[Problem]:
@@ -262,6 +301,10 @@ def key_problems(keys: Iterable[PublicKey], config: KeysConfig, *, now: float, d
     for fingerprint in filter(None, (config.archive, *config.also)):
         if fingerprint not in parts:
             yield Problem(f"the keyring lacks {fingerprint}, which [keys] in config/debkit.toml names", REFRESH)
+    named = {*filter(None, (config.archive or config.upload, *config.also))}
+    for key in keys if named else ():
+        if not named & {part.fingerprint for part in (key.primary, *key.subkeys)}:
+            yield Problem(f"the keyring still has {key.fingerprint}, which [keys] in config/debkit.toml does not name", REFRESH)
 
 
 def validity(release: Path, *, now: float) -> Iterator[Problem]:

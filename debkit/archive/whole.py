@@ -31,7 +31,7 @@ Signers = tuple[tuple[str, str], ...]
 def demand_whole(run: Run, config: Config) -> None:
     """Check every suite as a client would that knows the archive's keyring alone. The archive's lock must be held.
 
-    Of the pool's files only that they are there: to read them all may take minutes. Raises ArchiveError.
+    Of the pool's files only that they are there, and their sizes: to read them all may take minutes. Raises ArchiveError.
     """
     suites = exported_suites(config)
     if not suites:
@@ -70,9 +70,12 @@ def _problems(run: Run, config: Config, suite: str) -> Iterator[Problem]:
     directory = config.repo / "dists" / suite
     yield from unsigned(run, directory, client.keyring_file(config))
     yield from unlike(directory)
-    for name in sorted({file.name for file in files(directory, among=sound(directory))}):
-        if not (config.repo / name).exists():
+    for name, size in sorted({(file.name, file.size) for file in files(directory, among=sound(directory))}):
+        file = config.repo / name
+        if not file.exists():
             yield Problem(f"{name} is missing", "debkit repo verify")
+        elif (found := file.stat().st_size) != size:
+            yield Problem(f"{name} has {found} bytes, and by the index {size}", "debkit repo verify")
 
 
 def signers(run: Run, keyring: Path, *names: Path) -> tuple[Signers, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -22,9 +23,27 @@ if TYPE_CHECKING:
     from debkit.keys.passphrase import Passphrase
     from debkit.keys.rotate import Rotation, Site
 
+# What gpg takes for --quick-generate-key (gpg(1)), but for what is no end at all.
+TIME = re.compile(r"\d+[dwmy]?|seconds=\d+|\d{4}-\d\d-\d\d|\d{8}T\d{6}|none|never")
+# A name alone has five letters where gpg asks for it; with --quick-generate-key it takes anything.
+NAME = re.compile(r"[^<>@]{5,}|[^<>@]+ <[^<>@\s]+@[^<>@\s]+>")
+
+
+def _time(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not TIME.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no time such as 2y, 18m, 90d or 2028-01-31")
+    return value
+
+
+def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not NAME.fullmatch(value):
+        raise click.BadParameter(f'{value!r} is no name such as "Our archive <archive@example.org>"')
+    return value
+
+
 ALGORITHM = click.option("--algorithm", type=click.Choice(["ed25519", "rsa4096"]), default="ed25519", show_default=True)
 EXPIRE = click.option(
-    "--expire", "life", default="2y", show_default=True, metavar="TIME", help="As gpg takes it: 2y, 2028-01-31."
+    "--expire", "life", default="2y", show_default=True, metavar="TIME", callback=_time, help="As gpg takes it: 2y, 2028-01-31."
 )
 OUTPUT = click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
 
@@ -35,7 +54,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--uid", metavar="TEXT", help="The key's name, \"Name <address>\"; left out: the archive's.")
+@click.option("--uid", metavar="TEXT", callback=_name, help="The key's name, \"Name <address>\"; left out: the archive's.")
 @ALGORITHM
 @EXPIRE
 @click.option("--another", is_flag=True, help="Although there is a key already.")
@@ -56,6 +75,8 @@ def init(
     from debkit.keys import make  # noqa: PLC0415
     from debkit.keys.settings import lines  # noqa: PLC0415
 
+    if no_passphrase and (passphrase.file or passphrase.fd is not None):
+        raise click.UsageError("--no-passphrase excludes --passphrase-file and --passphrase-fd")
     config, say = session.config, session.console.result
     with session.run.interruptible():
         fingerprint = make.init(
@@ -169,13 +190,15 @@ def export(
 
     if secret and (binary or fingerprints):
         raise click.UsageError("--secret is armoured, and is what signs the archive")
+    if secret:
+        _demand_new(output)
     run, keys = session.run, session.config.keys
     with run.interruptible():
         if secret:
             data = exporting.secret(run, keys, source=passphrase, environ=os.environ)
         else:
             data = exporting.public(run, keys, fingerprints, environ=os.environ, armour=not binary)
-    _write(data, output, mode=0o600 if secret else 0o644)
+    _write(session, data, output, secret=secret)
 
 
 @command.command()
@@ -187,9 +210,10 @@ def backup(session: Session, *, fingerprint: str | None, output: Path | None, pa
     """Write a secret key as text to be printed, the archive's where none is named."""
     from debkit.keys import backup as backups  # noqa: PLC0415
 
+    _demand_new(output)
     with session.run.interruptible():
         text = backups.backup_own(session.run, session.config.keys, fingerprint or "", source=passphrase, environ=os.environ)
-    _write(text.encode(), output, mode=0o600)
+    _write(session, text.encode(), output, secret=True)
 
 
 @command.command()
@@ -213,13 +237,24 @@ def _site(session: Session) -> Site:
     return Site(keys=session.config.keys, file=_file(session), uploaders=session.config.repo / "conf/uploaders")
 
 
-def _write(data: bytes, output: Path | None, *, mode: int) -> None:
+def _demand_new(output: Path | None) -> None:
+    """Refuse to write a secret over a file: that may be another key's only backup."""
+    from debkit.errors import ConfigError  # noqa: PLC0415
+
+    if output and output.is_file():
+        raise ConfigError(
+            f"{output} is there already", cause="it may be the backup of another key", hint=f"name another file; or: rm {output}"
+        )
+
+
+def _write(session: Session, data: bytes, output: Path | None, *, secret: bool) -> None:
     from debkit.paths import put  # noqa: PLC0415
 
     if output and output.exists() and not output.is_file():
         output.write_bytes(data)  # a device or a pipe, in whose place no file is to be put
     elif output:
-        put(output, data, mode=mode)
+        put(output, data, mode=0o600 if secret else 0o644)
+        session.console.good(f"{output} is written{', which only you can read' if secret else ''}")
     else:
         sys.stdout.buffer.write(data)
 

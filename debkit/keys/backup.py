@@ -17,7 +17,7 @@ from debkit.errors import SigningError
 from debkit.keys.find import home_of, own_home
 from debkit.keys.home import reachable, throwaway
 from debkit.keys.public import read_keys
-from debkit.keys.ring import Place, export_public, gpg, look_up
+from debkit.keys.ring import Place, demand_there, export_public, gpg, look_up
 from debkit.keys.secret import export_secret, passphrase_of, revocation
 from debkit.paths import put
 
@@ -106,6 +106,8 @@ def backup_own(run: Run, config: KeysConfig, fingerprint: str, *, source: Passph
     if not wanted:
         raise SigningError("no key is named", cause="and [keys] in config/debkit.toml names none either", hint="debkit key list")
     with reachable(run, own_home(environ)) as home:
+        if fingerprint:
+            demand_there(home, fingerprint)
         key = look_up(home, wanted.upper())
         return backup(run, key, passphrase_of(run, key, source, environ))
 
@@ -125,6 +127,12 @@ def restore(home: Path, text: str, *, what: str) -> Place:
     Raises SigningError naming each line that is not as it was printed.
     """
     lines = armoured(text)
+    if not lines:
+        raise SigningError(
+            f"{what} is no backup of a key",
+            cause="it has no line -----BEGIN PGP PRIVATE KEY BLOCK-----",
+            hint="debkit key restore FILE, with what debkit key backup has written",
+        )
     if damage := damaged(text, lines):
         raise SigningError(
             f"{what} is not as it was printed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from debkit.errors import SigningError
@@ -29,6 +29,7 @@ LIFE = "2y"
 WEAK_HASHES = frozenset({"MD5", "SHA1", "RIPEMD160"})
 SHORTEST_RSA = 2048
 ROTATE = "debkit key rotate"
+FINISH = "debkit key rotate --finish --now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,23 @@ def _check(run: Run, places: Places, *, published: Path, days: int) -> tuple[Pub
         for key in read_keys(run, export_public(place, whole=True), what=place.fingerprint):
             if key.fingerprint not in keys:
                 keys[key.fingerprint] = key
-                found += problems(key, now=now, days=0 if place in places.also else days)
+                judged = problems(key, now=now, days=0 if place in places.also else days)
+                retiring = place in places.also
+                found += (
+                    replace(one, remedy=_meanwhile(one.remedy, retiring=retiring)) if places.also else one for one in judged
+                )
     if published.exists() and published.read_bytes() != export_public(*places.signers):
         what = f"{published} is not what would be published now: a key was changed, extended, added or retired since"
         found.append(Problem(what, "debkit repo refresh"))
     _demand_none(found)
     return tuple(keys.values())
+
+
+def _meanwhile(remedy: str, *, retiring: bool) -> str:
+    """Say what mends a key while one is being changed for another, which cannot be begun twice."""
+    if not remedy.startswith(ROTATE):
+        return remedy
+    return FINISH if retiring else f"{FINISH}\nthen: {remedy}"
 
 
 def warnings(run: Run, keys: Keys) -> tuple[str, ...]:

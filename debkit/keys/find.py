@@ -12,7 +12,8 @@ from debkit.errors import SigningError
 from debkit.keys.development import development_key
 from debkit.keys.home import reachable, throwaway
 from debkit.keys.passphrase import Passphrase, read_passphrase
-from debkit.keys.ring import Keys, PassphraseNeeded, Place, Places, Secret, attempt, gpg, look_up
+from debkit.keys.ring import NOT_IN_FAVOUR, Keys, PassphraseNeeded, Place, Places, Secret, attempt, gpg, look_up
+from debkit.keys.settings import lines
 from debkit.run import require_tool
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from debkit.config import KeysConfig
     from debkit.run import Run
 
+EXPORT = "debkit key export --secret"
 VARIABLES = {"upload": "DEBKIT_SIGNING_KEY", "archive": "DEBKIT_ARCHIVE_KEY"}
 
 
@@ -70,15 +72,28 @@ def find_keys(
 
 @contextlib.contextmanager
 def configured(run: Run, config: KeysConfig, *, environ: MutableMapping[str, str]) -> Iterator[Places]:
-    """Find where the real keys are. Raises SigningError where there are none."""
+    """Find where the real keys are. Raises SigningError where there are none, with the keys that could be named."""
     with located(run, config, environ=environ) as places:
         if places is None:
+            usable = _usable(run, environ)
             raise SigningError(
                 "no signing key is configured",
                 cause="[keys] in config/debkit.toml names none, and none is handed over in the environment",
-                hint="debkit key init",
+                hint="editor config/debkit.toml, so that [keys] names a key which you have, such as"
+                if usable
+                else "debkit key init",
+                excerpt=tuple(line for fingerprint in usable for line in lines({"archive": fingerprint})),
             )
         yield places
+
+
+def _usable(run: Run, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the fingerprints of the keys in the caller's own keyring that can sign."""
+    if not home_of(environ).is_dir():
+        return ()
+    with reachable(run, home_of(environ)) as home:
+        known = gpg(home).list_keys(secret=True)
+        return tuple(key["fingerprint"] for key in known if key["trust"] not in NOT_IN_FAVOUR and "S" in key["cap"])
 
 
 @contextlib.contextmanager
@@ -133,7 +148,7 @@ def _located(
     home = stack.enter_context(throwaway(run)) if any(material.values()) else None
     own: Path | None = None
     found: dict[str, Place] = {}
-    imported = {role: _import(home, given) for role, given in material.items() if home and given}
+    imported = {role: _import(home, given, role) for role, given in material.items() if home and given}
     brought = {fingerprint for each in imported.values() for fingerprint in each}
     for role, wanted, other in (("upload", config.upload, config.archive), ("archive", config.archive, config.upload)):
         given = material[role]
@@ -160,7 +175,7 @@ def _demand_brought(archive: Place, also: str) -> None:
         raise SigningError(
             f"the secret key {also} was not handed over",
             cause=f"[keys] also of config/debkit.toml names it, and it is not where {archive.fingerprint} came from",
-            hint=f"gpg --armor --export-secret-subkeys {archive.fingerprint} {also}, and hand over both",
+            hint=f"where both are: {EXPORT}",
         )
 
 
@@ -181,7 +196,7 @@ def own_home(environ: Mapping[str, str]) -> Path:
     return home
 
 
-def _import(home: Path, given: _Material) -> tuple[str, ...]:
+def _import(home: Path, given: _Material, role: str) -> tuple[str, ...]:
     """Import secret keys and give their fingerprints."""
     result = gpg(home).import_keys(given.data)
     known = {key["fingerprint"] for key in gpg(home).list_keys(secret=True)}
@@ -191,9 +206,14 @@ def _import(home: Path, given: _Material) -> tuple[str, ...]:
         raise SigningError(
             f"{given.origin} holds no secret key",
             cause="it is a public key" if public else "it is not an exported key at all",
-            hint="gpg --armor --export-secret-keys FINGERPRINT",
+            hint=_export(role, "FINGERPRINT"),
         )
     return secret
+
+
+def _export(role: str, fingerprint: str) -> str:
+    """Say how to get what is to be handed over: what signs, and not the primary key, which would make others."""
+    return EXPORT if role == "archive" else f"gpg --armor --export-secret-subkeys {fingerprint}"
 
 
 def _choose(brought: tuple[str, ...], wanted: str, origin: str, role: str) -> str:
@@ -201,7 +221,7 @@ def _choose(brought: tuple[str, ...], wanted: str, origin: str, role: str) -> st
         raise SigningError(
             f"{origin} holds another key than [keys] {role} in config/debkit.toml names",
             cause=f"it holds {', '.join(brought)}; wanted is {wanted}",
-            hint=f"gpg --armor --export-secret-keys {wanted}",
+            hint=_export(role, wanted),
         )
     if not wanted and len(brought) > 1:
         raise SigningError(

@@ -191,6 +191,12 @@ def explain(key: SigningKey, printed: str, *, tried: bool) -> SigningError:
     )
 
 
+def demand_there(home: Path, fingerprint: str) -> None:
+    """Check that a key which somebody has typed is in a home. Raises SigningError."""
+    if not gpg(home).list_keys(keys=[fingerprint]):
+        raise SigningError(f"you have no key {fingerprint}", cause=f"it is not in {home.resolve()}", hint="debkit key list")
+
+
 def _missing(home: Path, fingerprint: str) -> SigningError:
     return SigningError(
         f"there is no signing key {fingerprint}",

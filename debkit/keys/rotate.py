@@ -19,7 +19,7 @@ from debkit.keys.find import find_keys, own_home
 from debkit.keys.home import reachable
 from debkit.keys.make import add_subkey, make_key
 from debkit.keys.passphrase import Passphrase
-from debkit.keys.ring import look_up, prove
+from debkit.keys.ring import demand_there, look_up, prove
 from debkit.keys.secret import certify, passphrase_of
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def _next(run: Run, key: SigningKey, fresh: Fresh, passphrase: str) -> tuple[str
     """Give the fingerprints of what is to sign, and of what signs beside it for a while."""
     home = key.home
     if fresh.to:
+        demand_there(home, fresh.to)
         return look_up(home, fresh.to).fingerprint, key.fingerprint
     if not fresh.subkey:
         made = make_key(run, home, key.uid, algorithm=fresh.algorithm, life=fresh.life, passphrase=passphrase)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from debkit import archive, keys, sign, source
-from debkit.archive import keyring
+from debkit.archive import front, keyring
 from debkit.console import DEVELOPMENT_KEY_NOTICE
 from debkit.errors import BuildError
 from debkit.model import BuildResult, BuildState, Target, Via
@@ -53,10 +53,11 @@ def onboard(run: Processes, config: Config, console: Console, *, passphrase: Pas
 
 def publish(run: Processes, config: Config, signing: Keys, *, progress: Progress) -> tuple[Published, ...]:
     """Make and publish the keyring packages that are not as they should be, those of all suites at once; give which these are."""
-    drafts = keyring.drafts(config, signing, now=datetime.now(UTC))
-    if not drafts:
-        archive.furnish(config, signing, progress=progress)
-        return ()
+    with archive.working(run, config, signing, what="looking at the keyring package", progress=progress):
+        drafts = keyring.drafts(config, signing, now=datetime.now(UTC))
+        if not drafts:
+            front.write(config, signing)
+            return ()
     archive.require(config, tuple(Target(draft.suite, ARCH) for draft in drafts))
     uploads = tuple(make(run, config, draft, signing, progress=progress) for draft in drafts)
     return archive.publish_all(run, config, tuple(upload.changes for upload in uploads), signing, progress=progress)

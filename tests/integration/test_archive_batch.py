@@ -125,5 +125,11 @@ def test_the_command(run: Processes, desk: Desk, tmp_path: Path, monkeypatch: py
     assert "development key" in added.err
     again = project.debkit("repo", "add", "--suite", "trixie", made[0])
     assert f"{NAMES[0]} 1.0 is already in {desk.config.repo} (trixie: amd64)" in again.err
+    assert "reading 1 upload\n" in again.err
     assert versions(desk.config, "amd64") == dict.fromkeys(NAMES, "1.0")
     sound(run, desk.config)
+    twice = [os.fspath(changes) for version in ("1.2", "1.3") for changes in desk.make("tiny", version=version)]
+    both = project.debkit("repo", "add", "--suite", "trixie", *twice)
+    assert "tiny 1.2 gives way to a newer version in trixie" in both.err
+    assert f"tiny 1.3 published to {desk.config.repo} (trixie: amd64)" in both.err
+    assert versions(desk.config, "amd64")["tiny"] == "1.3"

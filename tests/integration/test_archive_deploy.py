@@ -22,6 +22,7 @@ from debkit.errors import ArchiveError, ConfigError, NetworkError
 from debkit.paths import put
 from tests.archives import serve
 from tests.command import Project, is_three_parts
+from tests.disks import on_another_disk
 from tests.publishing import POOL
 from tests.readers import AptGet, Careful, reading
 
@@ -198,10 +199,11 @@ def test_what_is_not_whole_is_not_deployed(
         directory / "InRelease",
         directory / "main/binary-amd64/Packages.gz",
         config.repo / POOL / "hello-debkit_1.0.dsc",
+        config.repo / POOL / "hello-debkit_1.0_arm64.deb",
     ):
         kept = file.read_bytes()
         put(file, b"")
-        if "pool" in file.parts:
+        if file.suffix == ".dsc":
             file.unlink()
         with pytest.raises(ArchiveError, match="is not whole") as caught:
             deploy(run, config, where)
@@ -218,14 +220,26 @@ def test_places_that_are_not_to_be_written_to(
     publish(run, config, make_upload(), keys)
     (path / "pool").mkdir(parents=True)
     (path / "pool/theirs").touch()
-    with pytest.raises(ArchiveError, match="holds another archive"):
+    with pytest.raises(ArchiveError, match="holds another archive") as theirs:
         deploy(run, config, where)
     assert deployed(path) == {"pool/theirs": b""}
+    (path / "pool/theirs").rename(path / "index.html")
+    (path / "index.html").write_bytes("Unsere Blätter".encode("latin-1"))
+    with pytest.raises(ArchiveError, match="has a front page already"):
+        deploy(run, config, where)
+    assert deployed(path) == {"index.html": b"Unsere Bl\xe4tter"}
+    assert theirs.value.hint.startswith("debkit repo deploy ")
     with pytest.raises(ConfigError, match="in the archive itself"):
         deploy(run, config, os.fspath(config.repo / "public"))
+    for parent in (config.project, config.project.parent):
+        with pytest.raises(ConfigError, match="is the project itself, or above it"):
+            deploy(run, config, os.fspath(parent))
     with pytest.raises(NetworkError, match="could not be copied") as refused:
         deploy(run, config, "rsync://127.0.0.1:9/site")
     assert "Connection refused" in refused.value.cause
+    with pytest.raises(NetworkError, match=r"could not be copied to nohost\.invalid:/x") as unknown:
+        deploy(run, config, "nohost.invalid:/x")
+    assert "mirror" not in unknown.value.cause + unknown.value.hint
 
 
 def test_rsync_to_a_local_path(run: Processes, config: Config, keys: Keys, make_upload: Upload, tmp_path: Path) -> None:
@@ -262,12 +276,25 @@ def test_the_limits_of_github_pages(
     with pytest.raises(ArchiveError, match=r"the site would have 1,000\.\d MB") as caught:
         deploy(run, config, os.fspath(site), to_pages=True)
     assert "film1 has 100.0 MB" in caught.value.cause
+    assert "[archive] grace" in caught.value.hint
     assert not (site / "pool").exists()
     (site / "video").unlink()
     deploy(run, config, os.fspath(site), to_pages=True)
     assert (site / ".nojekyll").exists()
     with pytest.raises(ConfigError, match="is no directory"):
         deploy(run, config, "host:/srv", to_pages=True)
+
+
+def test_a_full_disk(run: Processes, config: Config, keys: Keys, make_upload: Upload, tmp_path: Path) -> None:
+    publish(run, config, make_upload(), keys)
+    project, site = Project(config.project), tmp_path / "site"
+    site.mkdir()
+    ended = project.debkit("repo", "deploy", os.fspath(site), prefix=on_another_disk(project, site, "32k"))
+    assert ended.code == 17
+    assert is_three_parts(ended)
+    assert f"next: df -h {site}" in ended.err
+    assert ".new" not in ended.err
+    assert not list((project.path / "after").rglob("*.new"))
 
 
 def test_the_command(run: Processes, config: Config, keys: Keys, make_upload: Upload, tmp_path: Path) -> None:

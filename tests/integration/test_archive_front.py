@@ -14,7 +14,7 @@ from debkit.archive import publish
 from debkit.chroot import roots
 from debkit.config import ChrootConfig
 from debkit.run import Command
-from tests.command import Project
+from tests.command import Project, is_three_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,8 +47,16 @@ def test_it_is_served_until_ctrl_c(run: Processes, config: Config, keys: Keys, m
             assert answer.status == 200
     server.send_signal(signal.SIGINT)
     _, said = server.communicate(timeout=30)
-    assert server.returncode == 130
+    assert server.returncode == 0
+    assert "error" not in said
     assert f"curl -fsSL {url}debkit.sources | sed 's|^URIs:.*|URIs: {url}|' | sudo tee" in said
+
+
+def test_nothing_is_served_where_there_is_no_archive(tmp_path: Path) -> None:
+    ended = Project(tmp_path).debkit("repo", "serve", "--port", "0")
+    assert ended.code == 3
+    assert is_three_parts(ended)
+    assert "is served at" not in ended.err
 
 
 @pytest.mark.slow

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import publish
+from debkit.archive import publish, transaction
 from debkit.archive.serve import served
 from debkit.config import load
 from debkit.keys import find_keys
 from tests.clients import clean
 from tests.command import make_project
 from tests.gnupg_homes import gnupg_home, make_key
-from tests.publishing import signed, state
+from tests.publishing import by_hand, signed, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,6 @@ url = "{url}/"
 [keys]
 upload = "{upload}"
 archive = "{archive}"
-also = [{also}]
 """
 PACKAGE = "tools-archive-keyring"
 KEYRING = f"usr/share/keyrings/{PACKAGE}.pgp"
@@ -56,10 +55,15 @@ class Maintainer:
     url: str
     upload: str
 
-    def signs_with(self, archive: str, *also: str, url: str = "") -> None:
-        names = ", ".join(f'"{key}"' for key in also)
-        text = CONFIG.format(suite=self.suite, url=url or self.url, upload=self.upload, archive=archive, also=names)
+    def signs_with(self, archive: str, *, url: str = "") -> None:
+        text = CONFIG.format(suite=self.suite, url=url or self.url, upload=self.upload, archive=archive)
         (self.project.path / "config/debkit.toml").write_text(text)
+
+    def rotates(self, *words: str) -> str:
+        """Change the archive's key by the command, and give the one that is named then."""
+        ended = self.project.debkit("key", "rotate", *words, env={"GNUPGHOME": os.fspath(self.home)})
+        assert ended.code == 0, ended.err
+        return load(self.project.path).keys.archive
 
     def onboards(self) -> str:
         ended = self.project.debkit("repo", "onboard", env={"GNUPGHOME": os.fspath(self.home)})
@@ -96,27 +100,27 @@ def maintainer(
 def years(maintainer: Maintainer, client: Client, work: Path) -> str:
     """Somebody adds the archive, and the archive's key is changed for another, which is given."""
     home, archive = maintainer.home, maintainer.project.archive
-    old, new = make_key(home, uid="Tools 2024 <tools@example.org>"), make_key(home, uid="Tools 2026 <tools@example.org>")
+    old = make_key(home, uid="Tools 2024 <tools@example.org>")
     maintainer.signs_with(old)
     maintainer.publishes("1.0", work)
     maintainer.onboards()
-    client.types("sudo apt-get update", "sudo apt-get install curl ca-certificates")
     client.types(*maintainer.block(f"({maintainer.suite})"))
     client.types("sudo apt-get update", "sudo apt-get install hello-debkit")
     assert client.version("hello-debkit") == "1.0"
     first = client.version(PACKAGE)
 
-    maintainer.signs_with(new, old)
-    maintainer.onboards()
+    new = maintainer.rotates()
+    assert load(maintainer.project.path).keys.also == (old,) != (new,)
     maintainer.publishes("1.1", work)
+    maintainer.onboards()
     client.types("sudo apt-get update", "sudo apt-get upgrade")
     assert client.version("hello-debkit") == "1.1"
     client.types(f"dpkg --compare-versions {client.version(PACKAGE)} gt {first}")
     assert (client.root / KEYRING).read_bytes() == (archive / f"{PACKAGE}.pgp").read_bytes()
 
-    maintainer.signs_with(new)
-    maintainer.onboards()
+    assert maintainer.rotates("--finish", "--now") == new
     maintainer.publishes("1.2", work)
+    maintainer.onboards()
     client.types("sudo apt-get update", "sudo apt-get upgrade")
     assert client.version("hello-debkit") == "1.2"
     return new
@@ -171,3 +175,15 @@ def test_nothing_new_is_no_new_version(maintainer: Maintainer, tmp_path: Path) -
     before = state(load(maintainer.project.path))
     assert "as it should be" in maintainer.onboards()
     assert state(load(maintainer.project.path)) == before
+
+
+def test_what_a_killed_run_has_left_is_not_shown(maintainer: Maintainer, tmp_path: Path) -> None:
+    """Nothing new is to be published, and yet it is undone before anything is written of it."""
+    maintainer.signs_with(make_key(maintainer.home, uid="Tools <tools@example.org>"))
+    maintainer.onboards()
+    base = maintainer.project.archive
+    transaction.begin(base)
+    by_hand(base, "remove", "trixie", PACKAGE)
+    assert "as it should be" in maintainer.onboards()
+    assert not transaction.pending(base)
+    assert maintainer.project.debkit("repo", "verify").code == 0

@@ -68,6 +68,9 @@ def test_packages_go_from_a_stream_into_its_suite(run: Processes, desk: Desk) ->
 
 def test_what_is_older_or_unknown_or_for_another_suite_changes_nothing(run: Processes, desk: Desk) -> None:
     desk.publish(*desk.make("first", "second", version="2.0"))
+    with pytest.raises(ConfigError, match=f"{STREAM} is empty") as empty:
+        promoted(run, desk)
+    assert empty.value.hint.startswith("debkit build --stream unstable; ")
     desk.publish(*desk.make("first", "second", "third"), suite=STREAM)
     before = state(desk.config)
     with pytest.raises(ArchiveError, match=r"trixie has first 2\.0, which is newer than 1\.0"):

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import client, publish
+from debkit.archive import client, publish, publish_all
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError
 from debkit.run import Command
-from tests.publishing import POOL, sound, state, versions
+from tests.publishing import POOL, plain_upload, sound, state, versions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.config import Config
     from debkit.keys import Keys
     from debkit.run import Processes
@@ -106,6 +108,15 @@ def test_an_architecture_may_follow_later(run: Processes, config: Config, keys: 
     sound(run, config)
 
 
+def test_what_dpkg_buildpackage_makes_for_all_architectures(run: Processes, config: Config, keys: Keys, tmp_path: Path) -> None:
+    publish_all(run, config, (plain_upload(keys, tmp_path / "one", "one"),), keys, suite="trixie")
+    both = tuple(plain_upload(keys, tmp_path / name, name) for name in ("two", "three"))
+    publish_all(run, config, both, keys, suite="trixie")
+    assert set(versions(config, "arm64")) == {"one", "two", "three"}
+    assert len(list(config.repo.glob("pool/**/*_amd64.buildinfo"))) == 3
+    sound(run, config)
+
+
 def test_two_suites_share_the_pool(run: Processes, config: Config, keys: Keys, make_upload: Upload) -> None:
     publish(run, config, make_upload(), keys)
     other = make_upload(version="1.0~bookworm1", suite="bookworm", text="for bookworm")
@@ -125,6 +136,8 @@ def test_what_the_archive_does_not_know(run: Processes, config: Config, keys: Ke
         publish(run, config, make_upload(suite="forky"), keys)
     assert "bookworm, trixie, sid" in unknown.value.cause
     assert "Codename: forky" in unknown.value.excerpt
+    with pytest.raises(ConfigError, match=r"has no suite trixy; did you mean trixie\?"):
+        publish(run, config, make_upload(suite="trixy"), keys)
     with pytest.raises(ConfigError, match="has no riscv64"):
         publish(run, config, make_upload(arches=("riscv64",)), keys)
     with pytest.raises(ConfigError, match="does not take uploads for noble"):
@@ -133,6 +146,20 @@ def test_what_the_archive_does_not_know(run: Processes, config: Config, keys: Ke
     with pytest.raises(ConfigError, match="there is no archive"):
         publish(run, config, make_upload(), keys)
     assert not list(config.repo.rglob("*.deb"))
+
+
+def test_the_stanza_that_is_shown_can_be_appended(run: Processes, config: Config, keys: Keys, make_upload: Upload) -> None:
+    with pytest.raises(ConfigError, match="has no suite forky") as unknown:
+        publish(run, config, make_upload(suite="forky"), keys)
+    shown = unknown.value.excerpt
+    distributions = config.repo / "conf/distributions"
+    text = distributions.read_text()
+    distributions.write_text("\n".join((text.rstrip("\n"), *shown[1:], "")))
+    with pytest.raises(ConfigError, match="conf/distributions is not as reprepro reads it") as unread:
+        publish(run, config, make_upload(), keys)
+    assert unread.value.cause == "Second appearance of 'Codename' in the same chunk!"
+    distributions.write_text("\n".join((text.rstrip("\n"), *shown, "")))
+    assert publish(run, config, make_upload(suite="forky"), keys).suite == "forky"
 
 
 @pytest.mark.parametrize("distribution", ["unstable", "UNRELEASED", "trixie", "stable", "trixie-backports"])

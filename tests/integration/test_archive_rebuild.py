@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import front, journal, snapshots, transaction
+from debkit.archive import front, journal, retention, snapshots, transaction
 from debkit.archive.change import change, holding, working
+from debkit.archive.index import entries
 from debkit.archive.rebuild import Rebuilt, rebuild
 from debkit.archive.rollback import choose, roll_back
 from debkit.archive.verify import verify
-from debkit.config import Config
+from debkit.config import ArchiveConfig, Config
+from debkit.console import counted
 from debkit.errors import ArchiveError
 from tests.command import Project, is_three_parts
 from tests.publisher import Desk
@@ -120,6 +122,29 @@ def test_what_was_lost_is_remade(run: Processes, config: Config, keys: Keys, des
         verify(run, config, config.repo)
 
 
+@pytest.mark.parametrize("keep", [1, 2, 20])
+def test_the_states_come_back_with_the_journal(run: Processes, base: Path, keys: Keys, keep: int) -> None:
+    config = Config(project=base.parent, archive=ArchiveConfig(keep=keep, grace=0 if keep < 20 else 3600))
+    before = {one.name: entries(one.path) for one in snapshots.snapshots(base, "trixie")}
+    lose_indices(base)
+    if keep == 20:
+        lose_database(base)
+    done = rebuilt(run, config, keys)
+    after = {one.name: entries(one.path) for one in snapshots.snapshots(base, "trixie")}
+    wanted = list(before)[:-1][-(keep - 1) :] if keep > 1 else []
+    assert {name: after[name] for name in after if name in before} == {name: before[name] for name in wanted}
+    assert done.origins["trixie"] == "the journal" + (f", with {counted(len(wanted), 'older state')}" if wanted else "")
+    assert [act.act for act in journal.read(base)] == ["publish", "publish", "publish", "rebuild"]
+    is_whole(run, config)
+    with working(run, config, keys, what="rolling back") as archive:
+        if keep == 20:
+            assert retention.prune(archive, keep=20, grace=3600, dry_run=True) == retention.Pruned()
+        for name in wanted:
+            roll_back(archive, "trixie", choose(base, "trixie", name))
+            assert entries(base / "dists/trixie") == before[name]
+    verify(run, config, base)
+
+
 def test_nothing_is_published_without_a_database(run: Processes, config: Config, desk: Desk) -> None:
     lose_database(config.repo)
     before = state(config)
@@ -153,11 +178,11 @@ def test_a_pool_that_alone_is_left_is_kept_and_rebuilt(run: Processes, config: C
 
 
 @pytest.fixture
-def assets(base: Path, tmp_path: Path) -> Path:
+def assets(published: Path, tmp_path: Path) -> Path:
     """All files of the pool in one directory, as GitHub names them."""
     directory = tmp_path / "assets"
     directory.mkdir()
-    for file in base.rglob("pool/**/*"):
+    for file in (published / "repo").rglob("pool/**/*"):
         if file.is_file():
             shutil.copy2(file, directory / file.name.replace("~", "."))
     return directory
@@ -183,6 +208,21 @@ def test_files_come_back_from_assets(run: Processes, config: Config, keys: Keys,
     is_whole(run, config)
 
 
+def test_a_damaged_package_is_not_signed_anew(run: Processes, config: Config, keys: Keys, assets: Path) -> None:
+    """The journal alone tells what there was; what it was to be, the .changes do."""
+    damaged = ("pool/main/f/first/first_2.0_amd64.deb", "pool/main/t/third/third_3.0~rc1.tar.gz")
+    overwrite(*(config.repo / name for name in damaged))
+    lose_database(config.repo)
+    lose_indices(config.repo)
+    before = state(config)
+    with pytest.raises(ArchiveError, match="2 files are not to be had") as caught:
+        rebuilt(run, config, keys)
+    assert set(caught.value.cause.splitlines()) == {f"{name} is damaged" for name in damaged}
+    assert state(config) == before
+    assert rebuilt(run, config, keys, assets).put_back == damaged
+    is_whole(run, config)
+
+
 def test_all_of_it_comes_back_from_assets(run: Processes, config: Config, keys: Keys, assets: Path) -> None:
     for name in ("pool", "dists", "db"):
         shutil.rmtree(config.repo / name)
@@ -196,8 +236,16 @@ def test_all_of_it_comes_back_from_assets(run: Processes, config: Config, keys: 
     assert "second_1.0.tar.gz, which second_1.0_source+amd64.changes lists" in caught.value.cause
     assert state(config) == before
     (assets.parent / "kept").rename(assets / "second.tar.gz")
+    (assets / "broken_1.0_amd64.changes").write_text("Source: broken\n")
+    whole = (assets / "second_1.0_source+amd64.changes").read_text()
+    alone = "".join(line for line in whole.splitlines(keepends=True) if not line.endswith(".deb\n"))
+    (assets / "second_1.0_source.changes").write_text(alone)
     done = rebuilt(run, config, keys, assets, "trixie")
     assert done.origins == {"trixie": f"the files in {assets}"}
+    assert done.unusable == {
+        "broken_1.0_amd64.changes": "it has no Version field",
+        "second_1.0_source.changes": "it does not list a source and its packages",
+    }
     assert done.left_out == ("first_1.0_source+amd64.changes", "third_1.0_source+amd64.changes")
     is_whole(run, config)
 

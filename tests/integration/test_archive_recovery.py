@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import change, conf, lock, publish, retention, snapshots, transaction
+from debkit.archive import change, conf, history, lock, promote, publish, publish_all, retention, snapshots, transaction
 from debkit.archive.change import working
 from debkit.archive.index import read_index, sha256_of
+from debkit.archive.reprepro import Reprepro
 from debkit.archive.verify import verify
 from debkit.config import KeysConfig
 from debkit.errors import ArchiveError, DebkitError, Interrupted
@@ -144,9 +145,9 @@ def test_an_index_that_is_out_before_the_change_counts_is_taken_back(
     # Clients may have seen it: what it lists stays for them; and what is published can be gone back to, however old.
     assert [file for file in (config.repo / POOL).iterdir() if "_2.0" in file.name]
     sound(run, config)
-    for snapshot in snapshots.snapshots(config.repo, "trixie"):
-        if snapshots.is_published(config.repo, snapshot):
-            snapshot.path.rename(snapshot.path.with_name("20200101T000000.000000Z"))
+    newest = snapshots.snapshots(config.repo, "trixie")[-1]
+    assert snapshots.is_published(config.repo, newest)
+    newest.path.rename(newest.path.with_name("20200101T000000.000000Z"))
     with working(run, config, keys, what="pruning") as archive:
         retention.prune(archive, keep=1, grace=0)
     assert snapshots.snapshots(config.repo, "trixie")[0].name == "20200101T000000.000000Z"
@@ -239,3 +240,41 @@ def test_a_damaged_index_is_mended(run: Processes, config: Config, keys: Keys, m
     for index in config.repo.glob("dists/trixie/main/binary-arm64/by-hash/SHA256/*"):
         assert sha256_of(index) == index.name
     assert versions(config, "arm64") == {"hello-debkit": "1.0", "hello-debkit-data": "1.0"}
+
+
+@pytest.mark.parametrize("verb", ["publish", "promote"])
+def test_an_index_is_mended_by_a_change_that_is_told(
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, monkeypatch: pytest.MonkeyPatch, *, verb: str
+) -> None:
+    """A kill while it is exported must be known to have been."""
+    with (config.repo / "conf/distributions").open("a") as stream:
+        stream.write("\nCodename: trixie-next\nArchitectures: amd64 arm64 source\nComponents: main\nUploaders: uploaders\n")
+        stream.write("AlsoAcceptFor: unstable\n")
+    one = make_upload()
+
+    def again() -> None:
+        with working(run, config, keys, what="promoting") as archive:
+            promote(archive, config, "trixie-next", "trixie")
+
+    publish_all(run, config, (one.changes,), keys, suite="trixie-next")
+    again()
+    (config.repo / "dists/trixie/InRelease").unlink()
+    begun: list[bool] = []
+    export = Reprepro.export
+
+    def watched(self: Reprepro, suite: str, *, cleanup: bool = False) -> None:
+        begun.append(transaction.pending(config.repo))
+        export(self, suite, cleanup=cleanup)
+
+    monkeypatch.setattr(Reprepro, "export", watched)
+    if verb == "publish":
+        assert publish(run, config, one, keys).unchanged
+    else:
+        again()
+    assert begun == [True]
+    assert [(act.suite, act.act) for act in history(config.repo)] == [
+        ("trixie-next", "publish"),
+        ("trixie", "promote"),
+        ("trixie", "refresh"),
+    ]
+    sound(run, config)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import history, retention, snapshots
+from debkit.archive import history, journal, retention, snapshots, transaction
 from debkit.archive.change import working
 from debkit.archive.journal import members as told
-from debkit.archive.rollback import choose, members, roll_back
+from debkit.archive.renewal import renew
+from debkit.archive.rollback import choose, members, roll_back, states
 from debkit.archive.verify import verify
-from debkit.errors import ArchiveError, ConfigError
+from debkit.config import ArchiveConfig
+from debkit.errors import ArchiveError, ConfigError, DiskError
 from tests.command import Project, is_three_parts
-from tests.publishing import sound, state, versions
+from tests.publishing import overwrite, sound, state, versions
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -120,6 +124,22 @@ def test_states_follow_one_another_though_the_clock_is_put_back(
     sound(run, desk.config)
 
 
+def test_a_prune_on_a_full_disk_says_what_it_needs(run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+
+    def full(base: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", os.fspath(base / ".db-before.new"))
+
+    with working(run, desk.config, desk.keys, what="pruning") as archive, monkeypatch.context() as patch:
+        patch.setattr(transaction, "begin", full)
+        with pytest.raises(DiskError, match="there is no room") as caught:
+            retention.prune(archive, keep=1, grace=0)
+    assert "a second copy of the database" in caught.value.cause
+    assert caught.value.hint.endswith(f"df -h {desk.config.repo}")
+    sound(run, desk.config)
+
+
 def test_states_whose_indices_are_compressed_otherwise(run: Processes, desk: Desk) -> None:
     distributions = desk.config.repo / "conf/distributions"
     text = distributions.read_text()
@@ -153,7 +173,7 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
     (line,) = [
         line for line in map(json.loads, (desk.config.repo / "journal.jsonl").read_text().splitlines()) if line["act"] == "prune"
     ]
-    assert line["detail"] == "1 states"
+    assert line["detail"] == "1 state"
     desk.publish(*desk.make("second"))
     with working(run, desk.config, desk.keys, what="pruning") as archive:
         archive.remove("trixie", "deb", "amd64", ("first",))
@@ -162,6 +182,64 @@ def test_old_states_end_and_what_only_they_list(run: Processes, desk: Desk) -> N
         retention.prune(archive, keep=1, grace=0)
     assert not pool.exists()
     assert [path.name for path in (desk.config.repo / "pool/main").iterdir()] == ["s"]
+    sound(run, desk.config)
+
+
+@pytest.mark.parametrize("harm", ["gone", "other"])
+def test_nothing_is_removed_while_a_kept_state_cannot_be_read(run: Processes, desk: Desk, harm: str) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        desk.publish(*desk.make("first", version=version))
+    kept = snapshots.snapshots(desk.config.repo, "trixie")[1]
+    index = kept.path / "main/binary-amd64/Packages"
+    if harm == "gone":
+        index.unlink()
+    else:
+        overwrite(index)
+    before = state(desk.config)
+    with working(run, desk.config, desk.keys, what="pruning") as archive:
+        with pytest.raises(ArchiveError, match="what the kept states list cannot be told") as caught:
+            retention.prune(archive, keep=2, grace=0)
+        assert os.fspath(kept.path) in caught.value.cause
+        assert before.keys() <= state(desk.config).keys()
+        renew(archive, desk.config)
+        assert len(retention.prune(archive, keep=3, grace=0).snapshots) == 1
+    assert {path.name.split("_")[1][:3] for path in (desk.config.repo / "pool/main/f/first").iterdir()} == {"2.0", "3.0"}
+
+
+def test_a_publish_counts_though_old_states_cannot_be_removed(
+    run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SEVERAL", 1)
+    desk = replace(desk, config=replace(desk.config, archive=ArchiveConfig(keep=1, grace=0)))
+    desk.publish(*desk.make("first"))
+    (old,) = snapshots.snapshots(desk.config.repo, "trixie")
+    (desk.config.repo / "dists/trixie/snapshots" / f".{old.name}.gone").touch()  # where it would be moved to
+    (published,) = desk.publish(*desk.make("first", version="2.0"))
+    assert not published.unchanged
+    assert versions(desk.config, "amd64") == {"first": "2.0"}
+    assert len(snapshots.snapshots(desk.config.repo, "trixie")) == 2
+    (desk.config.repo / "dists/trixie/snapshots" / f".{old.name}.gone").unlink()
+    desk.publish(*desk.make("first", version="3.0"))
+    assert len(snapshots.snapshots(desk.config.repo, "trixie")) == 1
+    sound(run, desk.config)
+
+
+def test_what_was_only_signed_anew_is_no_other_state(run: Processes, desk: Desk) -> None:
+    base = desk.config.repo
+    for version in ("1.0", "2.0", "3.0"):
+        desk.publish(*desk.make("first", version=version))
+    with working(run, desk.config, desk.keys, what="working") as archive:
+        for _ in range(3):
+            renew(archive, desk.config)
+        acts = journal.path(base).read_text()
+        done = roll_back(archive, "trixie", states(base, "trixie")[-1])
+        assert (done.added, done.removed, journal.path(base).read_text()) == ((), (), acts), "it has them already"
+        gone = retention.prune(archive, keep=2, grace=0)
+        assert len(gone.snapshots) >= 2  # those signed in the same second as the newest are as published as it is
+        kept = [members(one)["deb", "amd64", "first"] for one in snapshots.snapshots(base, "trixie")]
+        assert (kept[0], set(kept[1:])) == ("2.0", {"3.0"})
+        roll_back(archive, "trixie", choose(base, "trixie"))
+    assert versions(desk.config, "amd64") == {"first": "2.0"}
     sound(run, desk.config)
 
 
@@ -180,12 +258,41 @@ def test_as_it_is_typed(desk: Desk, key_state: Path, tmp_path: Path) -> None:
     ended = project.debkit("repo", "rollback", "trixie", last, env=env)
     assert ended.code == 0, ended.err
     assert versions(desk.config, "amd64") == {"first": "2.0"}
-    ended = project.debkit("repo", "rollback", "trixie", "20200101T000000.000000Z", env=env)
-    assert (ended.code, is_three_parts(ended)) == (3, True)
+    ended = project.debkit("repo", "rollback", "trixie", last, env=env)
+    assert (ended.code, "there is nothing to do" in ended.err) == (0, True)
+    # Without a secret key: names are looked at first.
+    for words in (("trixie", "20200101T000000.000000Z"), ("trixy",)):
+        ended = project.debkit("repo", "rollback", *words, env={"GNUPGHOME": "/nonexistent"})
+        assert (ended.code, is_three_parts(ended)) == (3, True)
+        assert "trixy" in ended.err or "has no snapshot 2020" in ended.err
     ended = project.debkit("repo", "prune", "--keep", "1", "--dry-run", env=env)
     assert (ended.code, "0 states" in ended.err) == (0, True), "they were replaced within the grace time"
     ended = project.debkit("repo", "history", "trixie", env=env)
     assert [line.split()[2] for line in ended.out.splitlines()] == ["ACT", "publish", "publish", "rollback", "rollback"]
+    ended = project.debkit("repo", "history", "trixy")
+    assert (ended.code, is_three_parts(ended)) == (3, True)
+    ended = project.debkit("repo", "history", "sid")
+    assert (ended.code, len(ended.out.splitlines())) == (0, 1)
     ended = project.debkit("repo", "history", "--json", env=env)
     assert [act["act"] for act in json.loads(ended.out)] == ["publish", "publish", "rollback", "rollback"]
     assert project.debkit("repo", "verify").code == 0
+
+
+def test_a_dry_run_changes_nothing(desk: Desk, key_state: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/debkit").symlink_to(key_state)
+    env, base = {"XDG_STATE_HOME": os.fspath(tmp_path / "home")}, desk.config.repo
+    project = Project(desk.config.project)
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+    (base / "index.html").write_text("of long ago")
+    before = state(desk.config)
+    ended = project.debkit("repo", "prune", "--dry-run", env=env)
+    assert (ended.code, "would be removed" in ended.err) == (0, True), ended.err
+    assert state(desk.config) == before
+    transaction.begin(base)
+    before = state(desk.config)
+    ended = project.debkit("repo", "prune", "--dry-run", env=env)
+    assert (ended.code, is_three_parts(ended)) == (14, True), ended.err
+    assert "debkit repo recover" in ended.err
+    assert state(desk.config) == before

@@ -41,6 +41,13 @@ def troubles(run: Processes, base: Path, keys: KeysConfig = UNCONFIGURED) -> tup
     return caught.value.cause.splitlines(), caught.value.hint
 
 
+def renamed(base: Path, old: str) -> None:
+    """Leave what an archive has from when it was called `old`."""
+    for name in ("debkit-archive-keyring.pgp", "debkit.sources"):
+        text = (base / name).read_bytes()
+        (base / name.replace("debkit", old)).write_bytes(text.replace(b"debkit-archive", f"{old}-archive".encode()))
+
+
 def same(directory: Path, file: Path) -> list[Path]:
     """Give what has a file's content, which in an archive that was not copied is the file itself under other names."""
     content = file.read_bytes()
@@ -174,10 +181,25 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "debkit-archive-keyring.pgp holds no keys",
         "debkit repo refresh",
     ),
+    "the archive had another name": (
+        lambda base: renamed(base, "older"),
+        "it has 2 keyrings, debkit-archive-keyring.pgp, older-archive-keyring.pgp",
+        "debkit repo refresh",
+    ),
     "the database is damaged": (
         lambda base: (base / "db/packages.db").write_bytes(b"nothing" * 99),
         "the database is damaged: db_open(",
         "debkit repo rebuild",
+    ),
+    "the database is lost": (
+        lambda base: shutil.rmtree(base / "db"),
+        "the database is lost: there is no ",
+        "debkit repo rebuild",
+    ),
+    "the journal is lost": (
+        lambda base: journal.path(base).unlink(),
+        "the journal is lost: there is no ",
+        "debkit repo refresh",
     ),
     "the database lost its references": (
         lambda base: (base / "db/references.db").unlink(),
@@ -198,6 +220,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         lambda base: shutil.rmtree(base / "conf"),
         "the database cannot be read: ",
         "it belongs into git",
+    ),
+    "an architecture is taken away": (
+        lambda base: (base / "conf/distributions").write_text(
+            (base / "conf/distributions").read_text().replace("amd64 arm64 source", "amd64 source")
+        ),
+        "|main|arm64, which conf/distributions has no more",
+        "clearvanished",
     ),
     "a line of the journal is lost": (
         lambda base: journal.path(base).write_text("".join(journal.path(base).read_text().splitlines(keepends=True)[:-1])),
@@ -259,6 +288,7 @@ def test_refresh_mends(run: Processes, base: Path, keys: Keys, damage: str) -> N
         front.write(config, keys)
     assert verify(run, config, base).states == (3 if "snapshot is lost" in damage else 4)
     assert [act.act for act in journal.read(base)][-1] == "refresh"
+    assert not list(base.glob("older*"))
 
 
 @pytest.mark.parametrize("damage", [damage for damage in DAMAGES if "prune" in DAMAGES[damage][2]])
@@ -291,7 +321,13 @@ def test_all_problems_at_once(run: Processes, base: Path) -> None:
 
 def test_keys(run: Processes, base: Path) -> None:
     told, next_ = troubles(run, base, KeysConfig(archive="A" * 40))
-    assert told == [f"the keyring lacks {'A' * 40}, which [keys] in config/debkit.toml names"]
+    (signer,) = verify(run, Config(project=base.parent), base).signers
+    assert told == [
+        f"the keyring lacks {'A' * 40}, which [keys] in config/debkit.toml names",
+        f"the keyring still has {signer}, which [keys] in config/debkit.toml does not name",
+    ]
+    assert next_ == "debkit repo refresh"
+    verify(run, Config(project=base.parent, keys=KeysConfig(archive=signer)), base)
     with gnupg_home() as home:
         other = make_key(home)
         keyring = base / "debkit-archive-keyring.pgp"
@@ -340,6 +376,14 @@ def test_refresh_and_recover_as_they_are_typed(base: Path, key_state: Path) -> N
     ended = project.debkit("repo", "recover", env=env)
     assert (ended.code, "what that had begun is undone" in ended.err) == (0, True), ended.err
     assert project.debkit("repo", "verify").code == 0
+    with locked(base, what="a test", progress=Quiet()):
+        transaction.begin(base)
+        waiting = project.start("repo", "recover", env=env)
+        assert waiting.stderr
+        assert any("waiting for" in line for line in waiting.stderr), "it has seen a change that is not to be undone"
+        transaction.commit(base)
+    _, err = waiting.communicate()
+    assert (waiting.returncode, "no killed run has left anything to undo" in err) == (0, True), err
     ended = project.debkit("repo", "refresh", env=env)
     assert (ended.code, "signed anew: trixie" in ended.err) == (0, True), ended.err
     ended = project.debkit("repo", "refresh", "nowhere", env=env)
@@ -364,3 +408,12 @@ def test_as_it_is_typed(base: Path) -> None:
     ended = project.debkit("repo", "verify", "empty")
     assert ended.code == 14
     assert is_three_parts(ended)
+    assert "there is no archive in" in ended.err
+
+
+def test_nothing_to_look_at(run: Processes, config: Config) -> None:
+    with pytest.raises(ArchiveError, match="is empty"):
+        verify(run, config, config.repo)
+    shutil.rmtree(config.repo)
+    with pytest.raises(ConfigError, match="there is no archive in"):
+        verify(run, config, config.repo)

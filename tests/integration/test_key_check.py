@@ -223,6 +223,19 @@ def let_in(config: Config, fingerprint: str) -> None:
         uploaders.write(f"allow * by key {fingerprint[-16:]}+\n")
 
 
+def test_no_change_is_to_be_begun_while_one_is_under_way(run: Processes, home: Path, tmp_path: Path) -> None:
+    old, new = make_split_key(home), make_split_key(home, uid="New <new@example.org>")
+    config, environ = KeysConfig(archive=new, also=(old,)), {"GNUPGHOME": os.fspath(home)}
+    hints = []
+    for key in (old, new):
+        revoke(home, key)
+        with pytest.raises(SigningError) as caught:
+            check(run, config, environ=environ, published=tmp_path / "none")
+        hints.append(caught.value.hint.splitlines())
+    finish = "debkit key rotate --finish --now"
+    assert hints == [[finish], [finish, "then: debkit key rotate", finish]]
+
+
 def test_a_key_that_is_revoked_in_the_course_of_a_run_signs_no_index(
     run: Processes, config: Config, home: Path, tmp_path: Path
 ) -> None:
@@ -273,5 +286,5 @@ def test_the_published_keyring_is_compared(run: Processes, config: Config, home:
 
 def test_without_a_key_there_is_nothing_to_check(run: Processes, tmp_path: Path) -> None:
     with pytest.raises(SigningError, match="no signing key is configured") as caught:
-        check(run, KeysConfig(), environ={}, published=tmp_path / "none")
+        check(run, KeysConfig(), environ={"GNUPGHOME": os.fspath(tmp_path / "home")}, published=tmp_path / "none")
     assert caught.value.hint == "debkit key init"

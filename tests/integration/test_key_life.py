@@ -94,6 +94,7 @@ def test_a_key_is_made_as_it_should_be(desk: Desk) -> None:
     assert (subkey["algorithm"], subkey["signs"], subkey["hashes"]) == ("ed25519", True, ["SHA512"])
     assert all(730 * 86400 - part["expires"] + part["created"] < 2 * 86400 for part in (primary, subkey))
     assert (desk.home / f"openpgp-revocs.d/{fingerprint}.rev").exists()
+    assert f'| archive = "{fingerprint}"' in desk.type("check", code=13)
     desk.configure(fingerprint)
     assert f"{fingerprint} is good (debkit archive)" in desk.type("check")
     row = desk.type("list").splitlines()[1].split()
@@ -120,6 +121,11 @@ def test_no_second_key_by_accident(desk: Desk) -> None:
     desk.configure(first)
     assert f"{first} is configured already" in desk.type("init", "--uid", "Another", "--no-passphrase", code=13)
     assert desk.made("--no-passphrase", "--another") != first
+
+
+def test_a_passphrase_and_none(desk: Desk) -> None:
+    assert "--no-passphrase excludes" in desk.type("init", "--no-passphrase", unlocked=True, code=2)
+    assert not desk.listed()
 
 
 def test_a_key_without_a_passphrase_is_asked_for(desk: Desk) -> None:
@@ -234,6 +240,20 @@ def test_a_configuration_that_is_not_understood_is_left_alone(desk: Desk) -> Non
     assert len(desk.listed()) == 1
 
 
+def test_a_key_that_is_named_and_not_there(desk: Desk) -> None:
+    desk.configure(desk.made("--no-passphrase"))
+    for words in (("backup", "ABCD"), ("rotate", "--to", "ABCD")):
+        said = desk.type(*words, code=13)
+        assert "you have no key ABCD" in said
+        assert "[keys]" not in said
+
+
+def test_what_gpg_would_refuse_or_take_for_a_name(desk: Desk) -> None:
+    for words, wrong in ((("--expire", "3q"), "'3q' is no time"), (("--uid", "a"), "'a' is no name")):
+        assert wrong in desk.type("init", "--no-passphrase", *words, code=2)
+    assert not desk.listed()
+
+
 @pytest.mark.parametrize("passphrase", [True, False])
 def test_a_printed_backup_brings_the_key_back(desk: Desk, passphrase: bool) -> None:  # noqa: FBT001
     key = desk.made() if passphrase else desk.made("--no-passphrase")
@@ -242,7 +262,9 @@ def test_a_printed_backup_brings_the_key_back(desk: Desk, passphrase: bool) -> N
     if passphrase:
         assert "needs a passphrase" in desk.type("backup", "-o", os.fspath(paper), code=13)
         assert not paper.exists()
-    desk.type("backup", "--output", os.fspath(paper), unlocked=passphrase)
+    assert f"{paper} is written" in desk.type("backup", "--output", os.fspath(paper), unlocked=passphrase)
+    for words in (("backup",), ("export", "--secret")):
+        assert f"{paper} is there already" in desk.type(*words, "--output", os.fspath(paper), unlocked=passphrase, code=3)
     assert paper.stat().st_mode & 0o777 == 0o600
     assert ("there is none!" in paper.read_text()) is not passphrase
     with gnupg_home() as other:
@@ -289,7 +311,7 @@ def test_a_damaged_backup_names_its_lines(desk: Desk) -> None:
             there = Desk(desk.run, desk.project, other, desk.words)
             said = there.type("restore", os.fspath(file), code=13)
             assert not gpg(other, "--list-secret-keys")
-        return re.findall(r"line \d+ is [a-z ]+|the sums at its end are missing|holds no secret key", said)
+        return re.findall(r"line \d+ is [a-z ]+|the sums at its end are missing|is no backup of a key|holds no secret key", said)
 
     def but(*changes: tuple[int, str]) -> list[str]:
         new = dict(enumerate(lines, start=1)) | dict(changes)
@@ -304,7 +326,7 @@ def test_a_damaged_backup_names_its_lines(desk: Desk) -> None:
     end = next(number for number, line in enumerate(lines) if line.startswith("Each line"))
     total = next(line for line in lines if line.startswith("SHA-256"))
     assert complaint(lines[:end]) == ["the sums at its end are missing"]
-    assert complaint(["nothing of the kind"]) == ["the sums at its end are missing"]
+    assert complaint(["nothing of the kind"]) == ["is no backup of a key"]
     # Damage to the sums is none to the key.
     for harmless in ([*lines[:end], total], [line for line in lines if line != total]):
         file.write_text("\n".join(harmless))

@@ -340,7 +340,18 @@ def test_two_keys_that_sign_together(run: Processes, home: Path, tmp_path: Path)
         assert [key.fingerprint for key in brought.signers] == [new, old]
     trouble = refused(run, config, {"DEBKIT_ARCHIVE_KEY": one}, Passphrase(file=tmp_path / "words"))
     assert trouble.what == f"the secret key {old} was not handed over"
-    assert trouble.hint.startswith(f"gpg --armor --export-secret-subkeys {new} {old}")
+    assert trouble.hint == "where both are: debkit key export --secret"
+
+
+def test_nobody_is_told_to_hand_over_a_whole_key(run: Processes, home: Path) -> None:
+    one, other = make_key(home), make_key(home, uid="Other <other@example.org>")
+    public, secret = gpg(home, "--armor", "--export", one), secret_key(home, one)
+    for role, hint in (("ARCHIVE", "debkit key export --secret"), ("SIGNING", "gpg --armor --export-secret-subkeys {}")):
+        trouble = refused(run, KeysConfig(), {f"DEBKIT_{role}_KEY": public})
+        assert trouble.hint == hint.format("FINGERPRINT")
+        wanted = KeysConfig(archive=other) if role == "ARCHIVE" else KeysConfig(upload=other)
+        trouble = refused(run, wanted, {f"DEBKIT_{role}_KEY": secret})
+        assert trouble.hint == hint.format(other)
 
 
 def test_keys_that_sign_together_have_one_passphrase(run: Processes, home: Path) -> None:

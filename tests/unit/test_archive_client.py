@@ -45,6 +45,7 @@ def test_one_keyring_path_everywhere() -> None:
         f"Types: deb deb-src\nURIs: https://apt.example.org/tools/\nSuites: trixie\nComponents: main\nSigned-By: {path}\n"
     )
     assert client.instructions(config, PUBLISHED, machine="amd64") == (
+        "sudo apt-get update && sudo apt-get install curl ca-certificates",
         f"sudo curl -fsSLo {path} https://apt.example.org/tools/tools-archive-keyring.pgp",
         "sudo curl -fsSLo /etc/apt/sources.list.d/tools.sources https://apt.example.org/tools/tools.sources",
         "sudo apt-get update && sudo apt-get install hello",

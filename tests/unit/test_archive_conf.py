@@ -91,6 +91,30 @@ def test_what_the_archive_takes(archive: Config) -> None:
         conf.demand(archive, "trixie", ("amd64", "riscv64", "s390x"))
 
 
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("DebIndices: Other Release . .gz", "DebIndices gives them another name than Packages"),
+        ("dscindices:\n Other\n Release\n .gz", "DscIndices gives them another name than Sources"),
+        ("UDebComponents: main", "UDebComponents asks for .udebs"),
+    ],
+)
+def test_indices_that_debkit_would_not_read(archive: Config, field: str, said: str) -> None:
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write(f"\nCodename: odd\nArchitectures: amd64 source\nComponents: main\n{field}\n")
+    with pytest.raises(ConfigError, match="does not read") as caught:
+        conf.demand(archive, "trixie", ("amd64",))
+    assert caught.value.cause == f"odd: {said}"
+    assert "editor" in caught.value.hint
+
+
+def test_other_forms_of_indices_than_debkit_reads(archive: Config) -> None:
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write("\nCodename: more\nArchitectures: amd64 source\nComponents: main\n")
+        stream.write("DebIndices: Packages Release .xz\ndscindices:\n Sources\n Release .\n")
+    conf.demand(archive, "more", ("amd64",))
+
+
 def test_no_archive_at_all(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no archive") as caught:
         conf.read_suites(Config(project=tmp_path, archive=ArchiveConfig(name="tools")))
@@ -108,3 +132,18 @@ def test_the_suite_that_an_upload_is_for(archive: Config) -> None:
     assert several.value.hint == "debkit repo add --suite bookworm UPLOAD.changes"
     with pytest.raises(ConfigError, match="for noble does not say"):
         conf.choose_suite(archive, "", "noble")
+
+
+def test_uploads_go_into_the_stream(archive: Config) -> None:
+    streaming = replace(archive, archive=replace(archive.archive, stream="unstable"))
+    assert conf.choose_suite(streaming, "", "trixie") == "trixie-unstable"
+    assert conf.choose_suite(streaming, "", "trixie-backports") == "trixie-unstable"
+    assert conf.choose_suite(streaming, "trixie", "trixie") == "trixie"
+    with pytest.raises(ConfigError, match="for unstable does not say which suite"):
+        conf.choose_suite(streaming, "", "unstable")
+    with pytest.raises(ConfigError, match="has no suite trixie-unstable") as caught:
+        conf.demand(streaming, "trixie-unstable", ())
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write("\n" + "\n".join(caught.value.excerpt) + "\n")
+    assert conf.choose_suite(streaming, "", "unstable") == "trixie-unstable"
+    assert conf.choose_suite(archive, "", "trixie-unstable") == "trixie-unstable"

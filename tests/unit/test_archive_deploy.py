@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,11 +10,9 @@ import pytest
 from debkit.archive.deploy import obsolete
 from debkit.archive.directory import Directory
 from debkit.archive.rsync import Rsync, is_rsync
-from debkit.errors import ArchiveError, NetworkError
+from debkit.errors import ArchiveError, ConfigError, NetworkError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.recorder import Recorder
 
 DEB = "pool/main/h/hello/hello_1.0_amd64.deb"
@@ -77,6 +77,14 @@ def test_what_never_changes_is_linked_and_all_is_readable(copy: Directory) -> No
     assert {path.stat().st_mode & 0o777 for path in copy.root.rglob("*")} == {0o755, 0o644}
 
 
+def test_where_no_directory_can_be(copy: Directory) -> None:
+    file = copy.base / DEB
+    for root, cause in ((file, "a file of that name"), (file / "below", "a file of that name"), (Path("/proc/x"), "file system")):
+        with pytest.raises(ConfigError, match="cannot be a directory") as caught:
+            replace(copy, root=root).write("mark", "")
+        assert cause in caught.value.cause
+
+
 def test_what_is_removed_leaves_no_empty_directories(copy: Directory) -> None:
     copy.put((DEB, INDEX))
     copy.remove((DEB, "pool/main/h/hello/gone", "dists/trixie/gone"))
@@ -101,9 +109,16 @@ def test_rsync_is_given_lists(recorder: Recorder, tmp_path: Path) -> None:
     assert len(recorder.commands) == 2
 
 
-@pytest.mark.parametrize(("code", "error"), [(255, NetworkError), (10, NetworkError), (11, ArchiveError)])
+@pytest.mark.parametrize(
+    ("code", "error", "hint"),
+    [
+        (255, NetworkError, "run the same command again"),
+        (10, NetworkError, "run the same command again"),
+        (5, ArchiveError, "rsync --list-only host:/srv/"),
+    ],
+)
 def test_what_rsyncs_end_means(
-    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, error: type[Exception]
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, code: int, error: type[Exception], hint: str
 ) -> None:
     monkeypatch.setenv("RSYNC_PASSWORD", "sesame")
     recorder.reply("rsync", stdout="rsync: [sender] it says why\n", code=code)
@@ -111,5 +126,6 @@ def test_what_rsyncs_end_means(
     with pytest.raises(error, match="could not be copied to host:/srv") as caught:
         target.put((DEB,))
     assert getattr(caught.value, "cause", "") == "rsync: [sender] it says why"
+    assert hint in getattr(caught.value, "hint", "")
     assert ("RSYNC_PASSWORD", "sesame") in recorder.commands[0].env
     assert recorder.commands[0].secrets == ("sesame",)

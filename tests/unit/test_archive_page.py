@@ -165,7 +165,10 @@ def test_the_page_tells_what_there_is_and_how_to_add_it(config: Config) -> None:
     assert "* Say hello." in html
     assert "development key" not in html
     text = (config.repo / "INSTALL.md").read_text()
-    assert "## Debian 13 (trixie)\n\n```sh\nsudo curl -fsSLo /usr/share/keyrings/tools-archive-keyring.pgp" in text
+    assert (
+        "## Debian 13 (trixie)\n\n```sh\nsudo apt-get update && sudo apt-get install curl ca-certificates\nsudo curl -fsSLo "
+        in text
+    )
     assert text.count("/usr/share/keyrings/tools-archive-keyring.pgp") == 5
 
 

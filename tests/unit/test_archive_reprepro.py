@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive.reprepro import FEW, FORMAT, MANY, Entry, Filing, Reprepro, argv, parse_checksums, parse_listing
+from debkit.archive.reprepro import BUILDINFO, FEW, FORMAT, MANY, Entry, Filing, Reprepro, argv, parse_checksums, parse_listing
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import Keys, Secret
 from debkit.model import SigningKey
@@ -39,10 +39,11 @@ def test_the_command_lines(recorder: Recorder) -> None:
     reprepro.listing("trixie")
     reprepro.checksums()
     assert recorder.argvs == [
-        (*COMMON, "--keepunreferencedfiles", "include", "trixie", "/dist/hello_1.0_multi.changes"),
+        (*COMMON, "--keepunreferencedfiles", BUILDINFO, "include", "trixie", "/dist/hello_1.0_multi.changes"),
         (
             *COMMON,
             "--keepunreferencedfiles",
+            BUILDINFO,
             "--architecture",
             "arm64|amd64",
             "include",
@@ -52,6 +53,7 @@ def test_the_command_lines(recorder: Recorder) -> None:
         (
             *COMMON,
             "--keepunreferencedfiles",
+            BUILDINFO,
             "--export",
             "silent-never",
             "include",
@@ -66,6 +68,18 @@ def test_the_command_lines(recorder: Recorder) -> None:
         (*COMMON, "_listchecksums"),
     ]
     assert argv(Path("/project/repo"), Path("/conf"), Path("/upload"), "x") == (*COMMON, "x")
+
+
+def test_a_command_line_never_holds_more_than_it_can(recorder: Recorder) -> None:
+    """Linux takes 2 MiB of it (execve(2))."""
+    many = tuple(f"pool/main/p/package-{number}/package-{number}_1.0_amd64.deb" for number in range(40_000))
+    reprepro = archive(recorder)
+    reprepro.forget(many)
+    reprepro.remove("trixie", "deb", "amd64", many)
+    reprepro.restore("trixie", "20260101T000000.000000Z", many)
+    assert max(sum(map(len, words)) for words in recorder.argvs) < 100_000
+    for verb in ("remove", "restore"):
+        assert tuple(word for words in recorder.argvs if verb in words for word in words if word.startswith("pool/")) == many
 
 
 def test_many_uploads_are_taken_from_a_directory_of_links(recorder: Recorder, tmp_path: Path) -> None:
@@ -92,9 +106,9 @@ def test_of_few_names_only_what_concerns_them_is_listed(recorder: Recorder) -> N
     assert [words[-2:] for words in recorder.argvs] == [("trixie", condition), ("list", "trixie"), ("list", "trixie")]
 
 
-def test_nothing_is_ever_ignored(recorder: Recorder) -> None:
+def test_nothing_but_the_name_of_a_buildinfo_is_ever_ignored(recorder: Recorder) -> None:
     archive(recorder).include("trixie", Path("/x.changes"), ())
-    assert not [word for command in recorder.argvs for word in command if "--ignore" in word]
+    assert [word for command in recorder.argvs for word in command if "--ignore" in word] == ["--ignore=surprisingarch"]
     conf = Path(__file__).parents[2] / "repo/conf"
     assert not [file for file in conf.iterdir() if "ignore" in file.read_text()]
 
@@ -163,6 +177,7 @@ def test_a_database_beside_is_filled_from_a_snapshot_or_file_by_file(recorder: R
         (*there, *UNSEEN, *filed, "includedsc", "trixie", dsc),
         (*there, "_forget"),
     ]
+    assert recorder.commands[-1].stdin == b"pool/main/b\n"
     assert recorder.commands[0].stdin == b"pool/main/a/a/a_1_all.deb\npool/main/a/a/a_1.dsc\n"
     assert recorder.commands[1].stdin == b"secret\n"
     assert recorder.commands[-1].stdin == b"pool/main/b\npool/main/c\n"  # there may be more than a command line takes
@@ -184,6 +199,8 @@ def test_a_database_beside_is_filled_from_a_snapshot_or_file_by_file(recorder: R
         ("conflict.txt", ArchiveConflict, "other content", "dch --increment"),
         ("damaged-database.txt", ArchiveError, "the database of /project/repo is damaged", "debkit repo rebuild"),
         ("missing-reference.txt", ArchiveError, "the database of /project/repo is damaged", "debkit repo rebuild"),
+        ("two-stanzas-in-one.txt", ConfigError, "/project/repo/conf/distributions is not", "an empty line parts"),
+        ("changed-after-signing.txt", ArchiveError, "was changed after it was signed", "debsign"),
         ("hook-failed.txt", SigningError, f"signed with {'B' * 40}", "gpg --homedir /archive"),
         ("unknown-distribution.txt", ArchiveError, "reprepro failed", "reprepro --basedir /project/repo check"),
     ],
@@ -199,8 +216,23 @@ def test_what_a_complaint_means(recorder: Recorder, recorded: str, error: type[D
 
 
 def test_what_gpg_said_in_the_hook_is_told(recorder: Recorder) -> None:
-    printed = "gpg: signing failed: Bad passphrase\n" + (DATA / "hook-failed.txt").read_text()
+    printed = "gpg: signing failed: No such device\n" + (DATA / "hook-failed.txt").read_text()
     recorder.reply("reprepro", stdout=printed, code=255)
     with pytest.raises(SigningError) as caught:
         archive(recorder).export("trixie")
-    assert caught.value.cause == "signing failed: Bad passphrase"
+    assert caught.value.cause == "signing failed: No such device"
+
+
+@pytest.mark.parametrize(
+    ("said", "secret", "what"),
+    [
+        ("signing failed: Bad passphrase", Secret("open barley"), f"the passphrase does not unlock the key {'B' * 40}"),
+        ("Sorry, we are in batchmode - can't get input", None, f"the key {'B' * 40} needs a passphrase"),
+    ],
+)
+def test_a_key_that_is_not_unlocked(recorder: Recorder, said: str, secret: Secret | None, what: str) -> None:
+    recorder.reply("reprepro", stdout=f"gpg: {said}\n" + (DATA / "hook-failed.txt").read_text(), code=255)
+    with pytest.raises(SigningError) as caught:
+        archive(recorder, secret).export("trixie")
+    assert caught.value.what == what
+    assert "--passphrase-file FILE" in caught.value.hint

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.archive import snapshots
+from debkit.archive.retention import by_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,3 +74,12 @@ def test_an_undone_state_that_no_client_has_seen_is_removed(tmp_path: Path) -> N
     (suite / "InRelease").write_text(names[1])
     snapshots.remove_unseen(tmp_path, "trixie", {names[2]})
     assert [one.name for one in snapshots.snapshots(tmp_path, "trixie")] == names[:3]
+
+
+def test_prune_tells_files_by_source_and_version() -> None:
+    pool = (
+        "pool/main/t/tiny/tiny_1.0-1.dsc", "pool/main/t/tiny/tiny_1.0-1.debian.tar.xz", "pool/main/t/tiny/tiny_1.0-1_amd64.deb",
+        "pool/main/t/tiny/libtiny_1.0-1_all.deb", "pool/main/t/tiny/tiny_1.0-1_source+amd64.changes",
+        "pool/main/t/tiny/tiny_1.0.orig.tar.xz", "pool/main/t/tiny/tiny_1.1~rc.1_amd64.deb", "pool/stray",
+    )  # fmt: skip
+    assert by_version(pool) == ("pool/stray", "tiny 1.0: 1 file", "tiny 1.0-1: 5 files", "tiny 1.1~rc.1: 1 file")

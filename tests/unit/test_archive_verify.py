@@ -67,3 +67,12 @@ def test_the_keyring_has_the_configured_keys() -> None:
     config = KeysConfig(archive="A" * 40, also=("B" * 40,))
     (problem,) = key_problems((key("A", days=400),), config, now=NOW, days=30)
     assert "B" * 40 in problem.what
+
+
+def test_a_retired_key_goes_from_the_keyring() -> None:
+    keys = (key("A", days=400), key("B", days=400))
+    assert not list(key_problems(keys, KeysConfig(archive="A" * 40, also=("B" * 40,)), now=NOW, days=30))
+    (problem,) = key_problems(keys, KeysConfig(upload="C" * 40, archive="A" * 40), now=NOW, days=30)
+    assert f"still has {'B' * 40}" in problem.what
+    assert problem.remedy == "debkit repo refresh"
+    assert len(list(key_problems(keys, KeysConfig(upload="A" * 40), now=NOW, days=30))) == 1

@@ -160,6 +160,9 @@ def test_names_and_files_are_told_beside_what_the_schema_tells(tmp_path: Path) -
         ("[build]\ntimeout = 1979-05-27", 'build.timeout is "1979-05-27": it must be a text'),
         ('[build]\nrepositories = [{line = "http://example.org/"}]', "it must be a line of sources.list(5) that begins with deb"),
         ('[chroot]\nmirror = "mirror.example.org/debian"', "it must be the URL of a Debian archive"),
+        ('[archive]\nvalid-for = "1m"', 'archive.valid-for is "1m": it must be a day at least'),
+        ('[archive]\nvalid-for = "23h"', "m is minutes"),
+        ('[archive]\nvalid-for = "1x"', 'archive.valid-for is "1x": it must be a number and s, m, h or d'),
         ('[checks.lintian]\nfail-on = "info"', 'checks.lintian.fail-on is "info": it must be one of error, warning'),
     ],
 )
@@ -241,3 +244,8 @@ def keys_of(schema: dict[str, Any]) -> Iterator[str]:
     for key, value in schema.get("properties", schema.get("items", {}).get("properties", {})).items():
         nested = list(keys_of(value))
         yield from nested or [key]
+
+
+@pytest.mark.parametrize("valid", ["0s", "24h", "30d"])
+def test_how_long_an_index_may_be_valid(tmp_path: Path, valid: str) -> None:
+    assert config.load(write(tmp_path, f'[archive]\nvalid-for = "{valid}"')).archive.valid_for == config.seconds(valid)

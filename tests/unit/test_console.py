@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console as Rich
 
-from debkit.console import Console, JobProgress, _table, duration
+from debkit.console import Console, JobProgress, _table, counted, duration
 from debkit.errors import BuildError
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def github(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 files"), (1, "1 file"), (2000, "2,000 files")])
+def test_how_many_there_are(number: int, said: str) -> None:
+    assert counted(number, "file") == said
 
 
 def test_an_error_shows_its_three_parts_its_log_and_the_lines_that_matter(

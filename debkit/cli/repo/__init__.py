@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from debkit.archive.reprepro import Reprepro
     from debkit.cli import Session
+    from debkit.console import Progress
     from debkit.keys import Passphrase
 
 
@@ -25,9 +26,19 @@ def command() -> None:
 
 @contextlib.contextmanager
 def working(session: Session, what: str, passphrase: Passphrase) -> Iterator[Reprepro]:
-    """Hold the archive with the keys that sign it; `what` is shown, and told to those who wait."""
+    """Hold the archive, once what a killed run has begun is undone, and bring its front page up to date at the end."""
+    from debkit.archive import front, ready  # noqa: PLC0415
+
+    with holding(session, what, passphrase) as (held, row):
+        ready(held, row)
+        yield held
+        front.write(session.config, held.keys)
+
+
+@contextlib.contextmanager
+def holding(session: Session, what: str, passphrase: Passphrase) -> Iterator[tuple[Reprepro, Progress]]:
+    """Hold the archive as it is, with the keys that sign it; `what` is shown, and told to those who wait."""
     from debkit import archive  # noqa: PLC0415
-    from debkit.archive import front  # noqa: PLC0415
     from debkit.keys import find_keys  # noqa: PLC0415
     from debkit.paths import state_home  # noqa: PLC0415
 
@@ -39,7 +50,6 @@ def working(session: Session, what: str, passphrase: Passphrase) -> Iterator[Rep
     ):
         row = rows[config.archive.name]
         row.phase(what)
-        with archive.working(run, config, keys, what=what, progress=row) as held:
-            yield held
-            front.write(config, keys)
+        with archive.holding(run, config, keys, what=what, progress=row) as held:
+            yield held, row
         row.done("done")

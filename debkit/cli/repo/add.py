@@ -20,7 +20,9 @@ TOLD = 20
 
 @click.command(name="add")
 @click.argument("changes", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-d", "--suite", default="", metavar="SUITE", help="Suite to publish in, else what their Distribution means.")
+@click.option(
+    "-d", "--suite", default="", metavar="SUITE", help="Suite to publish in, else what Distribution and [archive] stream mean."
+)
 @with_passphrase
 @click.pass_obj
 def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphrase: Passphrase) -> None:
@@ -30,7 +32,7 @@ def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphra
     """
     from debkit.archive import publish_all  # noqa: PLC0415
     from debkit.config import codename  # noqa: PLC0415
-    from debkit.console import DEVELOPMENT_KEY_NOTICE  # noqa: PLC0415
+    from debkit.console import DEVELOPMENT_KEY_NOTICE, counted  # noqa: PLC0415
     from debkit.keys import find_keys  # noqa: PLC0415
     from debkit.paths import state_home  # noqa: PLC0415
 
@@ -41,14 +43,17 @@ def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphra
         console.jobs((config.archive.name,)) as rows,
     ):
         row = rows[config.archive.name]
-        row.phase(f"reading {len(changes)} uploads")
+        row.phase(f"reading {counted(len(changes), 'upload')}")
         published = publish_all(run, config, changes, keys, suite=codename(suite), progress=row)
         row.done("published")
     if keys.archive.development:
         console.warn(DEVELOPMENT_KEY_NOTICE)
     for each in published if len(published) <= TOLD else ():
-        verb = "is already in" if each.unchanged else "published to"
-        console.good(f"{each.source} {each.version} {verb} {config.repo} ({each.suite}: {' '.join(each.arches)})")
+        if each.arches:
+            verb = "is already in" if each.unchanged else "published to"
+            console.good(f"{each.source} {each.version} {verb} {config.repo} ({each.suite}: {' '.join(each.arches)})")
+        else:
+            console.info(f"{each.source} {each.version} gives way to a newer version in {each.suite}")
     if len(published) > TOLD:
         new = sum(not each.unchanged for each in published)
-        console.good(f"{new} uploads published to {config.repo}; it had {len(published) - new} already")
+        console.good(f"{counted(new, 'upload')} published to {config.repo}; it had {len(published) - new} already")

@@ -21,11 +21,13 @@ def command(session: Session, *, where: str, preset: str | None) -> None:
     archive's grace time is over. A deploy that was interrupted is finished by the next.
     """
     from debkit.archive.deploy import deploy  # noqa: PLC0415
+    from debkit.console import counted  # noqa: PLC0415
 
     console, name = session.console, session.config.archive.name
     with session.run.interruptible(), console.jobs((name,)) as rows:
         done = deploy(session.run, session.config, where, to_pages=preset == "pages", progress=rows[name])
         rows[name].done("deployed")
     console.good(
-        f"deployed to {where}: {done.copied} files copied, {done.removed} removed, {done.waiting} kept for their grace time"
+        f"deployed to {where}: {counted(done.copied, 'file')} copied, {done.removed} removed, "
+        f"{done.waiting} kept for their grace time"
     )

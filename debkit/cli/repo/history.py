@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, suite: str, as_json: bool) -> None:
     """List what was done to SUITE, or to all, the newest last. A snapshot in brackets has been pruned."""
-    from debkit.archive import history, states  # noqa: PLC0415
+    from debkit.archive import conf, history, states  # noqa: PLC0415
 
     base = session.config.repo
     acts = history(base, suite)
+    if suite and not acts:  # of a suite that the archive has no more there may still be some
+        conf.demand(session.config, suite, ())
     if as_json:
         session.console.result(json.dumps([asdict(act) for act in acts], indent=1))
         return

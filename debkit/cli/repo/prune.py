@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
 
 from debkit.cli import with_passphrase
-from debkit.cli.repo import working
+from debkit.cli.repo import holding, working
 
 if TYPE_CHECKING:
     from debkit.cli import Session
@@ -24,15 +25,23 @@ def command(session: Session, *, keep: int | None, dry_run: bool, passphrase: Pa
 
     What was replaced within [archive] grace stays in any case: clients may be about to fetch it.
     """
-    from debkit.archive import prune  # noqa: PLC0415
+    from debkit.archive import prune, settled  # noqa: PLC0415
+    from debkit.archive.retention import by_version  # noqa: PLC0415
+    from debkit.console import counted  # noqa: PLC0415
 
     config = session.config.archive
-    with working(session, "pruning the archive", passphrase) as archive:
+    with contextlib.ExitStack() as stack:
+        if dry_run:
+            archive, _ = stack.enter_context(holding(session, "looking what could be pruned", passphrase))
+            settled(archive)
+        else:
+            archive = stack.enter_context(working(session, "pruning the archive", passphrase))
         gone = prune(archive, keep=keep or config.keep, grace=config.grace, dry_run=dry_run)
-    for name in (*gone.snapshots, *gone.pool):
+    for name in (*gone.snapshots, *by_version(gone.pool)):
         session.console.info(f"  - {name}")
     would = "would be removed" if dry_run else "removed"
     session.console.good(
-        f"{len(gone.snapshots)} states, {len(gone.indices)} indices and {len(gone.pool)} files of the pool "
+        f"{counted(len(gone.snapshots), 'state')}, {counted(len(gone.indices), 'old index file')} and "
+        f"{counted(len(gone.pool), 'file')} of the pool "
         f"({gone.size / 1e6:.1f} MB) {would}"
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from debkit.cli import with_passphrase
+from debkit.cli.repo import holding
 
 if TYPE_CHECKING:
     from debkit.cli import Session
@@ -29,25 +29,17 @@ def command(session: Session, *, directory: Path | None, suite: str, passphrase:
     now. What cannot be had is told, and nothing is changed.
     """
     from debkit.archive import front  # noqa: PLC0415
-    from debkit.archive.change import holding  # noqa: PLC0415
     from debkit.archive.rebuild import rebuild  # noqa: PLC0415
-    from debkit.keys import find_keys  # noqa: PLC0415
-    from debkit.paths import state_home  # noqa: PLC0415
 
-    config, console, run = session.config, session.console, session.run
-    with (
-        run.interruptible(),
-        find_keys(run, config.keys, environ=os.environ, state=state_home(), passphrase=passphrase) as keys,
-        console.jobs((config.archive.name,)) as rows,
-    ):
-        row = rows[config.archive.name]
-        with holding(run, config, keys, what="rebuilding the archive", progress=row) as archive:
-            done = rebuild(archive, config, directory=directory, suite=suite, progress=row)
-            front.write(config, keys)
-        row.done("rebuilt")
+    config, console = session.config, session.console
+    with holding(session, "rebuilding the archive", passphrase) as (archive, row):
+        done = rebuild(archive, config, directory=directory, suite=suite, progress=row)
+        front.write(config, archive.keys)
     for name in done.put_back:
         console.info(f"  + {name}")
     for name in done.left_out:
         console.warn(f"{name} was left out: it is of an older version")
+    for name, why in done.unusable.items():
+        console.warn(f"{name} was left out: {why}")
     for name, origin in done.origins.items():
         console.good(f"{name} is rebuilt from {origin}")

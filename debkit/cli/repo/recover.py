@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from debkit.cli import with_passphrase
-from debkit.cli.repo import working
+from debkit.cli.repo import holding
 
 if TYPE_CHECKING:
     from debkit.cli import Session
@@ -22,14 +22,14 @@ def command(session: Session, *, passphrase: Passphrase) -> None:
 
     Whatever changes the archive does this first: it is needed by hand only where nothing else is to be done.
     """
-    from debkit.archive import transaction  # noqa: PLC0415
+    from debkit.archive import front, ready  # noqa: PLC0415
 
     base = session.config.repo
-    pending = transaction.pending(base)
-    with working(session, "recovering the archive", passphrase):
-        pass
+    with holding(session, "recovering the archive", passphrase) as (archive, row):
+        undone = ready(archive, row)
+        front.write(session.config, archive.keys)
     session.console.good(
         f"{base} is as it was before the run that was killed: what that had begun is undone"
-        if pending
+        if undone
         else f"no killed run has left anything to undo in {base}"
     )

@@ -20,13 +20,19 @@ def command(session: Session, *, port: int, bind: str) -> None:
     """Serve the archive on this machine, for trying: what `debkit repo deploy` would put on a server, and nothing else."""
     from debkit.archive import addition, exported_suites  # noqa: PLC0415
     from debkit.archive.serve import served  # noqa: PLC0415
+    from debkit.errors import Interrupted  # noqa: PLC0415
 
     config = session.config
-    with session.run.interruptible(), served(config.repo, bind=bind, port=port) as site:
-        session.console.info(f"{config.repo} is served at {site.url}/ until Ctrl-C")
-        for suite in exported_suites(config):
-            session.console.info(f"to try it on {suite}:")
-            for line in addition(config, suite, url=site.url):
-                session.console.info(f"  {line}")
-        while True:
-            signal.pause()
+    suites = exported_suites(config)
+    try:
+        with session.run.interruptible(), served(config.repo, bind=bind, port=port) as site:
+            session.console.info(f"{config.repo} is served at {site.url}/ until Ctrl-C")
+            for suite in suites:
+                session.console.info(f"to try it on {suite}:")
+                for line in addition(config, suite, url=site.url):
+                    session.console.info(f"  {line}")
+            while True:
+                signal.pause()
+    except Interrupted as end:
+        if end.exit_code != Interrupted(signal.SIGINT).exit_code:
+            raise
