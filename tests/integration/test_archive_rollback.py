@@ -235,7 +235,7 @@ def test_what_was_only_signed_anew_is_no_other_state(run: Processes, desk: Desk)
         done = roll_back(archive, "trixie", states(base, "trixie")[-1])
         assert (done.added, done.removed, journal.path(base).read_text()) == ((), (), acts), "it has them already"
         gone = retention.prune(archive, keep=2, grace=0)
-        assert len(gone.snapshots) >= 2  # those signed in the same second as the newest are as published as it is
+        assert gone.snapshots  # those signed in the same second as the newest are as published as it is
         kept = [members(one)["deb", "amd64", "first"] for one in snapshots.snapshots(base, "trixie")]
         assert (kept[0], set(kept[1:])) == ("2.0", {"3.0"})
         roll_back(archive, "trixie", choose(base, "trixie"))

@@ -96,7 +96,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "binary-arm64/Packages.gz is not what the Release file says",
         "debkit repo refresh",
     ),
-    "an index is damaged in all its links": (
+    "Packages is damaged in all its links": (
         lambda base: overwrite(*same(base / "dists", base / "dists/trixie/main/binary-amd64/Packages")),
         "binary-amd64/Packages is not what the Release file says",
         "debkit repo refresh",
