@@ -151,7 +151,8 @@ def test_a_package_that_a_check_refuses(project: Project, tmp_path: Path, fault:
 def test_a_key_that_is_not_there_is_told_before_anything_is_built(project: Project, tmp_path: Path) -> None:
     with (project.path / "config/debkit.toml").open("a") as config:
         config.write(f'[keys]\nupload = "{"0123456789" * 4}"\n')
-    refused(project, 13, "signing key is not on this machine", os.fspath(make_tree(tmp_path / "hello")))
+    nowhere = {"GNUPGHOME": os.fspath(tmp_path / "nowhere")}
+    refused(project, 13, "signing key is not on this machine", os.fspath(make_tree(tmp_path / "hello")), env=nowhere)
     assert not list((project.path / "dist").rglob("*.build"))
 
 
