@@ -133,6 +133,7 @@ def change(archive: Reprepro) -> Iterator[Change]:
 def recover(archive: Reprepro, progress: Progress) -> bool:
     """Undo what a killed run has begun, and export what it may have exported half. Say whether there was anything."""
     if not transaction.pending(archive.base):
+        transaction.sweep(archive.base)  # what one has left that was killed before it began
         return False
     progress.phase("undoing what an interrupted run has begun")
     base = archive.base

@@ -127,6 +127,16 @@ def test_a_kill_between_begin_and_commit_of_a_first_publish(
     sound(run, config)
 
 
+def test_a_kill_while_the_database_is_copied(run: Processes, config: Config, keys: Keys, make_upload: Upload) -> None:
+    publish(run, config, make_upload(), keys)
+    (config.repo / ".db-before.new").mkdir()
+    (config.repo / ".db-before.new/packages.db").touch()
+    (config.repo / transaction.POOL).touch()
+    with working(run, config, keys, what="recovering"):
+        pass
+    sound(run, config)
+
+
 def test_an_index_that_is_out_before_the_change_counts_is_taken_back(
     run: Processes, config: Config, keys: Keys, make_upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
