@@ -126,7 +126,8 @@ def test_a_good_key_is_good_to_everybody(run: Processes, home: Path, make: Calla
 @pytest.mark.parametrize("make", [sha1, sha1_subkey, sha1_back])
 def test_sqv_refuses_what_check_refuses(run: Processes, home: Path, make: Callable[[Path], str]) -> None:
     fingerprint = make(home)
-    packets = run(Command(argv=("gpg", "--list-packets"), stdin=gpg(home, "--armor", "--export", fingerprint).encode())).stdout
+    exported = gpg(home, "--armor", "--export", fingerprint).encode()
+    packets = run(Command(argv=("gpg", "--homedir", os.fspath(home), "--list-packets"), stdin=exported)).stdout
     assert "digest algo 2" in packets, "the packet itself says SHA-1"
     said = verdict(run, home, fingerprint)
     assert "is bound by a SHA1 signature, which apt refuses" in said

@@ -153,7 +153,8 @@ def test_clients_of_the_old_key_go_on(archive: Archive, tmp_path: Path, subkey: 
     with pytest.raises(apt.Untrusted):
         apt.update(archive.run, never_upgraded)
     keyring = client.keyring_file(archive.config).read_bytes()
-    shown = archive.run(Command(argv=("gpg", "--show-keys", "--with-colons"), stdin=keyring)).stdout
+    home = os.fspath(tmp_path)
+    shown = archive.run(Command(argv=("gpg", "--homedir", home, "--show-keys", "--with-colons"), stdin=keyring)).stdout
     assert done.new in shown
     assert done.old not in shown
 
