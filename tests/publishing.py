@@ -77,7 +77,7 @@ def sound(run: Processes, config: Config) -> None:
     for words in (("check",), ("checkpool",)):
         run(Command(argv=("reprepro", "--basedir", os.fspath(config.repo), *words)))
     left = run(Command(argv=("reprepro", "--basedir", os.fspath(config.repo), "dumpunreferenced"))).stdout.split()
-    old = {file for path in config.repo.glob("dists/*/snapshots/*") for file in snapshots.files(path)}
+    old = snapshots.listed(config.repo.glob("dists/*/snapshots/*"), frozenset({*left, *map(snapshots.source_of, left)}))
     orphans = [file for file in left if file not in old and snapshots.source_of(file) not in old]
     assert not orphans, orphans
     assert not list((config.repo / "dists").rglob("*.new"))

@@ -158,14 +158,6 @@ def recover(archive: Reprepro, progress: Progress) -> bool:
     return True
 
 
-def refresh(archive: Reprepro, suite: str, entries: tuple[Entry, ...]) -> bool:
-    """Export a suite's index where it is not what the database says, or not signed by the archive's keys. Say whether it was."""
-    if is_current(archive.base, suite, entries, archive.keys):
-        return False
-    archive.export(suite, cleanup=True)
-    return True
-
-
 def keep_current(archive: Reprepro, suite: str) -> None:
     """Make a change of it where a suite's index has to be exported anew, although its members stay."""
     entries = archive.listing(suite)

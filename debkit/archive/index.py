@@ -70,8 +70,8 @@ def read_indices(directory: Path, arch: str, *, among: Container[Path] | None = 
     return tuple(lines)
 
 
-def entries(directory: Path) -> frozenset[Entry]:
-    """Give all members that the indices in a directory list, as reprepro would."""
+def entries(directory: Path, *, among: Container[Path] | None = None) -> frozenset[Entry]:
+    """Give all members that the indices in a directory list, as reprepro would. `among` is as `read_indices` has it."""
     return frozenset(
         Entry(
             type="dsc" if arch == "source" else "deb",
@@ -83,7 +83,7 @@ def entries(directory: Path) -> frozenset[Entry]:
             file=line.file,
         )
         for arch in _exported_arches(directory)
-        for line in read_indices(directory, arch)
+        for line in read_indices(directory, arch, among=among)
     )
 
 

@@ -26,7 +26,7 @@ JOURNAL = "journal.jsonl"
 class Act:
     """What was done to a suite. `time` is UTC (ISO 8601), `snapshot` the state that it led to, `key` who signed that.
 
-    `act` is publish, rollback, promote, refresh, recover or rebuild, and `detail` says of what; `added` and `removed` are the
+    `act` is publish, rollback, promote, prune, refresh, recover or rebuild; `detail` says of what. `added` and `removed` are the
     members by which the state differs from the one before.
     """
 

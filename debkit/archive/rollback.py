@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import journal, snapshots
 from debkit.archive.change import change
-from debkit.archive.index import files, read_indices
+from debkit.archive.index import entries, files
 from debkit.archive.whole import demand_files
 from debkit.errors import ArchiveError, ConfigError
 
@@ -108,12 +108,7 @@ def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
 
 def members(snapshot: Snapshot) -> dict[tuple[str, str, str], str]:
     """Give the versions that a snapshot lists by type, architecture (source for sources) and package."""
-    arches = {path.name.removeprefix("binary-") for path in snapshot.path.glob("*/binary-*")} | {"source"}
-    return {
-        ("dsc" if arch == "source" else "deb", arch, line.package): line.version
-        for arch in arches
-        for line in read_indices(snapshot.path, arch)
-    }
+    return {(entry.type, entry.arch, entry.package): entry.version for entry in entries(snapshot.path)}
 
 
 def _demand_equal(archive: Reprepro, state: State, after: tuple[Entry, ...], wanted: dict[tuple[str, str, str], str]) -> None:

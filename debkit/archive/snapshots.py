@@ -96,13 +96,11 @@ def sweep(base: Path, suite: str) -> None:
             shutil.rmtree(snapshot.path)
 
 
-def files(directory: Path) -> frozenset[str]:
-    """Give the pool's files (paths under the base) that the indices in a directory, a suite's or a snapshot's, list."""
-    return frozenset(name for index in _indices(directory) for name in _names(index))
-
-
 def listed(directories: Iterable[Path], among: frozenset[str]) -> frozenset[str]:
-    """Say which of some of the pool's files the indices in any of many directories list. What states share is read once."""
+    """Say which of some of the pool's files (paths under the base) the indices in any of many directories list.
+
+    The directories are suites' or snapshots'. What they share is read once.
+    """
     found: set[str] = set()
     seen: set[tuple[int, int]] = set()
     for index in (index for directory in directories for index in _indices(directory)):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import conf, journal, snapshots, transaction
 from debkit.archive.database import read_database
-from debkit.archive.index import files, read_indices, sha256_of, sound
+from debkit.archive.index import entries, files, sha256_of, sound
 from debkit.archive.lock import WAIT_SECONDS, shared
 from debkit.archive.whole import REFRESH, field, unlike, unsigned
 from debkit.console import Quiet
@@ -192,10 +192,10 @@ class _Look:
             yield _unreadable(self.base, failed)
             return
         remedy = f"where the database is right: {REFRESH}\nwhere it is not: {REBUILD}"
-        for suite, entries in database.members.items():
+        for suite, members in database.members.items():
             if suite in self.suites and suite not in self.whole:
                 continue
-            has = {(entry.type, entry.arch, entry.package, entry.version) for entry in entries}
+            has = {(entry.type, entry.arch, entry.package, entry.version) for entry in members}
             yield from _differences(suite, "database", has, published(self.base / "dists" / suite), remedy)
         yield from self._files(database)
 
@@ -259,13 +259,8 @@ def lost(base: Path) -> Iterator[Problem]:
 
 def published(directory: Path) -> set[Member]:
     """Give the members that the sound indices in a directory, a suite's or a snapshot's, list."""
-    among = sound(directory)
-    arches = {path.name.removeprefix("binary-") for path in directory.glob("*/binary-*")} | {"source"}
-    return {
-        ("dsc" if arch == "source" else "deb", arch, line.package, line.version)
-        for arch in arches
-        for line in read_indices(directory, arch, among=among)
-    }
+    found = entries(directory, among=sound(directory))
+    return {(entry.type, entry.arch, entry.package, entry.version) for entry in found}
 
 
 def _unreadable(base: Path, failed: CommandFailed) -> Problem:

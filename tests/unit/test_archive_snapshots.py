@@ -37,8 +37,10 @@ def states(tmp_path: Path) -> tuple[Path, ...]:
 
 
 def test_what_a_state_lists(states: tuple[Path, ...]) -> None:
-    assert snapshots.files(states[0]) == {"pool/main/a/a/a_1_amd64.deb"}
-    assert snapshots.files(states[2]) == {f"pool/main/a/a/{name}" for name in ("a_3_amd64.deb", "a_1.dsc", "a_1.tar.gz")}
+    names = ("a_1_amd64.deb", "a_2_amd64.deb", "a_3_amd64.deb", "a_1.dsc", "a_1.tar.gz")
+    asked = frozenset(f"pool/main/a/a/{name}" for name in names)
+    assert snapshots.listed(states[:1], asked) == {"pool/main/a/a/a_1_amd64.deb"}
+    assert snapshots.listed(states[2:], asked) == {f"pool/main/a/a/{name}" for name in names[2:]}
 
 
 def test_of_many_states_only_what_is_asked_for_is_kept_in_mind(states: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch) -> None:
