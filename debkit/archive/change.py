@@ -170,4 +170,4 @@ def keep_current(archive: Reprepro, suite: str) -> None:
 
 
 def _sorted(entries: frozenset[Entry]) -> tuple[Entry, ...]:
-    return tuple(sorted(entries, key=lambda entry: (entry.type, entry.arch, entry.package, entry.version)))
+    return tuple(sorted(entries, key=lambda entry: entry.member))

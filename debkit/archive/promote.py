@@ -10,7 +10,7 @@ from debian.debian_support import Version
 from debkit.archive import client, conf
 from debkit.archive.change import change, keep_current
 from debkit.archive.index import files
-from debkit.archive.whole import demand_files
+from debkit.archive.whole import demand_files, demand_sound
 from debkit.config import base_suite
 from debkit.errors import ArchiveError, ConfigError
 
@@ -48,10 +48,11 @@ def promote(archive: Reprepro, config: Config, stream: str, suite: str, sources:
     conf.demand(config, suite, tuple(sorted({entry.arch for entry in chosen} - {"source"})))
     before = archive.listing(suite)
     refuse_older(suite, chosen, before)
-    known = {(entry.type, entry.arch, entry.package, entry.version) for entry in before}
-    taken = sorted({entry.source for entry in chosen if (entry.type, entry.arch, entry.package, entry.version) not in known})
+    known = {entry.member for entry in before}
+    taken = sorted({entry.source for entry in chosen if entry.member not in known})
     if taken:
         places = {entry.file.rpartition("/")[0] for entry in chosen if entry.source in taken}
+        demand_sound(archive.base / "dists" / stream)
         listed = files(archive.base / "dists" / stream)
         demand_files(archive.base, suite, (file for file in listed if file.name.rpartition("/")[0] in places))
         with change(archive) as made:
@@ -113,8 +114,8 @@ def _demand_known(stream: str, offered: tuple[Entry, ...], sources: tuple[str, .
 
 
 def _demand_taken(archive: Reprepro, suite: str, chosen: list[Entry], after: tuple[Entry, ...]) -> None:
-    there = {(entry.type, entry.arch, entry.package, entry.version) for entry in after}
-    lacking = sorted({entry.package for entry in chosen if (entry.type, entry.arch, entry.package, entry.version) not in there})
+    there = {entry.member for entry in after}
+    lacking = sorted({entry.package for entry in chosen if entry.member not in there})
     if lacking:
         raise ArchiveError(
             f"reprepro left out {', '.join(lacking)}",

@@ -248,10 +248,7 @@ def read_filings(directory: Path) -> dict[str, Filing]:
 
 
 def _demand_equal(archive: Reprepro, found: Remains) -> None:
-    ours, theirs = (
-        {(entry.type, entry.arch, entry.package, entry.version) for entry in entries}
-        for entries in (archive.listing(found.suite), found.members)
-    )
+    ours, theirs = ({entry.member for entry in entries} for entries in (archive.listing(found.suite), found.members))
     if ours != theirs:
         raise ArchiveError(
             f"{found.suite} could not be remade from {found.origin}",

@@ -124,6 +124,9 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
     ),
 )
 
+# By what a member of a suite is told from any other: type (deb or dsc), architecture, package, version.
+Member = tuple[str, str, str, str]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -136,6 +139,10 @@ class Entry:
     source: str
     source_version: str
     file: str
+
+    @property
+    def member(self) -> Member:
+        return self.type, self.arch, self.package, self.version
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from debkit.archive import journal, snapshots
 from debkit.archive.change import change
 from debkit.archive.index import entries, files
-from debkit.archive.whole import demand_files
+from debkit.archive.whole import demand_files, demand_sound
 from debkit.errors import ArchiveError, ConfigError
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
 
     Where it has just these nothing is done.
     """
+    demand_sound(state.snapshot.path, archive.base / "dists" / suite)
     demand_files(archive.base, suite, files(state.snapshot.path))
     before = archive.listing(suite)
     wanted = members(state.snapshot)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.archive.database import Database
+    from debkit.archive.reprepro import Member
     from debkit.config import Config, KeysConfig
     from debkit.console import Progress
     from debkit.keys.public import PublicKey
@@ -41,9 +42,6 @@ TOLD, NAMED = 40, 5
 REBUILD = "debkit repo rebuild"
 PRUNE = "debkit repo prune"
 LOST = f"put it back from a copy of the archive; or, from the files of a release: {REBUILD} --from DIR"
-
-# Type (deb or dsc), architecture, package, version.
-Member = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +193,7 @@ class _Look:
         for suite, members in database.members.items():
             if suite in self.suites and suite not in self.whole:
                 continue
-            has = {(entry.type, entry.arch, entry.package, entry.version) for entry in members}
+            has = {entry.member for entry in members}
             yield from _differences(suite, "database", has, published(self.base / "dists" / suite), remedy)
         yield from self._files(database)
 
@@ -229,7 +227,7 @@ class _Look:
             if suite in self.suites and suite not in self.whole:
                 continue
             told = journal.members(act for act in acts if act.suite == suite)
-            has = {(entry.type, entry.arch, entry.package, entry.version) for entry in told}
+            has = {entry.member for entry in told}
             yield from _differences(suite, "journal", has, published(self.base / "dists" / suite), REFRESH)
 
 
@@ -260,7 +258,7 @@ def lost(base: Path) -> Iterator[Problem]:
 def published(directory: Path) -> set[Member]:
     """Give the members that the sound indices in a directory, a suite's or a snapshot's, list."""
     found = entries(directory, among=sound(directory))
-    return {(entry.type, entry.arch, entry.package, entry.version) for entry in found}
+    return {entry.member for entry in found}
 
 
 def _unreadable(base: Path, failed: CommandFailed) -> Problem:

@@ -124,6 +124,16 @@ def unlike(directory: Path, by_hash: Path | None = None) -> Iterator[Problem]:
                 yield Problem(f"{path} is not what the Release file says", REFRESH)
 
 
+def demand_sound(directory: Path, by_hash: Path | None = None) -> None:
+    """Check, before what a suite or a snapshot lists is read, that its indices are as they were signed. Raises ArchiveError."""
+    for problem in unlike(directory, by_hash):
+        raise ArchiveError(
+            f"what {directory} lists cannot be told",
+            cause=problem.what,
+            hint=f"{REFRESH}, which puts back what is there by its hash; or, to see all: debkit repo verify",
+        )
+
+
 def mend(directory: Path, by_hash: Path) -> None:
     """Put right what a Release file vouches for: by name in its directory from what is there by hash in `by_hash`, or back.
 

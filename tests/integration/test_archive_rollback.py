@@ -69,16 +69,18 @@ def test_a_rollback_that_cannot_be_leaves_all_as_it_was(run: Processes, desk: De
     desk.publish(*desk.make("first", version="2.0"))
     before = state(desk.config)
     chosen = choose(desk.config.repo, "trixie")
-    index = chosen.snapshot.path / "main/binary-amd64/Packages"
-    text = index.read_bytes()
-    index.unlink()
-    index.write_bytes(text.replace(b"Package: first", b"Package: other"))
-    with (
-        working(run, desk.config, desk.keys, what="rolling back") as archive,
-        pytest.raises(ArchiveError),
-    ):
-        roll_back(archive, "trixie", chosen)
-    index.write_bytes(text)
+    for name, old, new in (("binary-amd64/Packages", b"first", b"other"), ("source/Sources.gz", b"\x1f\x8b", b"")):
+        index = chosen.snapshot.path / "main" / name
+        text = index.read_bytes()
+        index.unlink()
+        index.write_bytes(text.replace(old, new))
+        with (
+            working(run, desk.config, desk.keys, what="rolling back") as archive,
+            pytest.raises(ArchiveError, match="cannot be told") as caught,
+        ):
+            roll_back(archive, "trixie", chosen)
+        assert caught.value.cause == f"{index} is not what the Release file says"
+        index.write_bytes(text)
     after = state(desk.config)
     assert {name: data for name, data in after.items() if "/snapshots/" not in name} == {
         name: data for name, data in before.items() if "/snapshots/" not in name
