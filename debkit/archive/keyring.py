@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import distro_info
 from debian.debian_support import Version
 
-from debkit.archive import client, conf
+from debkit.archive import client, conf, snapshots
 from debkit.archive.catalogue import read_offers
 from debkit.archive.render import TEMPLATES, render
+from debkit.errors import SigningError
 from debkit.keys import export_public
 
 if TYPE_CHECKING:
@@ -75,6 +76,25 @@ def drafts(config: Config, keys: Keys, *, now: datetime) -> tuple[Draft, ...]:
     else:
         base, lacking = next_version(_ever(config), now), list(suites)
     return tuple(_draft(config, keys, suite=suite, base=base, files=wanted[suite], held=held.get(suite)) for suite in lacking)
+
+
+def outdated(config: Config, keyring: bytes) -> tuple[str, ...]:
+    """List the suites whose keyring package has not just `keyring`: its users do not learn of a new key, or of a new end."""
+    suites = snapshots.suites(config.repo)
+    held = ((suite, _held(config, suite)) for suite in suites)
+    return tuple(suite for suite, found in held if found and found.files.get(client.keyring_name(config)) != keyring)
+
+
+def demand_handed_out(config: Config, keyring: bytes) -> None:
+    """Check, before a key is retired, that the keyring packages have what is to follow it. Raises SigningError."""
+    if suites := outdated(config, keyring):
+        package = client.keyring_package(config)
+        raise SigningError(
+            "the new key was not handed out: to users the archive would be signed by an unknown one",
+            cause=f"{package} of {', '.join(suites)} does not have the keys that sign now",
+            hint="debkit repo onboard, then let users upgrade; or, when the old key is lost or stolen: "
+            "debkit key rotate --finish --now",
+        )
 
 
 def next_version(ever: tuple[str, ...], now: datetime) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from debkit.archive import conf, journal, snapshots, transaction
 from debkit.archive.database import read_database
 from debkit.archive.index import entries, files, sha256_of, sound
+from debkit.archive.keyring import outdated
 from debkit.archive.lock import WAIT_SECONDS, shared
 from debkit.archive.whole import REFRESH, field, unlike, unsigned
 from debkit.console import Quiet
@@ -144,6 +145,8 @@ class _Look:
         for suite in self.suites:
             yield from unsigned(self.run, self.base / "dists" / suite, keyring, wanted)
             yield from validity(self.base / "dists" / suite / "Release", now=time.time())
+        for suite in outdated(self.config, keyring.read_bytes()):
+            yield Problem(f"{suite}: the keyring package has other keys than {keyring.name}", "debkit repo onboard")
 
     def _indices(self) -> Iterator[Problem]:
         """Judge the indices of what is published and of each kept state, by name and by hash."""

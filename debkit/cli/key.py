@@ -156,6 +156,8 @@ def rotate(
     passphrase: Passphrase,
 ) -> None:
     """Change the archive's key: a new one signs beside the old one, until --finish retires that."""
+    from debkit.archive.keyring import demand_handed_out  # noqa: PLC0415
+    from debkit.keys import export as exporting  # noqa: PLC0415
     from debkit.keys import rotate as rotation  # noqa: PLC0415
 
     if (to and subkey) or (finish and (to or subkey)) or (now and not finish):
@@ -163,6 +165,8 @@ def rotate(
     site = _site(session)
     with session.run.interruptible():
         if finish:
+            if not now:
+                demand_handed_out(session.config, exporting.public(session.run, site.keys, (), environ=os.environ, armour=False))
             _tell(session, rotation.finish(session.run, site, now=now, source=passphrase, environ=os.environ))
             return
         fresh = rotation.Fresh(to=to.upper(), subkey=subkey, algorithm=algorithm, life=life)

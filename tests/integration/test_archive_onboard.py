@@ -169,6 +169,25 @@ def test_it_goes_as_quietly_as_it_came(run: Processes, maintainer: Maintainer, t
         end(maintainer, client)
 
 
+def test_a_key_is_not_retired_before_the_next_is_handed_out(maintainer: Maintainer, tmp_path: Path) -> None:
+    env = {"GNUPGHOME": os.fspath(maintainer.home)}
+    maintainer.signs_with(make_key(maintainer.home, uid="Tools <tools@example.org>"))
+    maintainer.onboards()
+    new = maintainer.rotates("--overlap", "0")
+    maintainer.publishes("1.1", tmp_path)
+    verified = maintainer.project.debkit("repo", "verify", env=env)
+    assert verified.code == 14, verified.err
+    assert f"trixie: the keyring package has other keys than {PACKAGE}.pgp" in verified.err
+    before = load(maintainer.project.path)
+    refused = maintainer.project.debkit("key", "rotate", "--finish", env=env)
+    assert refused.code == 13, refused.err
+    assert f"{PACKAGE} of trixie does not have the keys that sign now" in refused.err
+    assert load(maintainer.project.path) == before
+    maintainer.onboards()
+    assert maintainer.project.debkit("repo", "verify", env=env).code == 0
+    assert maintainer.rotates("--finish") == new
+
+
 def test_nothing_new_is_no_new_version(maintainer: Maintainer, tmp_path: Path) -> None:
     maintainer.signs_with(make_key(maintainer.home, uid="Tools <tools@example.org>"))
     assert "published to" in maintainer.onboards()
