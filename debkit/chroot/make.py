@@ -7,6 +7,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING, assert_never
 
+import distro_info
+
 from debkit.chroot.namespace import NATIVE, as_root
 from debkit.errors import ChrootError, HostError
 from debkit.model import ARCHES, ChrootKind
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 # sbuild 0.85 asks for it in every build. In the base it need not be installed anew each time.
 BUILD_PACKAGES = ("fakeroot",)
+# base-files has the links that merge /usr since Debian 13. Before, usrmerge makes them when all is unpacked: till then nothing is
+# where a toolbox looks for it, and usrmerge with the perl modules that it needs stays in the root. mmdebstrap(1), "merged-/usr".
+LINKS_SINCE = 13
+MERGE = "--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr"
 
 # What mmdebstrap, apt and the kernel print, and what it means. First match wins.
 CAUSES: tuple[tuple[re.Pattern[str], type[DebkitError], str, str], ...] = (
@@ -95,11 +101,17 @@ def bootstrap_argv(spec: ChrootSpec, tarball: Path, toolbox: Toolbox | None = No
         f"--components={','.join(spec.components)}",
         *((f"--include={','.join(packages)}",) if packages else ()),
         "--dpkgopt=force-unsafe-io",  # a root that is made anew after any crash needs no fsync for each file
+        *((MERGE,) if _lacks_links(spec.target.suite) else ()),
         *hooks,
         spec.target.suite,
         os.fspath(tarball),
         *((spec.mirror,) if spec.mirror else ()),
     )
+
+
+def _lacks_links(suite: str) -> bool:
+    debian = distro_info.DebianDistroInfo()
+    return suite in debian.all and bool(number := debian.version(suite)) and float(number) < LINKS_SINCE
 
 
 def explain(failed: CommandFailed, what: str) -> DebkitError:

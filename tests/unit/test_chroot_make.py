@@ -56,6 +56,16 @@ def test_mirror_components_and_packages_are_passed_on(tmp_path: Path) -> None:
     )
 
 
+def test_a_suite_whose_base_files_has_no_links_is_merged_from_the_start(tmp_path: Path) -> None:
+    merged = {
+        suite
+        for suite in ("bullseye", "bookworm", "trixie", "sid", "noble")
+        if "--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr"
+        in make.bootstrap_argv(ChrootSpec(kind=ChrootKind.CLEAN, target=Target(suite, "amd64")), tmp_path / "x")
+    }
+    assert merged == {"bullseye", "bookworm"}
+
+
 def test_a_clean_chroot_holds_nothing_extra(tmp_path: Path) -> None:
     argv = make.bootstrap_argv(ChrootSpec(kind=ChrootKind.CLEAN, target=AMD64), tmp_path / "x")
     assert not [word for word in argv if word.startswith("--include")]
