@@ -16,6 +16,7 @@ from debkit.config import load
 from debkit.keys import find_keys
 from tests.clients import clean
 from tests.command import make_project
+from tests.disks import AS_ROOT
 from tests.gnupg_homes import gnupg_home, make_key
 from tests.publishing import by_hand, signed, state
 
@@ -186,6 +187,23 @@ def test_a_key_is_not_retired_before_the_next_is_handed_out(maintainer: Maintain
     maintainer.onboards()
     assert maintainer.project.debkit("repo", "verify", env=env).code == 0
     assert maintainer.rotates("--finish") == new
+
+
+# Run a command where dpkg knows of no build-essential, as on a machine that only ever had debkit.
+WITHOUT_COMPILER = """
+awk -v RS= -v ORS='\\n\\n' '!/^Package: build-essential\\n/' /var/lib/dpkg/status >"$0"
+mount --bind "$0" /var/lib/dpkg/status
+! dpkg-query --show build-essential
+exec "$@"
+"""
+
+
+def test_no_compiler_is_needed(maintainer: Maintainer, tmp_path: Path) -> None:
+    maintainer.signs_with(make_key(maintainer.home, uid="Tools <tools@example.org>"))
+    prefix = (*AS_ROOT, "sh", "-ec", WITHOUT_COMPILER, os.fspath(tmp_path / "status"))
+    ended = maintainer.project.debkit("repo", "onboard", env={"GNUPGHOME": os.fspath(maintainer.home)}, prefix=prefix)
+    assert ended.code == 0, ended.err
+    assert f"{PACKAGE} " in ended.err
 
 
 def test_nothing_new_is_no_new_version(maintainer: Maintainer, tmp_path: Path) -> None:
