@@ -20,10 +20,12 @@ from debian.debian_support import Version
 from debkit.archive import client, conf, snapshots
 from debkit.archive.catalogue import read_offers
 from debkit.archive.render import TEMPLATES, render
+from debkit.archive.whole import demand_sound
 from debkit.errors import SigningError
 from debkit.keys import export_public
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from debkit.config import Config
@@ -78,16 +80,21 @@ def drafts(config: Config, keys: Keys, *, now: datetime) -> tuple[Draft, ...]:
     return tuple(_draft(config, keys, suite=suite, base=base, files=wanted[suite], held=held.get(suite)) for suite in lacking)
 
 
-def outdated(config: Config, keyring: bytes) -> tuple[str, ...]:
-    """List the suites whose keyring package has not just `keyring`: its users do not learn of a new key, or of a new end."""
-    suites = snapshots.suites(config.repo)
+def outdated(config: Config, keyring: bytes, suites: Iterable[str]) -> tuple[str, ...]:
+    """Say in which suites, whose indices are sound, the keyring package has not just `keyring`: its users learn of no new key."""
     held = ((suite, _held(config, suite)) for suite in suites)
     return tuple(suite for suite, found in held if found and found.files.get(client.keyring_name(config)) != keyring)
 
 
 def demand_handed_out(config: Config, keyring: bytes) -> None:
-    """Check, before a key is retired, that the keyring packages have what is to follow it. Raises SigningError."""
-    if suites := outdated(config, keyring):
+    """Check, before a key is retired, that the keyring packages have what is to follow it.
+
+    Raises SigningError, or ArchiveError where it cannot be told.
+    """
+    published = tuple(suite for suite in snapshots.suites(config.repo) if (config.repo / "dists" / suite / "Release").exists())
+    for suite in published:
+        demand_sound(config.repo / "dists" / suite)
+    if suites := outdated(config, keyring, published):
         package = client.keyring_package(config)
         raise SigningError(
             "the new key was not handed out: to users the archive would be signed by an unknown one",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from debkit.archive import conf, journal, snapshots, transaction
+from debkit.archive import client, conf, journal, snapshots, transaction
 from debkit.archive.database import read_database
 from debkit.archive.index import entries, files, sha256_of, sound
 from debkit.archive.keyring import outdated
@@ -101,6 +101,7 @@ class _Look:
         yield from self._keys()
         progress.phase("looking at the indices")
         yield from self._indices()
+        yield from self._keyring_packages()
         progress.phase(f"looking at {len(self.wanted)} files of the pool")
         yield from self._pool()
         if not pending and self.own and self.suites:
@@ -145,8 +146,6 @@ class _Look:
         for suite in self.suites:
             yield from unsigned(self.run, self.base / "dists" / suite, keyring, wanted)
             yield from validity(self.base / "dists" / suite / "Release", now=time.time())
-        for suite in outdated(self.config, keyring.read_bytes()):
-            yield Problem(f"{suite}: the keyring package has other keys than {keyring.name}", "debkit repo onboard")
 
     def _indices(self) -> Iterator[Problem]:
         """Judge the indices of what is published and of each kept state, by name and by hash."""
@@ -168,6 +167,12 @@ class _Look:
         for suite in self.suites if (self.base / "db").exists() else ():
             if not any(snapshots.is_published(self.base, one) for one in self.held if one.suite == suite):
                 yield Problem(f"{suite}: what is published is in no snapshot, so that nothing could go back to it", REFRESH)
+
+    def _keyring_packages(self) -> Iterator[Problem]:
+        """Judge whether an upgrade brings the keys that sign now."""
+        keyring = client.keyring_file(self.config)
+        for suite in outdated(self.config, keyring.read_bytes(), sorted(self.whole)) if keyring.exists() else ():
+            yield Problem(f"{suite}: the keyring package has other keys than {keyring.name}", "debkit repo onboard")
 
     def _listed(self, directory: Path) -> frozenset[FileRef]:
         return files(directory, among=sound(directory))
