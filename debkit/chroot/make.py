@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # sbuild 0.85 asks for it in every build. In the base it need not be installed anew each time.
 BUILD_PACKAGES = ("fakeroot",)
 # base-files has the links that merge /usr since Debian 13. Before, usrmerge makes them when all is unpacked: till then nothing is
-# where a toolbox looks for it, and usrmerge with the perl modules that it needs stays in the root. mmdebstrap(1), "merged-/usr".
+# where a toolbox looks for it. mmdebstrap(1), MERGED-/USR.
 LINKS_SINCE = 13
 MERGE = "--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr"
 

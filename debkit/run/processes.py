@@ -101,7 +101,8 @@ class Processes:
             command=command,
             code=child.returncode,
             seconds=time.monotonic() - started,
-            stdout=redact(stdout, command.secrets),
+            # An answer is data, which a passphrase such as "main" must not change; what has failed is only shown.
+            stdout=stdout if child.returncode in command.ok else redact(stdout, command.secrets),
             tail=tuple(output.tail),
         )
         self._note(done)

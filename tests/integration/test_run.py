@@ -179,6 +179,13 @@ def test_a_question_is_answered_and_the_answer_hidden(tmp_path: Path) -> None:
     assert "hunter2" not in (tmp_path / "log").read_text()
 
 
+def test_an_answer_in_which_a_secret_stands_is_whole_and_not_shown(tmp_path: Path) -> None:
+    shown: list[str] = []
+    done = Processes()(Command(argv=("echo", "pool/main/h"), secrets=("main",), log=tmp_path / "log"), shown.append)
+    assert done.stdout == "pool/main/h\n"
+    assert [*shown, *done.tail, (tmp_path / "log").read_text().splitlines()[-1]] == ["pool/********/h"] * 3
+
+
 def test_a_question_without_an_answer_ends_in_an_error() -> None:
     with pytest.raises(TimeoutFailure, match="waited for an answer"):
         Processes().converse(Command(argv=("sh", "-c", "printf 'Really? '; read p </dev/tty"), timeout=1), ())
