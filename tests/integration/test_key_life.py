@@ -48,7 +48,8 @@ class Desk:
 
     def _call(self, *words: str, **env: str) -> Completed:
         argv = (sys.executable, "-m", "debkit", "--project", os.fspath(self.project), "key", *words)
-        added = {"PYTHONPATH": os.fspath(CHECKOUT), "GNUPGHOME": os.fspath(self.home), **env}
+        own = {"GNUPGHOME": os.fspath(self.home), "XDG_STATE_HOME": os.fspath(self.project / "state")}
+        added = {"PYTHONPATH": os.fspath(CHECKOUT), **own, **env}
         return self.run(Command(argv=argv, env=tuple(added.items()), ok=ALL))
 
     def listed(self) -> list[dict[str, Any]]:
