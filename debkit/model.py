@@ -291,17 +291,36 @@ class Finding:
 
 
 class Outcome(StrEnum):
-    """Four different things; only a pass is green."""
+    """Five different things, the worst last; only a pass is green.
 
+    Not run is what had nothing to judge, such as an upgrade of what was never published; skipped, what could not be judged here.
+    """
+
+    NOT_RUN = "not-run"
     PASS = "pass"  # noqa: S105
-    FAIL = "fail"
     SKIPPED = "skipped"
     ERROR = "environment-error"
+    FAIL = "fail"
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left open that could keep packages from being published."""
+        return self in {Outcome.PASS, Outcome.NOT_RUN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One part of a check, such as an upgrade or a reboot, and how many seconds it took."""
+
+    name: str
+    outcome: Outcome
+    seconds: float = 0.0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """A check's verdict on one target. `reason` is set whenever the outcome is not a pass."""
+    """A check's verdict on one target. `reason` is set whenever the outcome is not a pass; `steps` are its parts, if any."""
 
     check: str
     target: Target
@@ -309,6 +328,7 @@ class CheckReport:
     seconds: float
     reason: str = ""
     findings: tuple[Finding, ...] = ()
+    steps: tuple[Step, ...] = ()
     log: Path | None = None
 
 

@@ -8,7 +8,7 @@ from debkit.config import Config
 from debkit.console import Console
 from debkit.host import Host
 from debkit.model import BuildResult, BuildState, Target, Via
-from debkit.pipeline.execute import Shift, accelerator_for
+from debkit.pipeline.execute import Shift, accelerator_for, hands
 from debkit.pipeline.plan import Request, SourceFacts, plan
 from debkit.report import Ledger
 from debkit.run import Processes
@@ -16,7 +16,7 @@ from debkit.run import Processes
 TARGET = Target("trixie", "arm64")
 
 
-def shift_of(project: Path, via: Via | None, *, accelerate: bool = True) -> Shift:
+def shift_of(project: Path, via: Via | None, *, accelerate: bool = True, arches: tuple[str, ...] = ("arm64",)) -> Shift:
     config, console, ledger = Config(project=project), Console(), Ledger(project / "dist/report.json")
     machine = Host(
         arch="amd64",
@@ -30,7 +30,7 @@ def shift_of(project: Path, via: Via | None, *, accelerate: bool = True) -> Shif
         cpus=2,
         memory=2**33,
     )
-    request = Request(where=".", suites=("trixie",), arches=("arm64",), via=via, accelerate=accelerate)
+    request = Request(where=".", suites=("trixie",), arches=arches, via=via, accelerate=accelerate)
     return Shift(
         plan=plan(request, SourceFacts(name="sample"), machine, config),
         config=config,
@@ -39,6 +39,7 @@ def shift_of(project: Path, via: Via | None, *, accelerate: bool = True) -> Shif
         run=Processes(ledger.command),
         machine=machine,
         accelerator=accelerator_for(request, machine, console),
+        hands=hands(machine),
     )
 
 

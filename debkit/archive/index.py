@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from debian.debian_support import Version
+
 from debkit.archive.reprepro import Entry
 from debkit.errors import SigningError
 from debkit.keys import signed_text
@@ -85,6 +87,17 @@ def entries(directory: Path, *, among: Container[Path] | None = None) -> frozens
         for arch in _exported_arches(directory)
         for line in read_indices(directory, arch, among=among)
     )
+
+
+def previous_debs(base: Path, suite: str, arch: str, source: str, version: str) -> tuple[Path, ...]:
+    """Give the .debs for an architecture of the newest version of a source that a suite has and that is older than `version`."""
+    older = [
+        line
+        for line in read_index(base, suite, arch)
+        if line.source == source and Version(line.source_version) < Version(version)
+    ]
+    newest = max((Version(line.source_version) for line in older), default=None)
+    return tuple(base / line.file for line in older if Version(line.source_version) == newest)
 
 
 def has_package(base: Path, suite: str, package: str) -> bool:

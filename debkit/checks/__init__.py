@@ -1,7 +1,8 @@
 """Judging what a build made. One file a check: its name is the check's, and `find` looks for the file, so that there is no list.
 
 A check is a module with `PACKAGES`, the Debian packages it runs from a cached native tool root, and `judge(bench, result)`.
-A report is a pass, a failure of the package, skipped, or an error of the environment; only a pass is green.
+A report is a pass, a failure of the package, not run (there is nothing to judge), skipped, or an error of the environment; only
+a pass is green. Checks of one target run beside each other, each in a thread of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
 from debkit.model import BuildState, CheckReport, ChrootKind, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from debkit.accel import Accelerator
     from debkit.chroot.roots import ToolRoot
@@ -35,9 +36,10 @@ class Bench:
     """What a check works with.
 
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
-    built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once. `note_tool`, where
-    there is one, is told "PACKAGE/SUITE" and the version of each tool that is used. Foreign systems are accelerated by the
-    `accelerator`, if there is one.
+    built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once; `dsc` is it for every job.
+    `peer` is what the suite's other job has built that this one is to be like, `previous` the .debs of the version that the
+    archive has now. `project` is the directory that holds `config/`. `note_tool`, where there is one, is told "PACKAGE/SUITE" and
+    the version of each tool that is used. Foreign systems are accelerated by the `accelerator`, if there is one.
     """
 
     run: Run
@@ -47,6 +49,10 @@ class Bench:
     work: Path
     siblings: tuple[Path, ...] = ()
     source: Path | None = None
+    dsc: Path | None = None
+    peer: BuildResult | None = None
+    previous: tuple[Path, ...] = ()
+    project: Path | None = None
     note_tool: Callable[[str, str], None] | None = None
     accelerator: Accelerator | None = None
 
@@ -117,6 +123,17 @@ def judge(name: str, bench: Bench, result: BuildResult) -> CheckReport:
     except OSError as problem:
         report = broken(name, result, str(problem), None)
     return replace(report, seconds=time.monotonic() - started)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """Give what counts of several: a failure before all else, and what was not run only where nothing else was."""
+    order = tuple(Outcome)
+    return max(outcomes, key=order.index, default=Outcome.NOT_RUN)
+
+
+def not_run(name: str, result: BuildResult, reason: str) -> CheckReport:
+    """Make the report of a check that has nothing to judge."""
+    return CheckReport(check=name, target=result.target, outcome=Outcome.NOT_RUN, seconds=0.0, reason=reason)
 
 
 def broken(name: str, result: BuildResult, reason: str, log: Path | None) -> CheckReport:

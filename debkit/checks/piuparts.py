@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from debkit import checks
 from debkit.apt.settings import network_settings
 from debkit.checks import _debs
 from debkit.checks._piuparts_log import PREPARED, Verdict, read_log
@@ -38,6 +39,7 @@ CHROOT = Path(__file__).with_name("chroot")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 LINKS = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 RESOLVER = Path("/etc/resolv.conf")  # piuparts copies the tool root's, which is as old as that
+NOTHING = "the build made nothing to install: only debug symbols, udebs or packages for other architectures"
 EVERY_CODE = frozenset(range(-64, 256))  # the log tells a bad package from a bad environment, the exit code does not
 
 # A list that cannot be had is an error: by default apt-get update warns of it and exits with 0, and then the package would be
@@ -71,32 +73,23 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
     target = result.target
     debs = installable(_debs.read(bench.run, (*result.debs, *bench.siblings)), target)
     if not debs:
-        return CheckReport(
-            check="piuparts",
-            target=target,
-            outcome=Outcome.SKIPPED,
-            seconds=0.0,
-            reason="the build made nothing to install: only debug symbols, udebs or packages for other architectures",
-        )
+        return checks.not_run("piuparts", result, NOTHING)
     log = bench.fresh_log("piuparts.log")
     with bench.tools(target.suite) as tools, bench.clean(target) as clean:
         lab = Lab(bench=bench, tools=tools, clean=clean, log=log, deadline=time.monotonic() + bench.config.timeout)
         verdicts = [attempt(lab, each) for each in _debs.rounds(debs)]
-    worst = min(verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
+    outcome = checks.worst(verdict.outcome for verdict in verdicts)
+    worst = next(verdict for verdict in verdicts if verdict.outcome is outcome)
     findings = tuple(dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings))
     return CheckReport(
         check="piuparts",
         target=target,
-        outcome=worst.outcome,
+        outcome=outcome,
         seconds=0.0,
         reason=worst.reason,
         findings=findings,
         log=log if log.exists() else None,
     )
-
-
-# Which outcome counts when rounds differ.
-ORDER = (Outcome.FAIL, Outcome.ERROR, Outcome.SKIPPED, Outcome.PASS)
 
 
 def installable(debs: tuple[Deb, ...], target: Target) -> tuple[Deb, ...]:

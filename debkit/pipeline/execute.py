@@ -6,8 +6,9 @@ import contextlib
 import fcntl
 import os
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from debkit import archive, host, keys, sign, source
@@ -15,7 +16,7 @@ from debkit.accel import Accelerator, Notebook, foretold, trace
 from debkit.apt import source as fetch_source
 from debkit.archive import proof
 from debkit.chroot import store
-from debkit.console import DEVELOPMENT_KEY_NOTICE
+from debkit.console import DEVELOPMENT_KEY_NOTICE, duration
 from debkit.errors import DebkitError, Interrupted, LockedError
 from debkit.model import BuildResult, ChrootKind, Outcome, Target, Via
 from debkit.paths import state_home
@@ -51,6 +52,7 @@ TOOLS = (
 
 
 FOLDED_LINES = 200
+CHECK_MEMORY = 2 * 10**9  # bytes: an unpacked system in memory, and what runs in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Shift:
     run: Processes
     machine: Host
     accelerator: Accelerator
+    hands: threading.Semaphore = field(default_factory=threading.Semaphore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +98,15 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
                 run=run,
                 machine=machine,
                 accelerator=accelerator_for(request, machine, console, told=made.notes),
+                hands=hands(machine),
             )
             carry_out(shift, passphrase)
         console.info(f"report: {ledger.path}")
+
+
+def hands(machine: Host) -> threading.Semaphore:
+    """Say how many checks may run at once here: one a processor, as far as there is memory for each."""
+    return threading.Semaphore(max(1, min(machine.cpus, machine.memory // CHECK_MEMORY)))
 
 
 def accelerator_for(request: Request, machine: Host, console: Console, told: Iterable[str] = ()) -> Accelerator:
@@ -292,6 +301,7 @@ def workshop(shift: Shift) -> jobs.Workshop:
         accelerator=shift.accelerator,
         refresh=shift.plan.request.refresh,
         note_tool=shift.ledger.tool,
+        hands=shift.hands,
     )
 
 
@@ -327,11 +337,20 @@ def judge_one(
     lent = builds[lender.target].result()
     siblings = tuple(deb for deb in lent.debs if deb.stem.endswith("_all")) if lender is not job else ()
     result = builds[job.target].result() if job.builds else replace(lent, target=job.target, via=job.via, debs=siblings)
-    first = next(other for other in shift.plan.jobs if other.target.suite == job.target.suite) is job
-    made = sources[job.target.suite] if first else None
-    reports = jobs.check(result, workshop(shift), row, tried=job.tried, siblings=siblings, source=made)
+    first, *_ = beside = [other for other in shift.plan.jobs if other.target.suite == job.target.suite]
+    model = next((other for other in beside if other.builds and other.via is Via.NATIVE), first)
+    reports = jobs.check(
+        result,
+        workshop(shift),
+        row,
+        tried=job.tried,
+        siblings=siblings,
+        source=sources[job.target.suite],
+        first=first is job,
+        peer=builds[model.target].result() if model is not job and model.builds and job.builds else None,
+    )
     shift.ledger.add("checks", *reports)
-    passed = all(report.outcome is Outcome.PASS for report in reports)
+    passed = all(report.outcome.settled for report in reports)
     row.done("built and checked" if passed else "checks did not all pass")
     return Judged(job=job, build=result, checks=reports)
 
@@ -357,7 +376,10 @@ def show_checks(shift: Shift, judged: tuple[Judged, ...]) -> None:
     with shift.console.step("checks"):
         for report in (report for each in judged for report in each.checks):
             line = f"  {report.target}  {report.check}: {report.outcome}" + (f" ({report.reason})" if report.reason else "")
-            (shift.console.good if report.outcome is Outcome.PASS else shift.console.warn)(line)
+            say = {Outcome.PASS: shift.console.good, Outcome.NOT_RUN: shift.console.info}.get(report.outcome, shift.console.warn)
+            say(line)
+            for step in report.steps:
+                shift.console.detail(f"    {step.name}: {step.outcome} ({duration(step.seconds)}) {step.text}".rstrip())
             for finding in report.findings:
                 accepted = f" (accepted: {finding.accepted})" if finding.accepted else ""
                 shift.console.detail(f"    {finding.severity} {finding.package}: {finding.tag} {finding.text}{accepted}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from debkit import accel, backends, checks
+from debkit.archive.index import previous_debs
 from debkit.chroot import layers, store
 from debkit.errors import (
     BuildError,
@@ -24,7 +28,6 @@ from debkit.paths import scratch_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from debkit.config import Config
@@ -60,7 +63,10 @@ FAILURES: dict[BuildState, tuple[type[DebkitError], str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What every job of a run shares. `results` is where packages are put, by suite and architecture; builds are in `kind`."""
+    """What every job of a run shares. `results` is where packages are put, by suite and architecture; builds are in `kind`.
+
+    `hands` is held by each check that is running: a semaphore, so that no more run at once than the machine can bear.
+    """
 
     run: Run
     config: Config
@@ -69,6 +75,7 @@ class Workshop:
     accelerator: accel.Accelerator
     refresh: bool
     note_tool: Callable[[str, str], None]
+    hands: AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
     kind: ChrootKind = ChrootKind.BUILD
 
     def by(self, via: Via) -> accel.Accelerator | None:
@@ -128,9 +135,21 @@ def layered(job: Job, config: Config) -> bool:
 
 
 def check(
-    result: BuildResult, shop: Workshop, progress: Progress, *, tried: Via, siblings: tuple[Path, ...], source: Source | None
+    result: BuildResult,
+    shop: Workshop,
+    progress: Progress,
+    *,
+    tried: Via,
+    source: Source,
+    first: bool,
+    siblings: tuple[Path, ...] = (),
+    peer: BuildResult | None = None,
 ) -> tuple[CheckReport, ...]:
-    """Judge a successful build by every configured check; `tried` as in `Job`, `siblings` and `source` as in `checks.Bench`."""
+    """Judge a successful build by every configured check, beside each other as the machine's processors allow.
+
+    `tried` is as in `Job`, `siblings` and `peer` as in `checks.Bench`; the `first` job of a suite has the source judged too.
+    """
+    suite, arch = result.target.suite, result.target.arch
     bench = checks.Bench(
         run=shop.run,
         config=shop.config.checks,
@@ -138,11 +157,24 @@ def check(
         progress=progress,
         work=shop.into(result.target),
         siblings=siblings,
-        source=source.dsc if source else None,
+        source=source.dsc if first else None,
+        dsc=source.dsc,
+        peer=peer,
+        previous=previous_debs(shop.config.repo, shop.config.archive.suite(suite), arch, source.name, source.version),
+        project=shop.config.project,
         note_tool=shop.note_tool,
         accelerator=shop.by(tried),
     )
-    return tuple(checks.judge(name, bench, result) for name in shop.config.checks.run)
+    names = shop.config.checks.run
+    if not names:
+        return ()
+
+    def judged(name: str) -> CheckReport:
+        with shop.hands:
+            return checks.judge(name, bench, result)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        return tuple(pool.map(judged, names))
 
 
 def build_failure(result: BuildResult) -> DebkitError | None:
@@ -179,7 +211,7 @@ def check_failure(reports: tuple[CheckReport, ...], *, accept_incomplete: bool) 
             + ("; a lintian tag may be suppressed in config/debkit.toml, with a reason" if "lintian" in names else ""),
             log=failed[0].log,
         )
-    open_ended = [report for report in reports if report.outcome is not Outcome.PASS]
+    open_ended = [report for report in reports if not report.outcome.settled]
     if open_ended and not accept_incomplete:
         return CheckIncomplete(
             "; ".join(f"{report.check} on {report.target}: {report.outcome}" for report in open_ended),

@@ -268,10 +268,10 @@ def test_the_other_jobs_packages_are_tested_along(bench: checks.Bench, recorder:
     )
 
 
-def test_with_nothing_to_install_it_is_skipped(bench: checks.Bench, recorder: Recorder, tmp_path: Path) -> None:
+def test_with_nothing_to_install_it_is_not_run(bench: checks.Bench, recorder: Recorder, tmp_path: Path) -> None:
     recorder.reply("dpkg-deb", stdout=control("hello-dbgsym", "arm64", auto_built_package="debug-symbols"))
     report = piuparts.judge(bench, result(tmp_path, "hello-dbgsym_1.0_arm64.deb"))
-    assert report.outcome is Outcome.SKIPPED
+    assert report.outcome is Outcome.NOT_RUN
     assert report.reason.startswith("the build made nothing to install")
     assert not piuparts_runs(recorder)
 

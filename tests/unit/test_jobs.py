@@ -1,0 +1,112 @@
+"""How the checks of one job run, and what of them keeps packages from being published."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit import checks
+from debkit.config import ChecksConfig
+from debkit.console import JobProgress
+from debkit.errors import CheckError, CheckIncomplete
+from debkit.model import CheckReport, Outcome, Via
+from debkit.pipeline import jobs
+from debkit.pipeline.execute import CHECK_MEMORY, hands, judge_one, workshop
+from tests.jobs import make_source
+from tests.shifts import TARGET, built, shift_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from debkit.checks import Bench
+    from debkit.model import BuildResult
+
+
+def report(outcome: Outcome, name: str = "a") -> CheckReport:
+    return CheckReport(check=name, target=TARGET, outcome=outcome, seconds=0.0, reason="because")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "error"),
+    [
+        ((Outcome.PASS,), None),
+        ((Outcome.PASS, Outcome.NOT_RUN), None),
+        ((Outcome.PASS, Outcome.SKIPPED), CheckIncomplete),
+        ((Outcome.ERROR,), CheckIncomplete),
+        ((Outcome.SKIPPED, Outcome.FAIL), CheckError),
+    ],
+)
+def test_what_was_not_run_is_published_and_what_was_skipped_is_not(
+    outcomes: tuple[Outcome, ...], error: type[Exception] | None
+) -> None:
+    found = jobs.check_failure(tuple(map(report, outcomes)), accept_incomplete=False)
+    assert type(found) is (error or type(None))
+
+
+def test_the_worst_of_several_counts() -> None:
+    assert checks.worst(()) is Outcome.NOT_RUN
+    assert checks.worst((Outcome.NOT_RUN, Outcome.PASS)) is Outcome.PASS
+    assert checks.worst((Outcome.SKIPPED, Outcome.PASS)) is Outcome.SKIPPED
+    assert checks.worst((Outcome.FAIL, Outcome.ERROR)) is Outcome.FAIL
+
+
+def test_checks_run_beside_each_other_and_are_told_in_the_order_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def judge(name: str, _bench: Bench, _result: BuildResult) -> CheckReport:
+        both.wait()
+        return report(Outcome.PASS, name)
+
+    monkeypatch.setattr(checks, "judge", judge)
+    shift = shift_of(tmp_path, None)
+    shift = replace(shift, config=replace(shift.config, checks=ChecksConfig(run=("b", "a"))))
+    found = jobs.check(
+        built(Via.EMULATED),
+        workshop(shift),
+        JobProgress("x", shift.console),
+        tried=Via.EMULATED,
+        source=make_source(),
+        first=True,
+    )
+    assert [each.check for each in found] == ["b", "a"]
+
+
+def test_no_more_run_at_once_than_the_machine_can_bear(tmp_path: Path) -> None:
+    machine = shift_of(tmp_path, None).machine
+    assert capacity(hands(replace(machine, cpus=8, memory=3 * CHECK_MEMORY))) == 3
+    assert capacity(hands(replace(machine, cpus=2, memory=9 * CHECK_MEMORY))) == 2
+    assert capacity(hands(replace(machine, cpus=2, memory=1))) == 1
+
+
+def capacity(semaphore: threading.Semaphore) -> int:
+    return sum(semaphore.acquire(blocking=False) for _ in range(99))
+
+
+def test_the_architecture_that_runs_natively_is_what_the_others_are_compared_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers: dict[str, BuildResult | None] = {}
+
+    def judge(name: str, bench: Bench, result: BuildResult) -> CheckReport:
+        peers[result.target.arch] = bench.peer
+        return report(Outcome.PASS, name)
+
+    monkeypatch.setattr(checks, "judge", judge)
+    shift = shift_of(tmp_path, None, arches=("arm64", "amd64"))
+    native = replace(built(Via.NATIVE), target=replace(TARGET, arch="amd64"))
+    builds = {TARGET: ended(built(Via.EMULATED)), native.target: ended(native)}
+    for job in shift.plan.jobs:
+        judge_one(shift, job, {"trixie": make_source()}, builds, JobProgress("x", shift.console))
+    assert peers == {"arm64": native, "amd64": None}
+
+
+def ended(result: BuildResult) -> Future[BuildResult]:
+    future: Future[BuildResult] = Future()
+    future.set_result(result)
+    return future
