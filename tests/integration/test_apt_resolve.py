@@ -72,14 +72,14 @@ def test_a_build_conflict_removes(run: Processes, chroot: apt.AptRoot, tmp_path:
 
 
 def test_local_packages_serve_a_build(run: Processes, chroot: apt.AptRoot, tmp_path: Path) -> None:
-    debs = (make_deb(tmp_path, "local-tool", "3", Depends="greeter-doc"), make_deb(tmp_path, "greeter-doc", "1.5"))
+    debs = (make_deb(tmp_path, "local-tool", "3~rc1", Depends="greeter-doc"), make_deb(tmp_path, "greeter-doc", "1.5"))
     source = dsc(tmp_path, Build_Depends="local-tool")
     found = apt.solve_build(run, chroot, source, host="amd64", all=True, arch=True, debs=debs, upgrade=False)
     assert names(found) == ["build-essential", "fakeroot", "greeter-doc", "local-tool"]
     local = [pin for pin in found.install if pin.uri.startswith("copy:")]
     assert [(pin.name, pin.version, pin.uri) for pin in local] == [
         ("greeter-doc", "1.5", f"copy:{debs[1]}"),
-        ("local-tool", "3", f"copy:{debs[0]}"),
+        ("local-tool", "3~rc1", f"copy:{debs[0]}"),
     ]
     paths = apt.download(run, chroot, found.install, tmp_path / "debs")
     assert paths[3].read_bytes() == debs[0].read_bytes()

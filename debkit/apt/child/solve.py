@@ -11,6 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import apt_inst
 import apt_pkg
@@ -226,8 +227,8 @@ def _pin(version: Any, sources: Any, records: Any) -> Json:
             continue
         index = sources.find_index(file[0])
         uri = index.archive_uri(records.filename) if index else f"file:{file[0].filename}"
-        if uri.startswith("file:") and Path(uri[5:]).is_file():
-            uri = f"copy:{uri[5:]}"
+        if uri.startswith("file:") and Path(unquote(uri[5:])).is_file():  # libapt writes a version's ~ as %7e
+            uri = f"copy:{unquote(uri[5:])}"
         if found := sha256(records.hashes):
             return {**pin, "filename": records.filename, "sha256": found, "uri": uri}
         if uri.startswith("copy:"):
