@@ -92,12 +92,40 @@ class LintianConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One of [[checks.service.health]]: an http URL, HOST:PORT for tcp, or a shell's command, of which one is set.
+
+    An URL must answer with `status`, and with a body in which the regular expression `body` (bash's) is found.
+    """
+
+    http: str = ""
+    tcp: str = ""
+    command: str = ""
+    status: int = 200
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceConfig:
+    """[checks.service]. Healthy is what all probes of `health` say, and what stays up for `stable` seconds without a restart.
+
+    `install_time` is the most seconds from `apt-get install` to healthy. `accept` are steps whose failure lets it pass.
+    """
+
+    health: tuple[Probe, ...] = ()
+    stable: float = 5
+    install_time: float = 300
+    accept: tuple[Suppression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksConfig:
     """[checks]. `run` names modules of `debkit.checks`; `timeout` is in seconds, for one check of one target."""
 
     run: tuple[str, ...] = ("lintian", "piuparts")
     timeout: float = 3600
     lintian: LintianConfig = LintianConfig()
+    service: ServiceConfig = ServiceConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,15 +275,21 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
     def suppressions(entries: list[dict[str, str]]) -> tuple[Suppression, ...]:
         return tuple(Suppression(**entry) for entry in entries)
 
+    def probes(entries: list[dict[str, Any]]) -> tuple[Probe, ...]:
+        return tuple(Probe(**entry) for entry in entries)
+
     checks = dict(data.get("checks", {}))
     lintian = _section(LintianConfig(), checks.pop("lintian", {}), suppress=suppressions)
+    service = _section(
+        ServiceConfig(), checks.pop("service", {}), health=probes, stable=seconds, install_time=seconds, accept=suppressions
+    )
     return Config(
         project=project,
         build=_section(
             BuildConfig(), data.get("build", {}), suites=suites, timeout=seconds, packages=files, repositories=repositories
         ),
         chroot=_section(ChrootConfig(), data.get("chroot", {}), max_age=seconds, cache_limit=_bytes),
-        checks=replace(_section(ChecksConfig(), checks, timeout=seconds), lintian=lintian),
+        checks=replace(_section(ChecksConfig(), checks, timeout=seconds), lintian=lintian, service=service),
         keys=_section(KeysConfig(), data.get("keys", {}), upload=str.upper, archive=str.upper, also=fingerprints),
         archive=_section(ArchiveConfig(), data.get("archive", {}), path=Path, grace=seconds, valid_for=seconds),
         source=_section(SourceConfig(), data.get("source", {}), keyring=lambda name: project / name),

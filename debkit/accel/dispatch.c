@@ -359,13 +359,20 @@ static void run_own_qemu(const struct start *start)
  * room for the one word that it is longer. */
 static void run_qemu(const struct start *start)
 {
-    struct text copy;
+    struct text open;
     const char **args = start->stack, *name = start->args[0];
     args[0] = QEMU;
     args[1] = "-0";
     args[2] = name;
-    args[3] = copy_unreadable(start, &copy) ? copy.chars : start->path;
-    if (start->program >= 0)
+    args[3] = start->path;
+    if (copy_unreadable(start, &open)) {
+        args[3] = open.chars;
+        close_file(start->program);
+    } else if (start->program >= 0 && (begins(start->path, "/proc/self/fd/") || !exists(start->path))) {
+        /* fexecve(3) of what is closed on execution, as systemd does it: nothing but the kernel's file is left of the program. */
+        link_to(start->program, &open);
+        args[3] = open.chars;
+    } else if (start->program >= 0)
         close_file(start->program);
     call(__NR_execve, (long)QEMU, (long)args, (long)start->environment, 0);
     run_own_qemu(start);

@@ -38,7 +38,8 @@ class Bench:
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
     built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once; `dsc` is it for every job.
     `peer` is what the suite's other job has built that this one is to be like, `previous` the .debs of the version that the
-    archive has now. `project` is the directory that holds `config/`. `note_tool`, where there is one, is told "PACKAGE/SUITE" and
+    archive has now. `project` is the directory that holds `config/`, `native` this machine's
+    architecture. `note_tool`, where there is one, is told "PACKAGE/SUITE" and
     the version of each tool that is used. Foreign systems are accelerated by the `accelerator`, if there is one.
     """
 
@@ -53,12 +54,13 @@ class Bench:
     peer: BuildResult | None = None
     previous: tuple[Path, ...] = ()
     project: Path | None = None
+    native: str = ""
     note_tool: Callable[[str, str], None] | None = None
     accelerator: Accelerator | None = None
 
-    def clean(self, target: Target) -> contextlib.AbstractContextManager[Chroot]:
-        """Have a clean system of the target, with its toolbox where it is accelerated."""
-        spec = store.wanted(ChrootKind.CLEAN, target, self.chroot)
+    def clean(self, target: Target, *packages: str) -> contextlib.AbstractContextManager[Chroot]:
+        """Have a clean system of the target, with its toolbox where it is accelerated, and with these packages besides."""
+        spec = replace(store.wanted(ChrootKind.CLEAN, target, self.chroot), packages=packages)
         return accel.opened(self.run, spec, by=self.accelerator, config=self.chroot, progress=self.progress)
 
     @contextlib.contextmanager

@@ -52,9 +52,11 @@ def as_root(
     toolbox: Toolbox | None = None,
     at: Path | None = None,
     trace: Path | None = None,
+    cgroup: bool = False,
 ) -> tuple[str, ...]:
     """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it.
 
+    With `cgroup` it sees nothing of control groups above its own.
     With a toolbox programs of its architecture are started by its dispatcher; `at` is an empty directory where it is bound,
     read-only (default: onto itself), and `trace` a file that everybody may write to, for the dispatcher's trace.
     """
@@ -66,7 +68,7 @@ def as_root(
     private = () if network else ("--net",)
     return (
         *MORTAL, "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--uts", *private,
-        "--", *argv,
+        *(("--cgroup",) if cgroup else ()), "--", *argv,
     )  # fmt: skip
 
 

@@ -162,6 +162,7 @@ def check(
         peer=peer,
         previous=previous_debs(shop.config.repo, shop.config.archive.suite(suite), arch, source.name, source.version),
         project=shop.config.project,
+        native=shop.machine_arch,
         note_tool=shop.note_tool,
         accelerator=shop.by(tried),
     )

@@ -1,0 +1,118 @@
+"""Boot a root directory: its own init as the first process of a system of its own. One file a way, and no list.
+
+What is to be done in the booted system is a script, which runs as a unit of it; what it wants to say, it writes beside itself. Every
+way is the same to it. Which way works on a machine is found out by trying: no file's existence tells.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+from debkit.errors import EnvironmentFailure
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from debkit.model import Target, Toolbox
+    from debkit.run import Completed, Run
+
+WAYS = ("direct", "nspawn", "machine")  # in the order of preference
+BOOTED = "booted"
+KERNEL_LOG = "kmsg"  # what init says before there is a journal
+UNIT = """\
+[Unit]
+Description=What debkit has come for
+After=multi-user.target
+
+[Service]
+Type=exec
+ExecStartPre=/bin/touch /run/debkit/booted
+ExecStart=/bin/bash /run/debkit/main
+StandardOutput=append:/run/debkit/log
+StandardError=inherit
+TimeoutStartSec=infinity
+"""
+# qemu-user cannot set up credentials, and units that have some given fail. There are none to be given.
+CREDENTIALS = re.compile(r"^(?:Load|Import|Set)Credential", re.MULTILINE)
+NO_CREDENTIALS = "[Service]\nLoadCredential=\nSetCredential=\nImportCredential=\n"
+# Of systemd's own units, these are for the machine, which is not the guest's.
+FOREIGN = ("systemd-modules-load.service", "sys-kernel-debug.mount", "sys-kernel-tracing.mount")
+EVERY_CODE = frozenset(range(-64, 256))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """A system to be booted: its unpacked root, and the directory that it sees at /run/debkit, with the script `main` in it.
+
+    Both are the guest's to write to, so nothing else may be linked there. The `emulator` is what runs programs of a foreign one
+    with a toolbox, in place of the toolbox's own.
+    """
+
+    root: Path
+    share: Path
+    target: Target
+    toolbox: Toolbox | None = None
+    emulator: Path | None = None
+
+
+class Way(Protocol):
+    """What a module of this package offers."""
+
+    def argv(self, guest: Guest) -> tuple[str, ...]:
+        """Build the command that boots the guest, and ends when its system does."""
+
+
+def find(name: str) -> Way:
+    return cast("Way", importlib.import_module(f"{__name__}.{name}"))
+
+
+def furnish(guest: Guest, *, emulated: bool) -> None:
+    """Lay the units into the share that start the script; they are the system's without a change of its root."""
+    units = guest.share / "units"
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    (units / "debkit.service").write_text(UNIT, encoding="utf-8")
+    (units / "multi-user.target.wants/debkit.service").symlink_to("../debkit.service")
+    for name in FOREIGN:
+        (units / name).symlink_to("/dev/null")
+    for unit in (guest.root / "usr/lib/systemd/system").glob("*.service") if emulated else ():
+        if unit.is_file() and CREDENTIALS.search(unit.read_text(encoding="utf-8", errors="replace")):
+            (units / f"{unit.name}.d").mkdir()
+            (units / f"{unit.name}.d/debkit.conf").write_text(NO_CREDENTIALS, encoding="utf-8")
+
+
+def boot(
+    run: Run,
+    guest: Guest,
+    *,
+    ways: tuple[str, ...],
+    log: Path,
+    timeout: float,
+    on_line: Callable[[str], None] | None = None,
+) -> str:
+    """Boot a guest the first way that starts its script, wait until its system has ended, and say which way that was.
+
+    `timeout` is in seconds. What its console prints is added to `log`. Raises TimeoutFailure, and EnvironmentFailure telling what
+    became of each way when none works.
+    """
+    troubles = []
+    for name in ways:
+        (guest.share / BOOTED).unlink(missing_ok=True)
+        (guest.share / KERNEL_LOG).write_bytes(b"")
+        command = Command(argv=find(name).argv(guest), timeout=timeout, ok=EVERY_CODE, log=log, name=f"the booted {guest.target}")
+        done = run(command, on_line)
+        if (guest.share / BOOTED).exists():
+            return name
+        troubles.append(f"{name}: {_said(done, guest)}")
+    raise EnvironmentFailure(f"no {guest.target} boots on this machine", cause="\n".join(troubles), hint="debkit doctor", log=log)
+
+
+def _said(done: Completed, guest: Guest) -> str:
+    """Tell the last that was said, by the way itself or by an init that gave up."""
+    kernel = (guest.share / KERNEL_LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+    said = [line.strip() for line in (*kernel, *done.tail) if line.strip()]
+    return said[-1] if said else f"it ended with {done.code} and said nothing"

@@ -1,0 +1,215 @@
+"""A package's services on a clean system with a real systemd: installed, healthy, restarted, booted anew, upgraded, purged.
+
+What it needs to know it finds in the packages. The system has what apt pulls in and a network of its own, and all that it installs comes
+from a signed archive beside it. `service-guest` is what is done in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from debkit import apt, boot, checks
+from debkit.checks import _debs, _staged, _units
+from debkit.checks.piuparts import installable
+from debkit.chroot import cache, namespace, store
+from debkit.errors import EnvironmentFailure
+from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity, Step
+from debkit.run import Command
+
+if TYPE_CHECKING:
+    from debkit.checks import Bench
+    from debkit.checks._debs import Deb
+    from debkit.checks._units import Unit
+    from debkit.config import Probe, ServiceConfig, Suppression
+    from debkit.model import BuildResult, Chroot
+
+PACKAGES: tuple[str, ...] = ()
+INIT = ("systemd-sysv",)
+EMULATOR = ("qemu-user-static",)
+GUEST = Path(__file__).with_name("service-guest")
+ARCHIVE = "/run/debkit/archive"
+NOTHING = "no package of it brings a unit that is to be enabled"
+PHASES = ("first", "second")  # with a reboot between them
+FIELD = "\x1f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is looked at: packages that go together, their units, and the published version, where there is one."""
+
+    debs: tuple[Deb, ...]
+    previous: tuple[Deb, ...]
+    units: tuple[Unit, ...]
+    conffiles: tuple[str, ...]
+
+
+def judge(bench: Bench, result: BuildResult) -> CheckReport:
+    """Look at all packages of the build that can be installed together and bring units."""
+    target = result.target
+    debs = installable(_debs.read(bench.run, (*result.debs, *bench.siblings)), target)
+    previous = installable(_debs.read(bench.run, bench.previous), target)
+    subjects = [subject for each in _debs.rounds(debs) if (subject := _subject(bench, each, previous)).units]
+    if not subjects:
+        return checks.not_run("service", result, NOTHING)
+    log = bench.fresh_log("service.log")
+    with bench.clean(target, *INIT) as clean:
+        steps = tuple(step for subject in subjects for step in look_at(bench, clean, subject, log))
+    return report(result, steps, bench.config.service, log)
+
+
+def report(result: BuildResult, steps: tuple[Step, ...], config: ServiceConfig, log: Path) -> CheckReport:
+    """Make a report of the steps: those that failed are findings, unless they are accepted."""
+    findings = tuple(_finding(step, config.accept) for step in steps if step.outcome is Outcome.FAIL)
+    blamed = [finding for finding in findings if not finding.accepted]
+    settled = checks.worst(step.outcome for step in steps if step.outcome is not Outcome.FAIL)
+    return CheckReport(
+        check="service",
+        target=result.target,
+        outcome=Outcome.FAIL if blamed else settled,
+        seconds=0.0,
+        reason=f"{blamed[0].tag}: {blamed[0].text}" if blamed else "",
+        findings=findings,
+        steps=steps,
+        log=log,
+    )
+
+
+def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[Step, ...]:
+    """Boot the clean system twice and have all done in it."""
+    deadline = time.monotonic() + bench.config.timeout
+    target = clean.spec.target
+    with namespace.scratch(bench.run, "service") as work:
+        root, share = work / "root", work / "share"
+        for directory in (root, share, share / "archive"):
+            directory.mkdir(mode=0o755)
+        with store.held(clean):
+            namespace.unpack(bench.run, clean.tarball, root)
+        bench.progress.phase("service, what it needs")
+        with cache.held(cache.shelf("debs")):
+            _staged.stage(bench.run, share / "archive", _needed(bench, clean, subject))
+        _staged.add_to(root, ARCHIVE)
+        shutil.copy(GUEST, share / "main")
+        emulator = _emulator(bench, clean, work) if clean.toolbox else None
+        guest = boot.Guest(root=root, share=share, target=target, toolbox=clean.toolbox, emulator=emulator)
+        boot.furnish(guest, emulated=target.arch != bench.native)
+        ways = boot.WAYS
+        steps: tuple[Step, ...] = ()
+        for phase in PHASES:
+            (share / "settings").write_text(settings(phase, subject, bench.config.service), encoding="utf-8")
+            bench.progress.phase(f"service, {'booted again' if steps else 'booted'}")
+            left = max(deadline - time.monotonic(), 0)
+            try:
+                ways = (boot.boot(bench.run, guest, ways=ways, log=log, timeout=left, on_line=bench.progress.line),)
+            finally:
+                _append(share / "log", log)
+            told, ended = read_results(share / "results")
+            (share / "results").unlink(missing_ok=True)
+            steps = (*steps, *told)
+            if any(step.outcome is Outcome.FAIL for step in told) and not ended:
+                return steps
+            if not ended:
+                raise EnvironmentFailure(
+                    f"the booted {target} ended before all was done",
+                    cause=f"the last step was {told[-1].name}" if told else "not a step was done",
+                    hint=f"less {log}",
+                    log=log,
+                )
+    return steps
+
+
+def settings(phase: str, subject: Subject, config: ServiceConfig) -> str:
+    """Write what the script in the system needs to know, as bash reads it."""
+    units = [unit for unit in subject.units if unit.enabled]
+    there = {deb.name for deb in subject.previous}
+    old = [deb for deb in subject.previous if deb.name in {each.name for each in subject.debs}]
+    lists = {
+        "PACKAGES": [deb.name for deb in subject.debs],
+        "OLD": [f"{deb.name}={deb.version}" for deb in old],
+        "NEW": [f"{deb.name}={deb.version}" for deb in subject.debs],
+        "UNITS": [unit.name for unit in units],
+        "ENABLED": [unit.name for unit in units],
+        "USERS": [f"{unit.name}={'' if unit.oneself else unit.user}" for unit in units if unit.name.endswith(".service")],
+        "CONFFILES": list(subject.conffiles),
+        "STATE": sorted({directory for unit in subject.units for directory in unit.state}),
+        "PROBES": [FIELD.join(_probe(probe)) for probe in config.health],
+    }
+    assert there or not old
+    lines = [f"{name}=({shlex.join(words)})" for name, words in lists.items()]
+    return "\n".join((f"PHASE={phase}", *lines, f"STABLE={config.stable:g}", f"LIMIT={config.install_time:.0f}", ""))
+
+
+def read_results(file: Path) -> tuple[tuple[Step, ...], bool]:
+    """Read the steps that were told, and whether the script came to its end."""
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
+    parts = [line.split("\t") for line in lines if "\t" in line]
+    return (
+        tuple(Step(name=name, outcome=Outcome(outcome), seconds=float(taken), text=text) for name, outcome, taken, text in parts),
+        lines[-1:] == ["done"],
+    )
+
+
+def _subject(bench: Bench, debs: tuple[Deb, ...], previous: tuple[Deb, ...]) -> Subject:
+    """Unpack packages and read what of them counts. Of the previous version it is what an administrator may have changed."""
+    units: list[Unit] = []
+    conffiles: list[str] = []
+    with namespace.scratch(bench.run, "units") as work:
+        for deb in (*debs, *previous):
+            tree = work / f"{deb.name}_{deb.version.replace(':', '%')}"
+            bench.run(Command(argv=("dpkg-deb", "--raw-extract", os.fspath(deb.path), os.fspath(tree))))
+            listed = tree / "DEBIAN/conffiles"
+            if deb in debs:
+                units += _units.read(deb.name, tree)
+            elif listed.exists():
+                conffiles += [line for line in listed.read_text(encoding="utf-8").splitlines() if line.startswith("/")]
+    enabled = any(unit.enabled for unit in units)
+    return Subject(debs=debs, previous=previous, units=tuple(units) if enabled else (), conffiles=tuple(conffiles))
+
+
+def _needed(bench: Bench, clean: Chroot, subject: Subject) -> dict[str, Path]:
+    """Download what the packages of both versions depend on, and give all files by the names they have in an archive."""
+    root = store.apt_root(clean)
+    shelf = cache.shelf("debs")
+    found: dict[str, Path] = {}
+    for debs in filter(None, (subject.debs, subject.previous)):
+        solution = apt.solve_install(bench.run, root, debs=tuple(deb.path for deb in debs))
+        pins = tuple(pin for pin in solution.install if not pin.uri.startswith("copy:"))
+        for pin, path in zip(pins, apt.download(bench.run, root, pins, shelf, progress=bench.progress), strict=True):
+            os.utime(path)
+            found[pin.deb] = path
+        found |= {deb.path.name: deb.path for deb in debs}
+    return found
+
+
+def _emulator(bench: Bench, clean: Chroot, work: Path) -> Path:
+    """Copy qemu-user from the target's own suite: systemd from Debian 13 on starts nothing under that of Debian 12."""
+    emulator = work / "qemu"
+    with bench.tools(clean.spec.target.suite, EMULATOR) as tools:
+        qemu = f"qemu-{ARCHES[clean.spec.target.arch].qemu}"
+        shutil.copy(
+            next(path for name in (f"{qemu}-static", qemu) if (path := tools.path / "usr/bin" / name).is_file()), emulator
+        )
+    return emulator
+
+
+def _probe(probe: Probe) -> tuple[str, str, str, str]:
+    kind = "http" if probe.http else "tcp" if probe.tcp else "command"
+    return kind, probe.http or probe.tcp or probe.command, str(probe.status), probe.body
+
+
+def _finding(step: Step, accept: tuple[Suppression, ...]) -> Finding:
+    tag = step.name.replace(" ", "-")
+    reason = next((each.reason for each in accept if each.tag == tag), "")
+    return Finding(severity=Severity.ERROR, tag=tag, package="", text=step.text, accepted=reason)
+
+
+def _append(part: Path, log: Path) -> None:
+    if part.exists():
+        with log.open("ab") as whole, part.open("rb") as file:
+            shutil.copyfileobj(file, whole)
+        part.unlink()
