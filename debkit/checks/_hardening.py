@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from debkit.run import Completed
 
 SHELF = "/srv/equivalence"
+WITHOUT_OBJDUMP = ("env", f"PATH={SHELF}/bin:/usr/bin:/bin")
 AT_ONCE = 500  # files in one call; the paths are short
 
 # hardening-check says nothing of a file that readelf cannot read, nor of any where there is no readelf. This one it can.
@@ -60,19 +62,20 @@ class BuildLog:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Where the tools run, and the log for what they say."""
+    """Where the tools run, the log for what they say, and by when all must be done, by the monotonic clock."""
 
     bench: Bench
     root: ToolRoot
     log: Path
+    deadline: float
 
-    def __call__(self, argv: tuple[str, ...], where: Path, codes: frozenset[int]) -> Completed:
-        """Run one on the files in `where`, which it finds on its shelf."""
+    def __call__(self, *argv: str, where: Path, codes: frozenset[int], before: tuple[str, ...] = ()) -> Completed:
+        """Run one on the files in `where`, which it finds on its shelf. What comes `before` in its argv calls it."""
         return self.bench.run(
             Command(
-                argv=self.root.argv(argv, read_only=((where, SHELF),)),
+                argv=self.root.argv((*before, *argv), read_only=((where, SHELF),)),
                 name=argv[0],
-                timeout=self.bench.config.timeout,
+                timeout=max(self.deadline - time.monotonic(), 0),
                 ok=codes,
                 log=self.log,
                 separate=True,
@@ -84,12 +87,17 @@ def features(tools: Tools, work: Path, files: tuple[Path, ...]) -> dict[Path, di
     """Have hardening-check look at files below `work`. What it cannot read has no features.
 
     Its exit code tells only that something is missing somewhere, and on arm64 something always is: Intel's control flow
-    integrity. Raises EnvironmentFailure where it does not work at all.
+    integrity. It looks for signs of stack clash protection in amd64 code alone, for which it keeps a whole disassembly in memory,
+    gigabytes of a large library: so that nobody waits for what is not compared, it is given an empty one.
+
+    Raises EnvironmentFailure where it does not work at all.
     """
+    (work / "bin").mkdir()
+    (work / "bin/objdump").symlink_to("/usr/bin/true")
     found: dict[Path, dict[str, str]] = {}
     for start in range(0, len(files), AT_ONCE):
         names = (f"{SHELF}/{file.relative_to(work)}" for file in files[start : start + AT_ONCE])
-        done = tools(("hardening-check", *names, KNOWN_GOOD), work, frozenset({0, 1}))
+        done = tools("hardening-check", *names, KNOWN_GOOD, where=work, codes=frozenset({0, 1}), before=WITHOUT_OBJDUMP)
         told = parse_features(done.stdout)
         if set(told.pop(KNOWN_GOOD, ())) != set(FEATURES.values()):
             raise EnvironmentFailure(
@@ -127,8 +135,9 @@ def differences(pair: Pair, path: str, ours: dict[str, str], theirs: dict[str, s
 
 def read_log(tools: Tools, result: BuildResult) -> BuildLog:
     """Have blhc read a build's log, by Debian's rules: its compilers make position independent programs without being told."""
-    argv = ("blhc", "--debian", f"--arch={result.target.arch}", f"{SHELF}/{result.log.name}")
-    done = tools(argv, result.log.parent.resolve(), frozenset({0, NO_COMMANDS, HIDDEN, MISSING, HIDDEN | MISSING}))
+    codes = frozenset({0, NO_COMMANDS, HIDDEN, MISSING, HIDDEN | MISSING})
+    options = ("--debian", f"--arch={result.target.arch}")
+    done = tools("blhc", *options, f"{SHELF}/{result.log.name}", where=result.log.parent.resolve(), codes=codes)
     return parse_log(result.target, done.stdout, done.code)
 
 

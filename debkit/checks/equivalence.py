@@ -58,6 +58,7 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
     """Compare a build with its peer, if it has one. The log holds what the tools said, and every finding."""
     configured = bench.config.equivalence.accept
     log = bench.fresh_log("equivalence.log")
+    deadline = time.monotonic() + bench.config.timeout
     parts = Parts(configured)
     with temporary("debkit-equivalence.", scratch_home()) as work:
         ours = _contents.read(bench.run, result, work / "ours")
@@ -68,7 +69,7 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
         parts.judge("architecture of ELF files", lambda: (each for package in ours for each in _compare.machines(package)))
         with bench.tools(result.target.suite) as root:
             bench.progress.phase("equivalence")
-            tools = _hardening.Tools(bench, root, log)
+            tools = _hardening.Tools(bench, root, log, deadline)
             if bench.peer:
                 harden(parts, tools, pairs, work)
             read_logs(parts, tools, result, (ours or theirs)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ GOOD = {
 @pytest.fixture
 def tools(recorder: Recorder, tmp_path: Path) -> Tools:
     bench = checks.Bench(run=recorder, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
-    return Tools(bench, ToolRoot(Path("/cache/tools")), tmp_path / "equivalence.log")
+    return Tools(bench, ToolRoot(Path("/cache/tools")), tmp_path / "equivalence.log", time.monotonic() + bench.config.timeout)
 
 
 @pytest.fixture
@@ -109,7 +110,10 @@ def test_hardening_check_runs_in_the_tool_root_and_reads_only(tools: Tools, reco
     assert command.argv[command.argv.index("hardening-check") :] == (
         "hardening-check", f"{SHELF}/ours/hello_1.0_arm64/0000", f"{SHELF}/theirs/hello_1.0_amd64/0000", "/usr/bin/readelf",
     )  # fmt: skip
-    assert command.timeout == ChecksConfig().timeout
+    assert command.timeout is not None
+    assert ChecksConfig().timeout - 60 < command.timeout < ChecksConfig().timeout
+    assert contains(command.argv, ("env", f"PATH={SHELF}/bin:/usr/bin:/bin", "hardening-check"))
+    assert (tmp_path / "bin/objdump").readlink() == Path("/usr/bin/true")
 
 
 @pytest.mark.parametrize("answer", ["", "Cannot exec readelf\n", ANSWER.partition("/usr/bin/readelf:")[0]])
