@@ -30,7 +30,15 @@ CHECKS = Path(__file__).with_name("checks")
 ALIASES = {"unstable": "sid"}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Section = TypeVar(
-    "Section", "BuildConfig", "ChrootConfig", "LintianConfig", "ChecksConfig", "KeysConfig", "ArchiveConfig", "SourceConfig"
+    "Section",
+    "BuildConfig",
+    "ChrootConfig",
+    "LintianConfig",
+    "EquivalenceConfig",
+    "ChecksConfig",
+    "KeysConfig",
+    "ArchiveConfig",
+    "SourceConfig",
 )
 KINDS = {"array": "a list", "boolean": "true or false", "integer": "a number", "object": "a table", "string": "a text"}
 BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
@@ -47,11 +55,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """A lintian tag that the project accepts, in one package or (empty) all, and why."""
+    """A finding that the project accepts, in one package or (empty) all, and why. Its text begins with `what`, a glob."""
 
     tag: str
     reason: str
     package: str = ""
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +128,13 @@ class ServiceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EquivalenceConfig:
+    """[checks.equivalence]. `accept` has the differences between two architectures that are as they should be."""
+
+    accept: tuple[Suppression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksConfig:
     """[checks]. `run` names modules of `debkit.checks`; `timeout` is in seconds, for one check of one target."""
 
@@ -126,6 +142,7 @@ class ChecksConfig:
     timeout: float = 3600
     lintian: LintianConfig = LintianConfig()
     service: ServiceConfig = ServiceConfig()
+    equivalence: EquivalenceConfig = EquivalenceConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,13 +300,16 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
     service = _section(
         ServiceConfig(), checks.pop("service", {}), health=probes, stable=seconds, install_time=seconds, accept=suppressions
     )
+    equivalence = _section(EquivalenceConfig(), checks.pop("equivalence", {}), accept=suppressions)
     return Config(
         project=project,
         build=_section(
             BuildConfig(), data.get("build", {}), suites=suites, timeout=seconds, packages=files, repositories=repositories
         ),
         chroot=_section(ChrootConfig(), data.get("chroot", {}), max_age=seconds, cache_limit=_bytes),
-        checks=replace(_section(ChecksConfig(), checks, timeout=seconds), lintian=lintian, service=service),
+        checks=replace(
+            _section(ChecksConfig(), checks, timeout=seconds), equivalence=equivalence, lintian=lintian, service=service
+        ),
         keys=_section(KeysConfig(), data.get("keys", {}), upload=str.upper, archive=str.upper, also=fingerprints),
         archive=_section(ArchiveConfig(), data.get("archive", {}), path=Path, grace=seconds, valid_for=seconds),
         source=_section(SourceConfig(), data.get("source", {}), keyring=lambda name: project / name),

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from debkit.model import ARCHES, RUNS_ALSO
+from debkit.host.elf import HEADER_BYTES, elf_machine, runs
 from debkit.run import Command
 
 if TYPE_CHECKING:
@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.run import Run
-
-HEADER_BYTES = 20
-LITTLE_ENDIAN = 1
-EM_BPF = 247  # the kernel's own bytecode, the same for every machine
-
-MACHINES = {(arch.elf_machine, arch.elf_little): arch.name for arch in ARCHES.values()}
 
 
 def misfits(run: Run, debs: tuple[Path, ...], arch: str, work: Path) -> tuple[str, ...]:
@@ -41,24 +35,11 @@ def misfits(run: Run, debs: tuple[Path, ...], arch: str, work: Path) -> tuple[st
 
 def foreign(tree: Path, arch: str) -> Iterator[tuple[Path, str]]:
     """Give the ELF files that `arch` does not run, each with its machine's name."""
-    accepted = {arch, *(guest for host, guest in RUNS_ALSO if host == arch)}
     for directory, _, names in os.walk(tree):
         for name in sorted(names):
             path = tree / directory / name
             if stat.S_ISREG(path.lstat().st_mode):
                 with path.open("rb") as file:
                     machine = elf_machine(file.read(HEADER_BYTES))
-                if machine and machine not in accepted:
+                if machine and not runs(arch, machine):
                     yield path, machine
-
-
-def elf_machine(header: bytes) -> str:
-    """Name the machine of an ELF header's first 20 bytes, empty when it is none or runs anywhere.
-
-    The class (32 or 64 bits) is not compared: an amd64 package may hold x32 libraries.
-    """
-    if len(header) < HEADER_BYTES or not header.startswith(b"\x7fELF"):
-        return ""
-    little = header[5] == LITTLE_ENDIAN
-    number = int.from_bytes(header[18:20], "little" if little else "big")
-    return "" if number == EM_BPF else MACHINES.get((number, little), f"ELF machine {number}")

@@ -110,8 +110,13 @@ def _holds(version: str, relation: Relation) -> bool:
     return {"<<": order < 0, "<=": order <= 0, "=": order == 0, ">=": order >= 0, ">>": order > 0}[relation.operator]
 
 
-def _relations(fields: Deb822, name: str) -> tuple[Relation, ...]:
+def alternatives(fields: Deb822, name: str) -> list[list[dict[str, Any]]]:
+    """Read a dependency field as python-debian does: what is to be there, each with its alternatives."""
     # Substitution variables may leave empty members (", , libc6"), which python-debian only warns of.
     text = re.sub(r"(?:^|,)\s*(?=,|$)", "", fields.get(name, ""))
-    parsed: Any = PkgRelation.parse_relations(text) if text.strip() else []
-    return tuple(Relation(each["name"], *(each["version"] or ("", ""))) for alternatives in parsed for each in alternatives)
+    parsed: list[list[dict[str, Any]]] = PkgRelation.parse_relations(text) if text.strip() else []  # type: ignore[assignment]
+    return parsed
+
+
+def _relations(fields: Deb822, name: str) -> tuple[Relation, ...]:
+    return tuple(Relation(each["name"], *(each["version"] or ("", ""))) for group in alternatives(fields, name) for each in group)

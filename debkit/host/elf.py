@@ -1,12 +1,22 @@
-"""The smallest program of each architecture: it exits with `ANSWER` and does nothing else, so running it proves the machine."""
+"""ELF by architecture: which machine a file is for, and each one's smallest program.
+
+That exits with `ANSWER` and does nothing else, so running it proves the machine.
+"""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING
 
+from debkit.model import ARCHES, RUNS_ALSO
+
 if TYPE_CHECKING:
     from debkit.model import Arch
+
+HEADER_BYTES = 20
+LITTLE_ENDIAN = 1
+EM_BPF = 247  # the kernel's own bytecode, the same for every machine
+MACHINES = {(arch.elf_machine, arch.elf_little): arch.name for arch in ARCHES.values()}
 
 ANSWER = 42
 
@@ -53,3 +63,20 @@ def _segment(order: str, size: int, *, wide: bool) -> bytes:
     if wide:
         return struct.pack(f"{order}IIQQQQQQ", load, read_execute, 0, LOAD_ADDRESS, LOAD_ADDRESS, size, size, PAGE)
     return struct.pack(f"{order}IIIIIIII", load, 0, LOAD_ADDRESS, LOAD_ADDRESS, size, size, read_execute, PAGE)
+
+
+def elf_machine(header: bytes) -> str:
+    """Name the machine of an ELF header's first 20 bytes, empty when it is none or runs anywhere.
+
+    The class (32 or 64 bits) is not compared: an amd64 package may hold x32 libraries.
+    """
+    if len(header) < HEADER_BYTES or not header.startswith(b"\x7fELF"):
+        return ""
+    little = header[5] == LITTLE_ENDIAN
+    number = int.from_bytes(header[18:20], "little" if little else "big")
+    return "" if number == EM_BPF else MACHINES.get((number, little), f"ELF machine {number}")
+
+
+def runs(arch: str, machine: str) -> bool:
+    """Whether programs for `machine`, as `elf_machine` names it, belong into packages of an architecture."""
+    return machine == arch or (arch, machine) in RUNS_ALSO

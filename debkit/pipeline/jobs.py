@@ -61,6 +61,9 @@ FAILURES: dict[BuildState, tuple[type[DebkitError], str, str]] = {
 }
 
 
+ACCEPTED = {"lintian": "a lintian tag may be suppressed", "equivalence": "a difference may be accepted"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """What every job of a run shares. `results` is where packages are put, by suite and architecture; builds are in `kind`.
@@ -209,7 +212,7 @@ def check_failure(reports: tuple[CheckReport, ...], *, accept_incomplete: bool) 
             "; ".join(f"{report.check} failed on {report.target}" for report in failed),
             cause="\n".join(findings[:20]) or failed[0].reason,
             hint="mend the package, then run the same command again"
-            + ("; a lintian tag may be suppressed in config/debkit.toml, with a reason" if "lintian" in names else ""),
+            + "".join(f"; {way} in config/debkit.toml, with a reason" for name, way in ACCEPTED.items() if name in names),
             log=failed[0].log,
         )
     open_ended = [report for report in reports if not report.outcome.settled]

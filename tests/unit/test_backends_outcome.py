@@ -10,12 +10,13 @@ import pytest
 
 from debkit.accel import trace
 from debkit.backends import _outcome
-from debkit.backends._elf import elf_machine, misfits
+from debkit.backends._elf import misfits
 from debkit.backends._logs import SIGNS, Watch
 from debkit.backends._outcome import Site
 from debkit.errors import DiskError, Interrupted, TimeoutFailure
-from debkit.model import ARCHES, BuildState, Excerpt, Target, Toolbox, Twin
+from debkit.model import BuildState, Excerpt, Target, Toolbox, Twin
 from debkit.run import Command
+from tests.elfs import elf
 from tests.jobs import Narration, make_job
 
 if TYPE_CHECKING:
@@ -33,14 +34,6 @@ Version: {version}
 Distribution: unstable
 Checksums-Sha256:
 """
-
-
-def elf(arch: str, *, bits: int = 64, machine: int | None = None) -> bytes:
-    """The first bytes of an ELF file."""
-    known = ARCHES[arch]
-    number = known.elf_machine if machine is None else machine
-    order = "little" if known.elf_little else "big"
-    return b"\x7fELF" + bytes([bits // 32, 1 if known.elf_little else 2]) + bytes(12) + number.to_bytes(2, order)  # type: ignore[arg-type]
 
 
 def leave(
@@ -254,24 +247,6 @@ def test_an_all_package_is_not_opened(recorder: Recorder, tmp_path: Path) -> Non
     recorder.reply("dpkg-deb", "--field", stdout="all\n")
     assert misfits(recorder, (tmp_path / "doc_1_all.deb",), "arm64", tmp_path) == ()
     assert len(recorder.commands) == 1
-
-
-@pytest.mark.parametrize(
-    ("header", "machine_name"),
-    [
-        (elf("amd64"), "amd64"),
-        (elf("arm64"), "arm64"),
-        (elf("s390x"), "s390x"),
-        (elf("amd64", bits=32), "amd64"),  # x32
-        (elf("amd64", machine=247), ""),  # bytecode of the kernel's
-        (elf("amd64", machine=9999), "ELF machine 9999"),
-        (elf("amd64")[:19], ""),
-        (b"#!/bin/sh\necho hello there\n", ""),
-        (b"", ""),
-    ],
-)
-def test_the_machine_of_an_elf_header(header: bytes, machine_name: str) -> None:
-    assert elf_machine(header) == machine_name
 
 
 @pytest.mark.parametrize(

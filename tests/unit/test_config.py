@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from debkit import config
+from debkit.config import Suppression
 from debkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             fail-on = "warning"
             profile = "debian"
             suppress = [{tag = "no-manual-page", reason = "it has no options", package = "hello"}]
+            [checks.equivalence]
+            accept = [{tag = "mode-differs", reason = "it is so", what = "usr/bin/*"}]
             [keys]
             upload = "aaaabbbbccccddddeeeeffff0000111122223333"
             [archive]
@@ -80,6 +83,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert loaded.chroot.max_age == 86400
     assert loaded.chroot.cache_limit == 5 * 10**9
     assert loaded.checks.lintian.suppress[0].reason == "it has no options"
+    assert loaded.checks.equivalence.accept == (Suppression(tag="mode-differs", reason="it is so", what="usr/bin/*"),)
     assert loaded.keys.upload == "AAAABBBBCCCCDDDDEEEEFFFF0000111122223333"
     assert loaded.repo == tmp_path / "archive"
     assert loaded.source.keyring == tmp_path / "key.asc"

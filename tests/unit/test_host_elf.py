@@ -4,8 +4,9 @@ import struct
 
 import pytest
 
-from debkit.host.elf import CODE, program
+from debkit.host.elf import CODE, elf_machine, program
 from debkit.model import ARCHES, Arch
+from tests.elfs import elf
 
 
 @pytest.mark.parametrize("arch", ARCHES.values(), ids=str)
@@ -32,3 +33,21 @@ def test_it_starts_at_its_code_and_is_loaded_whole(arch: Arch) -> None:
 
 def test_there_is_one_for_every_architecture() -> None:
     assert CODE.keys() == ARCHES.keys()
+
+
+@pytest.mark.parametrize(
+    ("header", "machine_name"),
+    [
+        (elf("amd64"), "amd64"),
+        (elf("arm64"), "arm64"),
+        (elf("s390x"), "s390x"),
+        (elf("amd64", bits=32), "amd64"),  # x32
+        (elf("amd64", machine=247), ""),  # bytecode of the kernel's
+        (elf("amd64", machine=9999), "ELF machine 9999"),
+        (elf("amd64")[:19], ""),
+        (b"#!/bin/sh\necho hello there\n", ""),
+        (b"", ""),
+    ],
+)
+def test_the_machine_of_an_elf_header(header: bytes, machine_name: str) -> None:
+    assert elf_machine(header) == machine_name

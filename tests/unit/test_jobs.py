@@ -47,6 +47,17 @@ def test_what_was_not_run_is_published_and_what_was_skipped_is_not(
     assert type(found) is (error or type(None))
 
 
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [("lintian", "; a lintian tag may be suppressed in config/debkit.toml, with a reason"),
+     ("equivalence", "; a difference may be accepted in config/debkit.toml, with a reason"), ("piuparts", "")],
+)  # fmt: skip
+def test_a_failure_tells_how_the_configuration_accepts_it(name: str, way: str) -> None:
+    found = jobs.check_failure((report(Outcome.FAIL, name),), accept_incomplete=False)
+    assert found
+    assert found.hint == f"mend the package, then run the same command again{way}"
+
+
 def test_the_worst_of_several_counts() -> None:
     assert checks.worst(()) is Outcome.NOT_RUN
     assert checks.worst((Outcome.NOT_RUN, Outcome.PASS)) is Outcome.PASS
