@@ -47,11 +47,12 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """A lintian tag that the project accepts, in one package or (empty) all, and why."""
+    """A finding that the project accepts, in one package or (empty) all, and why. Its text begins with `what`, a glob."""
 
     tag: str
     reason: str
     package: str = ""
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

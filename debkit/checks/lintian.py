@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from debkit.checks._findings import accept, line, summary, unused
 from debkit.errors import EnvironmentFailure
 from debkit.model import CheckReport, Finding, Outcome, Severity
 from debkit.run import Command
@@ -15,7 +16,6 @@ from debkit.run.command import explain_code
 if TYPE_CHECKING:
     from debkit.checks import Bench
     from debkit.chroot.roots import ToolRoot
-    from debkit.config import LintianConfig, Suppression
     from debkit.model import BuildResult
 
 PACKAGES = ("lintian",)
@@ -26,6 +26,7 @@ SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Seve
 FAILING = {"error": {Severity.ERROR}, "warning": {Severity.ERROR, Severity.WARNING}}
 WORKED_OR_NOT = frozenset(range(-64, 256))
 OVERRIDDEN = "overridden by the package"
+UNUSED = "is suppressed in the configuration, but lintian does not report it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
             hint=f"less {log}",
             log=log,
         )
-    findings = accept(answer, bench.config.lintian)
+    suppress = bench.config.lintian.suppress
+    looked_at = {name.partition("_")[0] for name in answer.files}
+    findings = (*accept(answer.findings, suppress), *unused(suppress, answer.findings, packages=looked_at, text=UNUSED))
     with log.open("a", encoding="utf-8") as file:
         file.writelines(f"{line(finding)}\n" for finding in findings)
     blamed = [f for f in findings if not f.accepted and f.severity in FAILING[bench.config.lintian.fail_on]]
@@ -120,46 +123,6 @@ def parse(text: str) -> Answer:
         ) from problem
 
 
-def accept(answer: Answer, config: LintianConfig) -> tuple[Finding, ...]:
-    """Mark what the configuration suppresses with its reason, and tell of suppressions that nothing called for."""
-    used: set[Suppression] = set()
-    findings = []
-    for finding in answer.findings:
-        found = next((s for s in config.suppress if _covers(s, finding)), None)
-        if found:
-            used.add(found)
-        findings.append(_accepted(finding, found.reason) if found and not finding.accepted else finding)
-    looked_at = {name.partition("_")[0] for name in answer.files}
-    unused = [s for s in config.suppress if s not in used and (not s.package or s.package in looked_at)]
-    return (
-        *findings,
-        *(
-            Finding(
-                severity=Severity.INFO,
-                tag=s.tag,
-                package=s.package,
-                text="is suppressed in the configuration, but lintian does not report it",
-            )
-            for s in unused
-        ),
-    )
-
-
-def line(finding: Finding) -> str:
-    """Write a finding as lintian does for people; O is an overridden or accepted one."""
-    letter = "O" if finding.accepted else finding.severity.value[0].upper()
-    words = (f"{letter}: {finding.package}:", finding.tag, finding.text, f"({finding.accepted})" if finding.accepted else "")
-    return " ".join(word for word in words if word)
-
-
-def summary(blamed: list[Finding]) -> str:
-    """Say how much is wrong, and the first of it."""
-    if not blamed:
-        return ""
-    count = f"{len(blamed)} findings, the first" if len(blamed) > 1 else "1 finding"
-    return f"{count}: {blamed[0].package}: {blamed[0].tag} {blamed[0].text}".strip()
-
-
 def _finding(path: str, hint: dict[str, Any]) -> Finding | None:
     """Translate one hint. Experimental tags are lintian's own trials: they never fail a package."""
     severity = SEVERITIES.get(hint["visibility"])
@@ -183,11 +146,3 @@ def _package(file: str) -> str:
     name = file.partition("_")[0]
     kind = {".deb": "", ".udeb": " udeb", ".dsc": " source"}.get(Path(file).suffix, f" {Path(file).suffix[1:]}")
     return name + kind
-
-
-def _covers(suppression: Suppression, finding: Finding) -> bool:
-    return suppression.tag == finding.tag and suppression.package in {"", finding.package.partition(" ")[0]}
-
-
-def _accepted(finding: Finding, reason: str) -> Finding:
-    return Finding(severity=finding.severity, tag=finding.tag, package=finding.package, text=finding.text, accepted=reason)
