@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import tomllib
 from dataclasses import dataclass, replace
@@ -30,7 +31,15 @@ CHECKS = Path(__file__).with_name("checks")
 ALIASES = {"unstable": "sid"}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Section = TypeVar(
-    "Section", "BuildConfig", "ChrootConfig", "LintianConfig", "ChecksConfig", "KeysConfig", "ArchiveConfig", "SourceConfig"
+    "Section",
+    "BuildConfig",
+    "ChrootConfig",
+    "LintianConfig",
+    "VulnerabilitiesConfig",
+    "ChecksConfig",
+    "KeysConfig",
+    "ArchiveConfig",
+    "SourceConfig",
 )
 KINDS = {"array": "a list", "boolean": "true or false", "integer": "a number", "object": "a table", "string": "a text"}
 BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
@@ -93,12 +102,29 @@ class LintianConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VulnerabilitiesConfig:
+    """[checks.vulnerabilities]. `tracker` is the path or URL of the security tracker's data; what came from a URL is fetched anew
+    after `max_age` seconds. `fail_on` is the least urgency that fails: low, medium or high. Of `accept` the tags are CVE ids.
+    """
+
+    tracker: str = ""
+    max_age: float = 86400
+    fail_on: str = "medium"
+    accept: tuple[Suppression, ...] = ()
+
+    @property
+    def is_remote(self) -> bool:
+        return _is_url(self.tracker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksConfig:
     """[checks]. `run` names modules of `debkit.checks`; `timeout` is in seconds, for one check of one target."""
 
     run: tuple[str, ...] = ("lintian", "piuparts")
     timeout: float = 3600
     lintian: LintianConfig = LintianConfig()
+    vulnerabilities: VulnerabilitiesConfig = VulnerabilitiesConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,13 +276,20 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
 
     checks = dict(data.get("checks", {}))
     lintian = _section(LintianConfig(), checks.pop("lintian", {}), suppress=suppressions)
+    vulnerabilities = _section(
+        VulnerabilitiesConfig(),
+        checks.pop("vulnerabilities", {}),
+        tracker=lambda name: name if _is_url(name) or not name else os.fspath(project / name),
+        max_age=seconds,
+        accept=suppressions,
+    )
     return Config(
         project=project,
         build=_section(
             BuildConfig(), data.get("build", {}), suites=suites, timeout=seconds, packages=files, repositories=repositories
         ),
         chroot=_section(ChrootConfig(), data.get("chroot", {}), max_age=seconds, cache_limit=_bytes),
-        checks=replace(_section(ChecksConfig(), checks, timeout=seconds), lintian=lintian),
+        checks=replace(_section(ChecksConfig(), checks, timeout=seconds), lintian=lintian, vulnerabilities=vulnerabilities),
         keys=_section(KeysConfig(), data.get("keys", {}), upload=str.upper, archive=str.upper, also=fingerprints),
         archive=_section(ArchiveConfig(), data.get("archive", {}), path=Path, grace=seconds, valid_for=seconds),
         source=_section(SourceConfig(), data.get("source", {}), keyring=lambda name: project / name),
@@ -320,13 +353,23 @@ def _unknown_names(data: dict[str, Any]) -> list[str]:
 
 def _missing_files(project: Path, data: dict[str, Any]) -> list[str]:
     repositories, keyring = _at(data, "build", "repositories"), _at(data, "source", "keyring")
+    tracker = _at(data, "checks", "vulnerabilities", "tracker")
     keys = [_at(entry, "key") for entry in (repositories if isinstance(repositories, list) else ())]
     files = [
         *(("build.packages", deb) for deb in _texts(data, "build", "packages")),
         *(("build.repositories", key) for key in keys if isinstance(key, str)),
         *((("source.keyring", keyring),) if isinstance(keyring, str) else ()),
+        *(
+            (("checks.vulnerabilities.tracker", tracker),)
+            if isinstance(tracker, str) and tracker and not _is_url(tracker)
+            else ()
+        ),
     ]
     return [f"{key}: there is no file {project / name}" for key, name in files if not (project / name).is_file()]
+
+
+def _is_url(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
 
 
 def _short_lives(data: dict[str, Any]) -> list[str]:

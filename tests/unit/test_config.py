@@ -34,6 +34,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 def test_every_key_is_read(tmp_path: Path) -> None:
     (tmp_path / "extra.deb").touch()
     (tmp_path / "key.asc").touch()
+    (tmp_path / "tracker.json").touch()
     loaded = config.load(
         write(
             tmp_path,
@@ -61,6 +62,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             fail-on = "warning"
             profile = "debian"
             suppress = [{tag = "no-manual-page", reason = "it has no options", package = "hello"}]
+            [checks.vulnerabilities]
+            tracker = "tracker.json"
+            max-age = "2h"
+            fail-on = "low"
+            accept = [{tag = "CVE-2026-0001", reason = "it is not called", package = "jansson"}]
             [keys]
             upload = "aaaabbbbccccddddeeeeffff0000111122223333"
             [archive]
@@ -80,6 +86,12 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert loaded.chroot.max_age == 86400
     assert loaded.chroot.cache_limit == 5 * 10**9
     assert loaded.checks.lintian.suppress[0].reason == "it has no options"
+    assert loaded.checks.vulnerabilities == config.VulnerabilitiesConfig(
+        tracker=f"{tmp_path}/tracker.json",
+        max_age=7200,
+        fail_on="low",
+        accept=(config.Suppression(tag="CVE-2026-0001", reason="it is not called", package="jansson"),),
+    )
     assert loaded.keys.upload == "AAAABBBBCCCCDDDDEEEEFFFF0000111122223333"
     assert loaded.repo == tmp_path / "archive"
     assert loaded.source.keyring == tmp_path / "key.asc"
