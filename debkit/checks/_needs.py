@@ -37,8 +37,9 @@ def of(bench: Bench, result: BuildResult, *, fresh: bool = False) -> Needs:
     """
     made = _debs.read(bench.run, (*result.debs, *bench.siblings))
     debs = tuple(deb for deb in made if deb.path.suffix == ".deb" and deb.arch in {result.target.arch, "all"})
-    if not debs:
-        return Needs(frozenset(), ())
+    built = frozenset(deb.name for deb in debs if deb.path in result.debs)
+    if not built:
+        return Needs(built, ())
     found: dict[str, Member] = {}
     with bench.clean(result.target) as clean, store.held(clean):
         root = store.apt_root(clean)
@@ -47,7 +48,6 @@ def of(bench: Bench, result: BuildResult, *, fresh: bool = False) -> Needs:
         for each in _debs.rounds(debs):
             for member in apt.closure(bench.run, root, tuple(deb.path for deb in each)):
                 found.setdefault(member.name, member)
-    built = frozenset(deb.name for deb in debs if deb.path in result.debs)
     return Needs(built, tuple(found[name] for name in sorted(found)))
 
 
