@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import tomllib
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ Section = TypeVar(
     "ChrootConfig",
     "LintianConfig",
     "EquivalenceConfig",
+    "VulnerabilitiesConfig",
     "ChecksConfig",
     "KeysConfig",
     "ArchiveConfig",
@@ -135,6 +137,22 @@ class EquivalenceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VulnerabilitiesConfig:
+    """[checks.vulnerabilities]. `tracker` is the path or URL of the security tracker's data; what came from a URL is fetched anew
+    after `max_age` seconds. `fail_on` is the least urgency that fails: low, medium or high. Of `accept` the tags are CVE ids.
+    """
+
+    tracker: str = ""
+    max_age: float = 86400
+    fail_on: str = "medium"
+    accept: tuple[Suppression, ...] = ()
+
+    @property
+    def is_remote(self) -> bool:
+        return _is_url(self.tracker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksConfig:
     """[checks]. `run` names modules of `debkit.checks`; `timeout` is in seconds, for one check of one target."""
 
@@ -143,6 +161,7 @@ class ChecksConfig:
     lintian: LintianConfig = LintianConfig()
     service: ServiceConfig = ServiceConfig()
     equivalence: EquivalenceConfig = EquivalenceConfig()
+    vulnerabilities: VulnerabilitiesConfig = VulnerabilitiesConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +320,13 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
         ServiceConfig(), checks.pop("service", {}), health=probes, stable=seconds, install_time=seconds, accept=suppressions
     )
     equivalence = _section(EquivalenceConfig(), checks.pop("equivalence", {}), accept=suppressions)
+    vulnerabilities = _section(
+        VulnerabilitiesConfig(),
+        checks.pop("vulnerabilities", {}),
+        tracker=lambda name: name if _is_url(name) or not name else os.fspath(project / name),
+        max_age=seconds,
+        accept=suppressions,
+    )
     return Config(
         project=project,
         build=_section(
@@ -308,7 +334,11 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
         ),
         chroot=_section(ChrootConfig(), data.get("chroot", {}), max_age=seconds, cache_limit=_bytes),
         checks=replace(
-            _section(ChecksConfig(), checks, timeout=seconds), equivalence=equivalence, lintian=lintian, service=service
+            _section(ChecksConfig(), checks, timeout=seconds),
+            equivalence=equivalence,
+            lintian=lintian,
+            service=service,
+            vulnerabilities=vulnerabilities,
         ),
         keys=_section(KeysConfig(), data.get("keys", {}), upload=str.upper, archive=str.upper, also=fingerprints),
         archive=_section(ArchiveConfig(), data.get("archive", {}), path=Path, grace=seconds, valid_for=seconds),
@@ -373,13 +403,23 @@ def _unknown_names(data: dict[str, Any]) -> list[str]:
 
 def _missing_files(project: Path, data: dict[str, Any]) -> list[str]:
     repositories, keyring = _at(data, "build", "repositories"), _at(data, "source", "keyring")
+    tracker = _at(data, "checks", "vulnerabilities", "tracker")
     keys = [_at(entry, "key") for entry in (repositories if isinstance(repositories, list) else ())]
     files = [
         *(("build.packages", deb) for deb in _texts(data, "build", "packages")),
         *(("build.repositories", key) for key in keys if isinstance(key, str)),
         *((("source.keyring", keyring),) if isinstance(keyring, str) else ()),
+        *(
+            (("checks.vulnerabilities.tracker", tracker),)
+            if isinstance(tracker, str) and tracker and not _is_url(tracker)
+            else ()
+        ),
     ]
     return [f"{key}: there is no file {project / name}" for key, name in files if not (project / name).is_file()]
+
+
+def _is_url(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
 
 
 def _short_lives(data: dict[str, Any]) -> list[str]:

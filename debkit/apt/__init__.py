@@ -6,10 +6,11 @@ request and gives back one JSON answer. Nothing of the machine's own apt counts,
 
 from __future__ import annotations
 
-from debkit.apt.model import AptRoot, Pin, Solution, Superseded, Untrusted
+from debkit.apt.model import AptRoot, Member, Pin, Solution, Superseded, Untrusted
 from debkit.apt.root import MEMBERS, exact, make, prepare, updated
 from debkit.apt.verbs import (
     CORE,
+    closure,
     download,
     known,
     resolve_build,
@@ -25,10 +26,12 @@ __all__ = [
     "CORE",
     "MEMBERS",
     "AptRoot",
+    "Member",
     "Pin",
     "Solution",
     "Superseded",
     "Untrusted",
+    "closure",
     "download",
     "exact",
     "known",

@@ -53,6 +53,23 @@ class Solution:
     remove: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One package of what packages need at run time. `depends` are the names of those that it depends on itself.
+
+    `source` and `source_version` are what it was built from; `sha256` is empty where no list has this version any more.
+    """
+
+    name: str
+    version: str
+    arch: str
+    source: str
+    source_version: str
+    maintainer: str
+    sha256: str
+    depends: tuple[str, ...] = ()
+
+
 class Superseded(NetworkError):
     """The mirror no longer has a pinned version. The lists have been refreshed: resolve again, then download."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.apt.ask import ask, plain, solution
-from debkit.apt.model import Superseded
+from debkit.apt.model import Member, Superseded
 from debkit.apt.troubles import is_gone
 from debkit.errors import DependencyError, NetworkError
 
@@ -107,6 +107,16 @@ def resolve_install(
 ) -> tuple[Pin, ...]:
     """Give the packages of `solve_install`."""
     return solve_install(run, root, names, debs=debs, recommends=recommends, upgrade=upgrade).install
+
+
+def closure(run: Run, root: AptRoot, debs: tuple[Path, ...]) -> tuple[Member, ...]:
+    """Give local .debs and all that they depend on, as it would be installed beside them on an upgraded system.
+
+    Recommends are left out, and of the root's own packages those that nothing depends on. Raises DependencyError.
+    """
+    wishes = _wishes(debs=debs, upgrade=True)
+    members = ask(run, root, "closure", {**wishes, "dsc": "", "wish": ", ".join(deb.name for deb in debs)})
+    return tuple(Member(**{**member, "depends": tuple(member["depends"])}) for member in members)
 
 
 def download(run: Run, root: AptRoot, pins: tuple[Pin, ...], into: Path, *, progress: Progress | None = None) -> tuple[Path, ...]:

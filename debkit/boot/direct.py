@@ -19,7 +19,12 @@ def argv(guest: Guest) -> tuple[str, ...]:
     inner: tuple[str, ...] = (os.fspath(DIRECT), os.fspath(guest.root), os.fspath(guest.share))
     if guest.toolbox:
         (guest.root / namespace.NATIVE.lstrip("/")).mkdir(exist_ok=True)
-        inner = (*inner, os.fspath(guest.toolbox.path), namespace.NATIVE, *(map(os.fspath, filter(None, (guest.emulator,)))))
+        inner = (
+            *inner,
+            os.fspath(guest.toolbox.path),
+            namespace.NATIVE,
+            *((os.fspath(guest.emulator),) if guest.emulator else ()),
+        )
     entered = namespace.as_root(inner, network=False, cgroup=True)
     if guest.toolbox:
         entered = namespace.as_root(entered, toolbox=guest.toolbox)

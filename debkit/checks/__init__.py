@@ -64,9 +64,12 @@ class Bench:
         return accel.opened(self.run, spec, by=self.accelerator, config=self.chroot, progress=self.progress)
 
     @contextlib.contextmanager
-    def tools(self, suite: str) -> Iterator[ToolRoot]:
-        """Have the root that holds the tools of every configured check: one for all, since they share most of what they need."""
-        packages = tuple(sorted({package for name in self.config.run for package in find(name).PACKAGES}))
+    def tools(self, suite: str, packages: tuple[str, ...] = ()) -> Iterator[ToolRoot]:
+        """Have the root that holds the tools of every configured check: one for all, since they share most of what they need.
+
+        With `packages` it is one that holds just these.
+        """
+        packages = packages or tuple(sorted({package for name in self.config.run for package in find(name).PACKAGES}))
         with roots.tools(self.run, suite, packages, config=self.chroot, progress=self.progress) as root:
             if self.note_tool:
                 for package, version in root.versions(packages).items():

@@ -98,7 +98,7 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[S
         emulator = _emulator(bench, clean, work) if clean.toolbox else None
         guest = boot.Guest(root=root, share=share, target=target, toolbox=clean.toolbox, emulator=emulator)
         boot.furnish(guest, emulated=target.arch != bench.native)
-        ways = boot.WAYS
+        ways: tuple[str, ...] = boot.WAYS
         steps: tuple[Step, ...] = ()
         for phase in PHASES:
             (share / "settings").write_text(settings(phase, subject, bench.config.service), encoding="utf-8")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesFile:
-    """A .changes. `source` has no binNMU version behind it; the files stand in its own directory."""
+    """A .changes. `source` has no binNMU version behind it; the files stand in its own directory.
+
+    `date` is the changelog's, as that writes it.
+    """
 
     path: Path
     source: str
@@ -25,6 +28,7 @@ class ChangesFile:
     architectures: tuple[str, ...]
     binaries: tuple[str, ...]
     files: tuple[FileRef, ...]
+    date: str = ""
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -55,6 +59,7 @@ def read_changes(path: Path) -> ChangesFile:
         architectures=tuple(_field(fields, "Architecture", path).split()),
         binaries=tuple(str(fields.get("Binary", "")).split()),
         files=listed_files(fields, path),
+        date=str(fields.get("Date", "")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -173,3 +174,33 @@ def test_a_package_of_another_architecture(run: Processes, chroot: apt.AptRoot, 
     deb = make_deb(tmp_path, "alien", "1", arch="riscv64")
     with pytest.raises(DependencyError, match="is for riscv64"):
         apt.resolve_install(run, chroot, debs=(deb,))
+
+
+# What packages need
+
+
+def test_the_closure_of_local_packages_has_what_they_need_and_nothing_else(
+    run: Processes, chroot: apt.AptRoot, tmp_path: Path
+) -> None:
+    tool = make_deb(tmp_path, "tool", "2-1+b1", Source="things (2-1)", Depends="tool-data (= 2-1), editor-a | editor-b, base")
+    data = make_deb(tmp_path, "tool-data", "2-1", Source="things", Recommends="greeter")
+    found = {member.name: member for member in apt.closure(run, chroot, (tool, data))}
+    # `other` is installed and needed by none; base is installed at 1 and upgraded to 2, which brings base-data along.
+    assert {name: member.depends for name, member in found.items()} == {
+        "base": ("base-data",),
+        "base-data": (),
+        "editor-a": (),
+        "tool": ("base", "editor-a", "tool-data"),
+        "tool-data": (),
+    }
+    assert (found["base"].version, len(found["base"].sha256)) == ("2", 64)
+    assert (found["tool"].source, found["tool"].version, found["tool"].source_version) == ("things", "2-1+b1", "2-1")
+    assert (found["tool-data"].source, found["tool-data"].source_version) == ("things", "2-1")
+    assert (found["base"].source, found["base"].source_version) == ("base", "2")
+    assert found["tool"].sha256 == hashlib.sha256(tool.read_bytes()).hexdigest()
+    assert found["tool"].maintainer == "Test Writer <test@example.org>"
+
+
+def test_a_closure_that_cannot_be_had_names_the_culprit(run: Processes, chroot: apt.AptRoot, tmp_path: Path) -> None:
+    with pytest.raises(DependencyError, match="no-such-thing"):
+        apt.closure(run, chroot, (make_deb(tmp_path, "tool", "1", Depends="no-such-thing"),))

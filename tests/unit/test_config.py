@@ -35,6 +35,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 def test_every_key_is_read(tmp_path: Path) -> None:
     (tmp_path / "extra.deb").touch()
     (tmp_path / "key.asc").touch()
+    (tmp_path / "tracker.json").touch()
     loaded = config.load(
         write(
             tmp_path,
@@ -64,6 +65,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             suppress = [{tag = "no-manual-page", reason = "it has no options", package = "hello"}]
             [checks.equivalence]
             accept = [{tag = "mode-differs", reason = "it is so", what = "usr/bin/*"}]
+            [checks.vulnerabilities]
+            tracker = "tracker.json"
+            max-age = "2h"
+            fail-on = "low"
+            accept = [{tag = "CVE-2026-0001", reason = "it is not called", package = "jansson"}]
             [keys]
             upload = "aaaabbbbccccddddeeeeffff0000111122223333"
             [archive]
@@ -84,6 +90,12 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert loaded.chroot.cache_limit == 5 * 10**9
     assert loaded.checks.lintian.suppress[0].reason == "it has no options"
     assert loaded.checks.equivalence.accept == (Suppression(tag="mode-differs", reason="it is so", what="usr/bin/*"),)
+    assert loaded.checks.vulnerabilities == config.VulnerabilitiesConfig(
+        tracker=f"{tmp_path}/tracker.json",
+        max_age=7200,
+        fail_on="low",
+        accept=(config.Suppression(tag="CVE-2026-0001", reason="it is not called", package="jansson"),),
+    )
     assert loaded.keys.upload == "AAAABBBBCCCCDDDDEEEEFFFF0000111122223333"
     assert loaded.repo == tmp_path / "archive"
     assert loaded.source.keyring == tmp_path / "key.asc"

@@ -19,7 +19,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         import apt_pkg  # noqa: PLC0415 (its absence is an answer)
 
-        from debkit.apt.child import fetch, lists, solve  # noqa: PLC0415
+        from debkit.apt.child import closure, fetch, lists, solve  # noqa: PLC0415
         from debkit.apt.child.system import Trouble  # noqa: PLC0415
     except ImportError as problem:
         return {"error": {"kind": "missing", "text": str(problem), "python": sys.executable}}
@@ -29,6 +29,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         "known": lists.known,
         "offered": lists.offered,
         "solve": solve.solve,
+        "closure": closure.closure,
         "download": fetch.download,
         "source": fetch.source,
     }

@@ -129,7 +129,7 @@ def conflict(cache: Any, depcache: Any, roots: list[Any]) -> Json:
             for root in roots:
                 depcache.mark_install(root.parent_pkg, auto, True)  # noqa: FBT003 (python-apt takes no keyword)
     found = Clashes(depcache)
-    broken = [version for p in cache.packages if (version := _after(depcache, p)) is not None and depcache.is_inst_broken(p)]
+    broken = [version for p in cache.packages if (version := after(depcache, p)) is not None and depcache.is_inst_broken(p)]
     clashes = [clash for version in (*roots, *broken) for clash in found.below(version)]
     lines = list(dict.fromkeys(line for _, line in clashes))[:MOST]
     return {
@@ -155,7 +155,7 @@ class Clashes:
         yield from self._against(version)
         for group in groups(version):
             targets = [target for dependency in group for target in dependency.all_targets()]
-            if any(_is_there(self._depcache, target) for target in targets):
+            if any(is_there(self._depcache, target) for target in targets):
                 continue
             yield "", f"{_who(version)} needs {' | '.join(map(told, group))}"
             for target in targets:
@@ -165,10 +165,10 @@ class Clashes:
         """Tell which package that would be there conflicts with a version, or it with that."""
         for dependency in (d for group in _forbidden(version) for d in group):
             for target in dependency.all_targets():
-                if target.parent_pkg.id != version.parent_pkg.id and _is_there(self._depcache, target):
+                if target.parent_pkg.id != version.parent_pkg.id and is_there(self._depcache, target):
                     yield self._line(version, dependency, target)
         for dependency in version.parent_pkg.rev_depends_list:
-            against = dependency.dep_type_untranslated in AGAINST and _is_there(self._depcache, dependency.parent_ver)
+            against = dependency.dep_type_untranslated in AGAINST and is_there(self._depcache, dependency.parent_ver)
             if against and any(target.id == version.id for target in dependency.all_targets()):
                 yield self._line(dependency.parent_ver, dependency, version)
 
@@ -198,7 +198,7 @@ def _same_name(cache: Any, name: str) -> list[Any]:
     return [cache[name, arch] for arch in apt_pkg.get_architectures() if (name, arch) in cache]
 
 
-def _after(depcache: Any, package: Any) -> Any:
+def after(depcache: Any, package: Any) -> Any:
     """Give the version that would be there once the marks were acted on, or None."""
     if depcache.marked_delete(package):
         return None
@@ -207,6 +207,6 @@ def _after(depcache: Any, package: Any) -> Any:
     return depcache.get_candidate_ver(package)
 
 
-def _is_there(depcache: Any, version: Any) -> bool:
-    there = _after(depcache, version.parent_pkg)
+def is_there(depcache: Any, version: Any) -> bool:
+    there = after(depcache, version.parent_pkg)
     return there is not None and bool(there.id == version.id)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import apt_inst
@@ -29,8 +29,34 @@ Key = tuple[str, str]  # a package's name and architecture, the latter never "al
 CROSS_SOLVER = "sbuild-cross-resolver"  # in sbuild: keeps Multi-Arch: foreign and essential packages of the build architecture
 
 
+class Solved(NamedTuple):
+    """What apt knows with all marked: `wishes` are the packages that were asked for, `before` those that are installed.
+
+    The upgrade that went before has brought `upgraded` and `dropped`.
+    """
+
+    cache: Any
+    depcache: Any
+    wishes: list[Any]
+    before: set[Key]
+    upgraded: dict[Key, Json]
+    dropped: set[Key]
+
+
 def solve(request: Json) -> Json:
     """Answer with the pins to install and the names to remove."""
+    with solved(request) as found:
+        installed, removed = _changes(found.cache, found.depcache)
+        # What the upgrade has chosen stands, unless the second step went on from it.
+        kept = {key: pin for key, pin in found.upgraded.items() if key not in removed}
+        install = {**kept, **_pins(found.cache, installed)}
+        remove = ((found.dropped | removed) & found.before) - install.keys()
+    return {"install": [install[key] for key in sorted(install)], "remove": [f"{name}:{arch}" for name, arch in sorted(remove)]}
+
+
+@contextlib.contextmanager
+def solved(request: Json) -> Iterator[Solved]:
+    """Mark what the installation would change. libapt reads from the scratch directory as long as this lasts."""
     enter(request)
     apt_pkg.config.set("APT::Install-Recommends", "true" if request["recommends"] else "false")
     with tempfile.TemporaryDirectory(prefix="debkit-apt.") as scratch:
@@ -45,20 +71,11 @@ def solve(request: Json) -> Json:
         if upgraded:
             cache = apt_pkg.Cache(None)
             depcache = apt_pkg.DepCache(cache)
+        wishes = _wishes(cache, depcache, request)
         cross = bool(request["dsc"]) and request["host"] != request["root"]["arch"]
         with _cross_solver(request["root"], Path(scratch)) if cross else contextlib.nullcontext():
-            _install(
-                cache,
-                depcache,
-                _wishes(cache, depcache, request),
-                automatic=not apt_pkg.config.find("APT::Solver"),
-                wish=request["wish"],
-            )
-        installed, removed = _changes(cache, depcache)
-        # What the upgrade has chosen stands, unless the second step went on from it.
-        install = {**{key: pin for key, pin in upgraded.items() if key not in removed}, **_pins(cache, installed)}
-        remove = ((dropped | removed) & before) - install.keys()
-    return {"install": [install[key] for key in sorted(install)], "remove": [f"{name}:{arch}" for name, arch in sorted(remove)]}
+            _install(cache, depcache, wishes, automatic=not apt_pkg.config.find("APT::Solver"), wish=request["wish"])
+        yield Solved(cache, depcache, wishes, before, upgraded, dropped)
 
 
 def _offer_dummy(request: Json, scratch: Path) -> None:
