@@ -1,7 +1,7 @@
 """Boot a root directory: its own init as the first process of a system of its own. One file a way, and no list.
 
-What is to be done in the booted system is a script, which runs as a unit of it; what it wants to say, it writes beside itself. Every
-way is the same to it. Which way works on a machine is found out by trying: no file's existence tells.
+What is to be done in the booted system is a script, which runs as a unit of it; what it wants to say, it writes beside itself.
+Every way is the same to it. Which way works on a machine is found out by trying: no file's existence tells.
 """
 
 from __future__ import annotations

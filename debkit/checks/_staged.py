@@ -31,7 +31,7 @@ Signed-By: {where}/{keyring}
 
 
 def stage(run: Run, directory: Path, debs: dict[str, Path]) -> None:
-    """Write an archive of .debs, by the names that they are to have, into an empty directory. Versions may stand beside each other."""
+    """Write an archive of .debs, by the names that they are to have, into an empty directory; several versions if need be."""
     for name, deb in debs.items():
         shutil.copyfile(deb, directory / name)  # no link: it is the system's to write to
     index = run(

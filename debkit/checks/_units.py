@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 PLACES = ("usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system")
 KINDS = frozenset({".service", ".socket", ".timer", ".path"})
-# systemd.exec(5): the directories that a unit has made for it, and where they are.
+# systemd.exec(5): directories that are made for a unit.
 DIRECTORIES = {"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log"}
 # What dh_installsystemd(1) leaves in postinst: in the one case only for an administrator who has enabled the unit.
 LEFT_ALONE = "deb-systemd-helper debian-installed '{unit}'"
@@ -21,15 +21,15 @@ LEFT_ALONE = "deb-systemd-helper debian-installed '{unit}'"
 class Unit:
     """A unit that a package installs. `enabled`: it is to be; `user` is what User= names, in whatever section of it.
 
-    `oneself`: its program is started with all of root's rights on purpose (a "+" or "!" before it). `state` are the directories that
-    hold what it knows.
+    `privileged`: its program is started with all of root's rights on purpose (a "+" or "!" before it). `state` are the
+    directories that hold what it knows.
     """
 
     name: str
     package: str
     enabled: bool
     user: str = ""
-    oneself: bool = False
+    privileged: bool = False
     state: tuple[str, ...] = ()
 
 
@@ -43,8 +43,7 @@ def read(package: str, tree: Path) -> tuple[Unit, ...]:
 def settings(text: str) -> tuple[tuple[str, str, str], ...]:
     """Parse a unit file into (section, key, value)."""
     section, found = "", []
-    for line in re.sub(r"\\\n", " ", text).splitlines():
-        line = line.strip()
+    for line in map(str.strip, re.sub(r"\\\n", " ", text).splitlines()):
         if heading := re.fullmatch(r"\[(.*)\]", line):
             section = heading[1]
         elif line and line[0] not in "#;" and "=" in line:
@@ -62,7 +61,7 @@ def _unit(package: str, file: Path, postinst: str) -> Unit:
         package=package,
         enabled=any(section == "Install" for section, _, _ in found) and LEFT_ALONE.format(unit=file.name) not in postinst,
         user=users[-1] if users else "",
-        oneself=any(key.startswith("ExecStart") and re.match(r"[-@:]*[+!]", value) for _, key, value in found),
+        privileged=any(key.startswith("ExecStart") and re.match(r"[-@:]*[+!]", value) for _, key, value in found),
         state=tuple(
             f"{DIRECTORIES[key]}/{name.partition(':')[0]}"
             for _, key, value in found

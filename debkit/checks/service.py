@@ -1,7 +1,7 @@
 """A package's services on a clean system with a real systemd: installed, healthy, restarted, booted anew, upgraded, purged.
 
-What it needs to know it finds in the packages. The system has what apt pulls in and a network of its own, and all that it installs comes
-from a signed archive beside it. `service-guest` is what is done in it.
+What it needs to know it finds in the packages. The system has what apt pulls in and a network of its own, and all that it
+installs comes from a signed archive beside it. `service-guest` is what is done in it.
 """
 
 from __future__ import annotations
@@ -126,7 +126,6 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[S
 def settings(phase: str, subject: Subject, config: ServiceConfig) -> str:
     """Write what the script in the system needs to know, as bash reads it."""
     units = [unit for unit in subject.units if unit.enabled]
-    there = {deb.name for deb in subject.previous}
     old = [deb for deb in subject.previous if deb.name in {each.name for each in subject.debs}]
     lists = {
         "PACKAGES": [deb.name for deb in subject.debs],
@@ -134,12 +133,11 @@ def settings(phase: str, subject: Subject, config: ServiceConfig) -> str:
         "NEW": [f"{deb.name}={deb.version}" for deb in subject.debs],
         "UNITS": [unit.name for unit in units],
         "ENABLED": [unit.name for unit in units],
-        "USERS": [f"{unit.name}={'' if unit.oneself else unit.user}" for unit in units if unit.name.endswith(".service")],
+        "USERS": [f"{unit.name}={'' if unit.privileged else unit.user}" for unit in units if unit.name.endswith(".service")],
         "CONFFILES": list(subject.conffiles),
         "STATE": sorted({directory for unit in subject.units for directory in unit.state}),
         "PROBES": [FIELD.join(_probe(probe)) for probe in config.health],
     }
-    assert there or not old
     lines = [f"{name}=({shlex.join(words)})" for name, words in lists.items()]
     return "\n".join((f"PHASE={phase}", *lines, f"STABLE={config.stable:g}", f"LIMIT={config.install_time:.0f}", ""))
 

@@ -1,7 +1,4 @@
-"""`config/debkit.toml`: read it, validate it, explain every problem at once.
-
-Paths in the file are relative to the project, the directory that holds `config/`. All keys are optional.
-"""
+"""Read `config/debkit.toml` and validate it; every problem is explained at once, with the nearest known name."""
 
 from __future__ import annotations
 
@@ -17,31 +14,37 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import distro_info
 from jsonschema import Draft202012Validator
 
+from debkit.config.sections import (
+    ArchiveConfig,
+    BuildConfig,
+    ChecksConfig,
+    ChrootConfig,
+    Config,
+    EquivalenceConfig,
+    KeysConfig,
+    LintianConfig,
+    Probe,
+    ServiceConfig,
+    SourceConfig,
+    Suppression,
+    VulnerabilitiesConfig,
+    is_url,
+)
 from debkit.errors import ConfigError
 from debkit.model import ARCHES, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from _typeshed import DataclassInstance
     from jsonschema import ValidationError
 
 SCHEMA = Path(__file__).with_name("config.schema.json")
-BACKENDS = Path(__file__).with_name("backends")
-CHECKS = Path(__file__).with_name("checks")
+BACKENDS = Path(__file__).parent.with_name("backends")
+CHECKS = Path(__file__).parent.with_name("checks")
 ALIASES = {"unstable": "sid"}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-Section = TypeVar(
-    "Section",
-    "BuildConfig",
-    "ChrootConfig",
-    "LintianConfig",
-    "EquivalenceConfig",
-    "VulnerabilitiesConfig",
-    "ChecksConfig",
-    "KeysConfig",
-    "ArchiveConfig",
-    "SourceConfig",
-)
+Section = TypeVar("Section", bound="DataclassInstance")
 KINDS = {"array": "a list", "boolean": "true or false", "integer": "a number", "object": "a table", "string": "a text"}
 BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -53,178 +56,6 @@ class Names:
     suites: tuple[str, ...]
     arches: tuple[str, ...]
     backend: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppression:
-    """A finding that the project accepts, in one package or (empty) all, and why. Its text begins with `what`, a glob."""
-
-    tag: str
-    reason: str
-    package: str = ""
-    what: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildConfig:
-    """[build]. `timeout` is in seconds, for one job's build."""
-
-    suites: tuple[str, ...] = ("trixie",)
-    arches: tuple[str, ...] = ("amd64", "arm64")
-    backend: str = "sbuild"
-    timeout: float = 4 * 3600
-    options: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    repositories: tuple[Repository, ...] = ()
-    packages: tuple[Path, ...] = ()
-    layers: bool = True
-    accelerate: bool = True
-    emulate: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChrootConfig:
-    """[chroot]. `mirror` empty: mmdebstrap's own default for the suite. `max_age` in seconds, `cache_limit` in bytes."""
-
-    mirror: str = ""
-    components: tuple[str, ...] = ("main",)
-    packages: tuple[str, ...] = ()
-    max_age: float = 7 * 86400
-    cache_limit: int = 20 * 10**9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LintianConfig:
-    """[checks.lintian]. `fail_on` is the least severity that fails: error or warning."""
-
-    fail_on: str = "error"
-    profile: str = ""
-    suppress: tuple[Suppression, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """One of [[checks.service.health]]: an http URL, HOST:PORT for tcp, or a shell's command, of which one is set.
-
-    An URL must answer with `status`, and with a body in which the regular expression `body` (bash's) is found.
-    """
-
-    http: str = ""
-    tcp: str = ""
-    command: str = ""
-    status: int = 200
-    body: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceConfig:
-    """[checks.service]. Healthy is what all probes of `health` say, and what stays up for `stable` seconds without a restart.
-
-    `install_time` is the most seconds from `apt-get install` to healthy. `accept` are steps whose failure lets it pass.
-    """
-
-    health: tuple[Probe, ...] = ()
-    stable: float = 5
-    install_time: float = 300
-    accept: tuple[Suppression, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EquivalenceConfig:
-    """[checks.equivalence]. `accept` has the differences between two architectures that are as they should be."""
-
-    accept: tuple[Suppression, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VulnerabilitiesConfig:
-    """[checks.vulnerabilities]. `tracker` is the path or URL of the security tracker's data; what came from a URL is fetched anew
-    after `max_age` seconds. `fail_on` is the least urgency that fails: low, medium or high. Of `accept` the tags are CVE ids.
-    """
-
-    tracker: str = ""
-    max_age: float = 86400
-    fail_on: str = "medium"
-    accept: tuple[Suppression, ...] = ()
-
-    @property
-    def is_remote(self) -> bool:
-        return _is_url(self.tracker)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChecksConfig:
-    """[checks]. `run` names modules of `debkit.checks`; `timeout` is in seconds, for one check of one target."""
-
-    run: tuple[str, ...] = ("lintian", "piuparts")
-    timeout: float = 3600
-    lintian: LintianConfig = LintianConfig()
-    service: ServiceConfig = ServiceConfig()
-    equivalence: EquivalenceConfig = EquivalenceConfig()
-    vulnerabilities: VulnerabilitiesConfig = VulnerabilitiesConfig()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeysConfig:
-    """[keys]. Fingerprints in the caller's own keyring; both empty: the development keys. The two may be the same key.
-
-    While the archive's key is changed for another, `also` are those that sign the archive beside it, until the day `also_until`
-    (YYYY-MM-DD) at least.
-    """
-
-    upload: str = ""
-    archive: str = ""
-    also: tuple[str, ...] = ()
-    also_until: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveConfig:
-    """[archive]. `path` is the reprepro base; `url` where users reach it, empty until it is served somewhere.
-
-    The newest `keep` states of a suite are kept, and any that was replaced less than `grace` seconds ago. A Release file is
-    valid for `valid_for` seconds, 0 being for ever. What is built goes into the suite itself, or into a `stream` beside it.
-    """
-
-    name: str = "debkit"
-    path: Path = Path("repo")
-    url: str = ""
-    keep: int = 20
-    grace: float = 7 * 86400
-    valid_for: float = 0
-    stream: str = ""
-
-    def suite(self, built_for: str) -> str:
-        """Name the archive's suite for packages that are built for a suite: trixie, or in the stream unstable trixie-unstable."""
-        return f"{built_for}-{self.stream}" if self.stream else built_for
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceConfig:
-    """[source]. `keyring`: demand that a .dsc be signed by a key in this file."""
-
-    keyring: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """A whole configuration. `project` is the directory that paths in it, `dist/` and `repo/` are relative to."""
-
-    project: Path
-    build: BuildConfig = BuildConfig()
-    chroot: ChrootConfig = ChrootConfig()
-    checks: ChecksConfig = ChecksConfig()
-    keys: KeysConfig = KeysConfig()
-    archive: ArchiveConfig = ArchiveConfig()
-    source: SourceConfig = SourceConfig()
-
-    @property
-    def dist(self) -> Path:
-        return self.project / "dist"
-
-    @property
-    def repo(self) -> Path:
-        return self.project / self.archive.path
 
 
 def load(project: Path, file: Path | None = None) -> Config:
@@ -323,7 +154,7 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
     vulnerabilities = _section(
         VulnerabilitiesConfig(),
         checks.pop("vulnerabilities", {}),
-        tracker=lambda name: name if _is_url(name) or not name else os.fspath(project / name),
+        tracker=lambda name: name if is_url(name) or not name else os.fspath(project / name),
         max_age=seconds,
         accept=suppressions,
     )
@@ -409,17 +240,9 @@ def _missing_files(project: Path, data: dict[str, Any]) -> list[str]:
         *(("build.packages", deb) for deb in _texts(data, "build", "packages")),
         *(("build.repositories", key) for key in keys if isinstance(key, str)),
         *((("source.keyring", keyring),) if isinstance(keyring, str) else ()),
-        *(
-            (("checks.vulnerabilities.tracker", tracker),)
-            if isinstance(tracker, str) and tracker and not _is_url(tracker)
-            else ()
-        ),
+        *((("checks.vulnerabilities.tracker", tracker),) if isinstance(tracker, str) and tracker and not is_url(tracker) else ()),
     ]
     return [f"{key}: there is no file {project / name}" for key, name in files if not (project / name).is_file()]
-
-
-def _is_url(name: str) -> bool:
-    return name.startswith(("http://", "https://"))
 
 
 def _short_lives(data: dict[str, Any]) -> list[str]:
