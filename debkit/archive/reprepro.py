@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -213,7 +214,7 @@ class Reprepro:
             shutil.rmtree(self.conf / name, ignore_errors=True)
             (self.conf / name).mkdir()
         for file in files:
-            (self.conf / "uploads" / file.name).symlink_to(file.absolute())
+            _link(file, self.conf / "uploads" / file.name)
         (self.conf / "incoming").unlink(missing_ok=True)  # the project's own, for its own use
         (self.conf / "incoming").write_text(
             INCOMING.format(conf=os.path.relpath(self.conf, self.base), suite=suite), encoding="utf-8"
@@ -296,6 +297,20 @@ class Reprepro:
             if failed.done.code < 0:
                 release(self.base)
             raise explain(failed, self) from failed
+
+
+def _link(file: Path, link: Path) -> None:
+    """Have a file under another name, which may be removed: reprepro copies it before anything comes of it.
+
+    A symbolic link is a new inode, which costs ext4 as much as a new file does, up to half a millisecond for each of four files
+    an upload; it serves where a hard one cannot be: elsewhere than the file, or (proc_sys_fs(5), protected_hardlinks) for another
+    user's file.
+    """
+    with contextlib.suppress(OSError):
+        if not file.is_symlink():
+            link.hardlink_to(file)
+            return
+    link.symlink_to(file.absolute())
 
 
 def _lines(names: tuple[str, ...]) -> str:
