@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import random
     import subprocess  # noqa: TID251  # a type only
 
-TOOLS = ("reprepro", "gpg", "gpgv", "sqv", "sh", "sign-release")
+TOOLS = ("reprepro", "gpg", "gpgconf", "gpgv", "sqv", "sh", "sign-release")
 WAYS = ("all", "parent", "tool")
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 QUIET = Quiet()
+DATABASE = "db/packages.db"
 
 
 @contextlib.contextmanager
@@ -77,7 +78,7 @@ def demand_settled(base: Path) -> None:
 
 def demand_database(base: Path) -> None:
     """Refuse to work on an empty database where something was published: the next export would end what is left of it."""
-    if (base / "db/packages.db").exists():
+    if (base / DATABASE).exists():
         return
     published = any((base / "dists" / suite / "Release").exists() for suite in snapshots.suites(base))
     left = any("/." not in name for name in transaction.pool(base))

@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from debkit.archive import conf, front, retention, transaction
-from debkit.archive.change import change, demand_database, keep_current, working
+from debkit.archive.change import DATABASE, change, demand_database, keep_current, working
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, opened
 from debkit.archive.upload import read_upload
@@ -120,11 +120,12 @@ def demand(config: Config, uploads: tuple[Upload, ...]) -> None:
 
 
 def look(archive: Reprepro, uploads: tuple[Upload, ...]) -> dict[str, Stock]:
-    """Read what each of the uploads' suites has, at least of what concerns them."""
+    """Read what each of the uploads' suites has, at least of what concerns them; nothing where there is no database yet."""
     names: dict[str, set[str]] = {}
     for upload in uploads:
         names.setdefault(upload.suite, set()).update(upload.names)
-    return {suite: Stock(archive.listing_of(suite, frozenset(names[suite]))) for suite in names}
+    has_database = (archive.base / DATABASE).exists()
+    return {suite: Stock(archive.listing_of(suite, frozenset(names[suite])) if has_database else ()) for suite in names}
 
 
 def _published(upload: Upload, stock: Stock, keys: Keys, *, unchanged: bool) -> Published:

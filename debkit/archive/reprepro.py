@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.archive import snapshots
 from debkit.archive.lock import release
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import by_hand, ring
-from debkit.run import Command, CommandFailed
+from debkit.run import Command, CommandFailed, child_environment, find_tool
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from debkit.keys import Keys
     from debkit.run import Completed, Run
@@ -29,7 +31,10 @@ FORMAT = "|".join(f"${{{field}}}" for field in FIELDS) + r"\n"
 FEW = 20
 # How many files or names a command line takes.
 MANY = 500
+ASK_ONCE = Path(__file__).with_name("ask-once")
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+# A path that PATH and gpgconf's answers (gpgconf(1)) have as it is, and gpgme's buffer of 1024 bytes has room for.
+PLAIN = re.compile(r"[\w/ .,+@~-]{1,500}", flags=re.ASCII)
 TRUSTED = "trusted.pgp"
 NO_EXPORT = ("--export", "silent-never")
 # dpkg-buildpackage names a .buildinfo after the machine, also where all packages are for all architectures (deb-buildinfo(5)).
@@ -213,12 +218,13 @@ class Reprepro:
             shutil.rmtree(self.conf / name, ignore_errors=True)
             (self.conf / name).mkdir()
         for file in files:
-            (self.conf / "uploads" / file.name).symlink_to(file.absolute())
+            _link(file, self.conf / "uploads" / file.name)
         (self.conf / "incoming").unlink(missing_ok=True)  # the project's own, for its own use
         (self.conf / "incoming").write_text(
             INCOMING.format(conf=os.path.relpath(self.conf, self.base), suite=suite), encoding="utf-8"
         )
-        self._call(*NO_EXPORT, "--keepunreferencedfiles", "processincoming", "debkit")
+        with asking_once(self.conf / "gpgme") as env:
+            self._call(*NO_EXPORT, "--keepunreferencedfiles", "processincoming", "debkit", env=env)
 
     def export(self, suite: str, *, cleanup: bool = False) -> None:
         """Write and sign a suite's index anew."""
@@ -270,7 +276,7 @@ class Reprepro:
         for start in range(0, len(packages), MANY):
             self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages[start : start + MANY])
 
-    def _call(self, *words: str, cleanup: bool = False, stdin: str = "") -> Completed:
+    def _call(self, *words: str, cleanup: bool = False, stdin: str = "", env: tuple[tuple[str, str], ...] = ()) -> Completed:
         """Have reprepro do something. What is given as `stdin` keeps the passphrase from the hook: it must not export."""
         archive = self.keys.archive
         passphrase = self.keys.passphrase(archive)
@@ -279,6 +285,7 @@ class Reprepro:
         command = Command(
             argv=argv(self.base, self.conf, self.keys.upload.home, *elsewhere, *words),
             env=(
+                *env,
                 ("DEBKIT_RELEASE_HOME", os.fspath(archive.home)),
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
                 ("DEBKIT_RELEASE_KEY", archive.fingerprint),
@@ -296,6 +303,40 @@ class Reprepro:
             if failed.done.code < 0:
                 release(self.base)
             raise explain(failed, self) from failed
+
+
+def _link(file: Path, link: Path) -> None:
+    """Have a file under another name, which may be removed: reprepro copies it before anything comes of it.
+
+    A symbolic link is a new inode, which costs ext4 as much as a new file does, up to half a millisecond for each of four files
+    an upload; it serves where a hard one cannot be: elsewhere than the file, or (proc_sys_fs(5), protected_hardlinks) for another
+    user's file.
+    """
+    with contextlib.suppress(OSError):
+        if not file.is_symlink():
+            link.hardlink_to(file)
+            return
+    link.symlink_to(file.absolute())
+
+
+@contextlib.contextmanager
+def asking_once(directory: Path) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Give the environment by which one run of reprepro asks gpg once for what cannot change: ask-once tells how.
+
+    It is empty where gpg would be found in another way than gpgconf's own, which names the one beside it.
+    """
+    directory, gpg, gpgconf = directory.absolute(), find_tool("gpg"), find_tool("gpgconf")
+    if not (gpg and gpgconf and gpg.parent == gpgconf.parent and PLAIN.fullmatch(os.fspath(directory))):
+        yield ()
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    (directory / "bin").mkdir(parents=True)
+    try:
+        for name in ("gpg", "bin/gpgconf"):
+            (directory / name).symlink_to(ASK_ONCE)
+        yield ("DEBKIT_GPG", os.fspath(gpg)), ("PATH", f"{directory}/bin:{child_environment({})['PATH']}")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _lines(names: tuple[str, ...]) -> str:

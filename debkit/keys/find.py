@@ -67,7 +67,7 @@ def find_keys(
                 )
                 keys = Keys(upload=upload, archive=archive)
             source = passphrase or Passphrase()
-            yield unlock(_with_given(keys, source, environ), source)
+            yield _unlocked(_with_given(keys, source, environ), source)
 
 
 @contextlib.contextmanager
@@ -110,9 +110,10 @@ def located(run: Run, config: KeysConfig, *, environ: MutableMapping[str, str]) 
 
 def looked_up(places: Places) -> Keys:
     """Find the secret keys where they are said to be. Raises SigningError for one that is not fit to sign."""
+    upload = look_up(places.upload.home, places.upload.fingerprint)
     return Keys(
-        upload=look_up(places.upload.home, places.upload.fingerprint),
-        archive=look_up(places.archive.home, places.archive.fingerprint),
+        upload=upload,
+        archive=upload if places.archive == places.upload else look_up(places.archive.home, places.archive.fingerprint),
         also=tuple(
             look_up(place.home, place.fingerprint, itself=place.fingerprint == places.archive.fingerprint)
             for place in places.also
@@ -235,8 +236,16 @@ def _choose(brought: tuple[str, ...], wanted: str, origin: str, role: str) -> st
 def unlock(keys: Keys, source: Passphrase) -> Keys:
     """Ask for the passphrase of each key that cannot sign without one and whose passphrase is not known.
 
-    What signs the archive is unlocked by one passphrase: reprepro's hook is given one. Raises SigningError where there are two.
+    What signs the archive is unlocked by one passphrase: reprepro's hook is given one. Raises SigningError where there are two,
+    or where a key is not fit to sign any more.
     """
+    for key in keys.each:
+        look_up(key.home, key.fingerprint)
+    return _unlocked(keys, source)
+
+
+def _unlocked(keys: Keys, source: Passphrase) -> Keys:
+    """Do that for keys that were just looked up."""
     secrets = dict(keys.secrets)
     for key in keys.each:
         if key.fingerprint in secrets:

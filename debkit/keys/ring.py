@@ -138,13 +138,13 @@ def look_up(home: Path, fingerprint: str, *, development: bool = False, itself: 
 def prove(keys: Keys) -> None:
     """Make and verify a test signature with each key. Raises SigningError telling why one cannot sign, and what mends it."""
     for key in keys.each:
+        look_up(key.home, key.fingerprint)
         if trouble := attempt(key, keys.passphrase(key)):
             raise trouble
 
 
 def attempt(key: SigningKey, passphrase: str) -> SigningError | None:
-    """Make a test signature; give the error instead of raising it, since a missing passphrase may still be asked for."""
-    look_up(key.home, key.fingerprint)
+    """Make a test signature by a key just looked up; give the error: a missing passphrase may still be asked for."""
     ring = gpg(key.home)
     # An empty passphrase would make python-gnupg take the text's first line for one.
     made = ring.sign(PROBE, passphrase=passphrase or None, extra_args=["--local-user", key.local_user])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.archive import retention
-from debkit.archive.change import working
+from debkit.archive.change import DATABASE, working
 from debkit.archive.index import read_index
+from debkit.archive.reprepro import Reprepro
 from debkit.config import Config
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError
 from debkit.keys import unsigned_text
@@ -23,6 +24,7 @@ from tests.publishing import sound, state, versions
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from debkit.archive.reprepro import Entry
     from debkit.run import Processes
     from tests.publisher import Desk
 
@@ -133,3 +135,18 @@ def test_the_command(run: Processes, desk: Desk, tmp_path: Path, monkeypatch: py
     assert "tiny 1.2 gives way to a newer version in trixie" in both.err
     assert f"tiny 1.3 published to {desk.config.repo} (trixie: amd64)" in both.err
     assert versions(desk.config, "amd64")["tiny"] == "1.3"
+
+
+def test_an_archive_without_a_database_is_not_asked_what_it_has(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    listing_of = Reprepro.listing_of
+
+    def noted(archive: Reprepro, suite: str, names: frozenset[str]) -> tuple[Entry, ...]:
+        asked.append((desk.config.repo / DATABASE).exists())
+        return listing_of(archive, suite, names)
+
+    monkeypatch.setattr(Reprepro, "listing_of", noted)
+    desk.publish(*desk.make(*NAMES))
+    assert asked == [True]  # what has come of it
+    assert all(each.unchanged for each in desk.publish(*desk.make(*NAMES)))
+    assert asked == [True, True]

@@ -89,8 +89,17 @@ def test_many_uploads_are_taken_from_a_directory_of_links(recorder: Recorder, tm
     (conf / "incoming").symlink_to(tmp_path / "incoming")
     reprepro = replace(archive(recorder), base=tmp_path, conf=conf)
     files = tuple(tmp_path / "elsewhere" / name for name in ("a.changes", "a.deb", "b.changes", "b.deb"))
+    files[0].parent.mkdir()
+    for file in files[:2]:
+        file.write_text(file.name)
+    files[2].symlink_to(files[0])  # the link that stands for another file is not linked to by its own inode
     reprepro.include_all("trixie", files)
-    assert {link.name: link.readlink() for link in (conf / "uploads").iterdir()} == {file.name: file for file in files}
+    links = [conf / "uploads" / file.name for file in files]
+    assert sorted((conf / "uploads").iterdir()) == links
+    assert [link.samefile(file) and not link.is_symlink() for link, file in zip(links[:2], files, strict=False)] == [True, True]
+    assert [link.readlink() for link in links[2:]] == list(
+        files[2:]
+    )  # what cannot be linked hard, which the last is not there for
     assert (conf / "uploads.new").is_dir()
     assert "\nIncomingDir: .conf/uploads\n" in (conf / "incoming").read_text()  # of the base, whose name may hold blanks
     assert "\nDefault: trixie\n" in (conf / "incoming").read_text()

@@ -1,0 +1,78 @@
+"""What the hook that signs makes sure of, with the real reprepro."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit.archive import conf, snapshots
+from debkit.archive.index import listed
+from debkit.config import Config
+from debkit.errors import SigningError
+from tests.publishing import sound
+
+if TYPE_CHECKING:
+    from debkit.run import Processes
+    from tests.publisher import Desk
+
+
+def by_hash(suite: Path) -> dict[str, Path]:
+    """Where the indices lie by hash, by name."""
+    found = listed((suite / "Release").read_text())
+    return {name: suite / name.rpartition("/")[0] / "by-hash/SHA256" / sha256 for sha256, _, name in found}
+
+
+def test_what_is_right_is_kept_and_what_is_wrong_replaced(run: Processes, desk: Desk) -> None:
+    desk.publish(*desk.make("first"))
+    suite = desk.config.repo / "dists/trixie"
+    before = by_hash(suite)
+    same = [name for name in before if "arm64" in name]
+    assert len(same) == 3
+    wrong, absent, kept = (before[name] for name in same)
+    inode = kept.stat().st_ino
+    for file in (wrong, absent):  # the index itself, which is the same file, stays as it is
+        file.unlink()
+    wrong.write_text("wrong\n")
+    desk.publish(*desk.make("second"))
+    assert {name: by_hash(suite)[name] for name in same} == {name: before[name] for name in same}
+    assert kept.stat().st_ino == inode
+    sound(run, desk.config)
+    newest = snapshots.snapshots(desk.config.repo, "trixie")[-1]
+    for name, file in by_hash(suite).items():
+        assert file.samefile(suite / name)
+        assert file.samefile(newest.path / name)
+    assert not list(suite.rglob("*.new"))
+
+
+@pytest.mark.parametrize(
+    "harmed",
+    [
+        ("echo more >>Packages.new", "Packages is not what the Release file says"),
+        ("rm Packages.new Packages.gz.new", "is missing"),
+    ],
+)
+def test_an_index_that_is_not_what_is_signed_stops_it(
+    run: Processes, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harmed: tuple[str, str]
+) -> None:
+    harm, said = harmed
+    hook = tmp_path / "sign-release"
+    hook.write_text(f'#!/bin/sh\n(cd "${{1%/*}}/main/binary-amd64" && {harm})\nexec "{conf.HOOK}" "$@"\n')
+    hook.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr(conf, "HOOK", hook)
+        with pytest.raises(SigningError) as caught:
+            desk.publish(*desk.make("first"))
+    assert said in caught.value.cause
+    assert not (desk.config.repo / "dists/trixie/InRelease").exists()
+    desk.publish(*desk.make("first"))
+    sound(run, desk.config)
+
+
+def test_an_archive_by_a_relative_path(run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = desk.make("first", "second")
+    monkeypatch.chdir(desk.config.project.parent)
+    replace(desk, config=Config(project=Path(desk.config.project.name))).publish(*made)
+    sound(run, desk.config)
