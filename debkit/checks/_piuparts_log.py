@@ -18,9 +18,11 @@ RECORD = re.compile(r"(\d+)m(\d+\.\d+)s ([A-Z]+): ?(.*)")
 PASSED = "PASS: All tests."
 PURGED = "PASS: Installation and purging test."
 UPGRADED = "PASS: Installation, upgrade and purging tests."
+NOT_UPGRADED = "FAIL: Installation, upgrade and purging tests."
 INSTALL, UPGRADE = "install-and-purge", "upgrade"  # the steps of the report
 PREPARED = "post_setup_debkit"  # the script that installs what a clean system has already
 COMMAND_FAILED = re.compile(r"Command failed \(status=-?\d+\): (\[.*\])")
+ENDS = "piuparts run ends."
 CRASHED = "Piuparts caught exception, exiting..."
 EXCEPTION = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Alarm)\b.*")
 OWNED = re.compile(r"(.*?)\t\s*(?:owned by: (.*)|not owned)$")
@@ -106,7 +108,10 @@ def read_log(text: str, *, code: int, packages: str, upgrade: bool = False) -> V
 def _judged(text: str, records: list[_Record], *, code: int, packages: str, upgrade: bool) -> Verdict:
     errors = [record for record in records if record.level == "ERROR"]
     excused = _excused(records, packages)
-    findings = tuple(found for record in errors for found in _complaints(record, packages) if found not in excused)
+    findings = (
+        *(found for record in errors for found in _complaints(record, packages) if found not in excused),
+        *(found for record in records if record.level == "DUMP" for found in _upgrade.told(record.more)),
+    )
     blamed = [finding for finding in findings if finding.severity is Severity.ERROR]
     failed = next((found for record in errors if (found := _failed_command(record))), None)
     words = {record.text for record in records if record.level == "INFO"}
@@ -116,11 +121,17 @@ def _judged(text: str, records: list[_Record], *, code: int, packages: str, upgr
         return _stopped(failed, packages, findings, upgrading=PURGED in words)
     if blamed:
         return Verdict(Outcome.FAIL, _summary(blamed), findings)
-    only_excused = bool(excused) and any(record.text.partition(": ")[2] in SUMMARIES for record in errors)
-    if (code == 0 and PASSED in words and (UPGRADED in words or not upgrade)) or (PURGED in words and only_excused):
+    only_others = PURGED in words and bool(excused) and _only_complaints(errors)
+    if (code == 0 and PASSED in words and (UPGRADED in words or not upgrade)) or only_others:
         return Verdict(Outcome.PASS, findings=findings)
     why = "did not try the upgrade" if PASSED in words else f"gave no verdict: {_last(text.splitlines())}"
     return Verdict(Outcome.ERROR, f"piuparts exited with {code} and {why}")
+
+
+def _only_complaints(errors: list[_Record]) -> bool:
+    """Whether the upgrade test came to its end, and nothing but what it complains of is wrong."""
+    texts = {record.text for record in errors}
+    return NOT_UPGRADED in texts and all(text == ENDS or text.startswith(("FAIL: ", "WARN: ")) for text in texts)
 
 
 def _stopped(failed: _Failure, packages: str, findings: tuple[Finding, ...], *, upgrading: bool) -> Verdict:
@@ -131,7 +142,7 @@ def _stopped(failed: _Failure, packages: str, findings: tuple[Finding, ...], *, 
     faults = _faults(failed, packages, upgrading=upgrading)
     if upgrading and _installs_by_name(failed):
         return Verdict(Outcome.SKIPPED, f"the published version cannot be installed any more: {_summary(faults)}")
-    return Verdict(Outcome.FAIL, _summary(faults), (*faults, *findings))
+    return Verdict(Outcome.FAIL, _summary(faults), tuple(dict.fromkeys((*faults, *findings))))
 
 
 def _steps(records: list[_Record], verdict: Verdict, *, upgrade: bool) -> tuple[Step, ...]:
@@ -169,9 +180,11 @@ def _excused(records: list[_Record], packages: str) -> frozenset[Finding]:
 
 
 def _installs_by_name(failed: _Failure) -> bool:
-    """Whether it installs the published version: the packages under test are given to apt-get as files."""
-    files = any(word.startswith("./tmp/") for word in failed.argv)
-    return failed.argv[0] == "apt-get" and "install" in failed.argv and not files
+    """Whether it installs the published version. The packages under test are given to apt-get as files, and what a system had
+    before is put back by --force-yes and --reinstall.
+    """
+    another = any(word.startswith("./tmp/") or word in {"--force-yes", "--reinstall"} for word in failed.argv)
+    return failed.argv[0] == "apt-get" and "install" in failed.argv and not another
 
 
 def _complaints(record: _Record, packages: str) -> list[Finding]:
@@ -226,8 +239,7 @@ def _trouble(failed: _Failure) -> str:
 def _faults(failed: _Failure, packages: str, *, upgrading: bool) -> list[Finding]:
     """Say what of the packages made a command fail: a maintainer script in its own words, or dependencies that are nowhere."""
     if failed.argv[0].endswith(_upgrade.WATCH):
-        lost = [_upgrade.TOLD.fullmatch(line.strip()) for line in failed.output]
-        return [_error(_upgrade.LOST, each[1], f"{each[2]} is gone after the upgrade") for each in lost if each]
+        return list(_upgrade.told(failed.output))
     tag = next((OTHERS[word] for word in failed.argv if word in OTHERS), "upgrade-fails" if upgrading else "install-fails")
     output = failed.output
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from debkit.model import Finding, Severity
 from debkit.run import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from debkit.checks._debs import Deb
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
 PUBLISHED = "/srv/debkit-published"  # in the clean system, where piuparts overlooks it
 WATCH = "post_install_debkit"  # piuparts runs it after each installation, with these two variables
-LOST = "conffile-lost"
-TOLD = re.compile(rf"{LOST} (\S+) (\S+)")  # what it prints
+LOST, OBSOLETE = "conffile-lost", "conffile-obsolete"
+TOLD = re.compile(rf"\s*({LOST}|{OBSOLETE}) (\S+) (\S+)")  # what it prints
 
 # The published version is what apt knows of a package, whatever the suite has under its name. A package that is new in this
 # version has no candidate, so that the suite's of that name is not taken for its ancestor.
@@ -40,9 +42,14 @@ set -eu
 [ "$PIUPARTS_TEST $PIUPARTS_PHASE" = "upgrade upgrade" ] || exit 0
 code=0
 for package in {names}; do
-  for conffile in $(dpkg-query --show --showformat '${{Conffiles}}\\n' "$package" | awk 'NF == 2 {{print $1}}'); do
-    [ -e "$conffile" ] || {{ code=1; echo "{lost} $package $conffile"; }}
-  done
+  while read -r conffile _ more && [ "$conffile" ]; do
+    case "$more" in
+      "") [ -e "$conffile" ] || {{ code=1; echo "{lost} $package $conffile"; }} ;;
+      obsolete) [ ! -e "$conffile" ] || echo "{obsolete} $package $conffile" ;;
+    esac
+  done <<END
+$(dpkg-query --show --showformat '${{Conffiles}}\\n' "$package" | grep /)
+END
 done
 exit $code
 """
@@ -62,7 +69,7 @@ def lay(run: Run, root: Path, scripts: Path, previous: tuple[Deb, ...], tested: 
     shelf.mkdir()
     shelf.chmod(0o755)  # apt reads as its own user
     for deb in previous:
-        (shelf / deb.path.name).write_bytes(deb.path.read_bytes())
+        shutil.copyfile(deb.path, shelf / deb.path.name)
         (shelf / deb.path.name).chmod(0o644)
     index = run(Command(argv=("dpkg-scanpackages", "--multiversion", "."), cwd=shelf, separate=True)).stdout
     (shelf / "Packages").write_text(index, encoding="utf-8")
@@ -73,14 +80,29 @@ def lay(run: Run, root: Path, scripts: Path, previous: tuple[Deb, ...], tested: 
     preferences = PREFERENCES.format(old=" ".join(sorted(old))) + (UNKNOWN.format(new=new) if new else "")
     (apt / "preferences.d/debkit-published").write_text(preferences, encoding="utf-8")
     script = scripts / WATCH
-    script.write_text(SCRIPT.format(names=" ".join(deb.name for deb in tested), lost=LOST), encoding="utf-8")
+    script.write_text(SCRIPT.format(names=" ".join(deb.name for deb in tested), lost=LOST, obsolete=OBSOLETE), encoding="utf-8")
     script.chmod(0o755)
+
+
+def told(output: Iterable[str]) -> tuple[Finding, ...]:
+    """Read what the script printed after an upgrade."""
+    texts = {
+        LOST: (Severity.ERROR, "is gone after the upgrade"),
+        OBSOLETE: (
+            Severity.WARNING,
+            "is no conffile any more and stays behind (rm_conffile, mv_conffile: dpkg-maintscript-helper(1))",
+        ),
+    }
+    found = [match.groups() for line in output if (match := TOLD.fullmatch(line))]
+    return tuple(
+        Finding(severity=texts[tag][0], tag=tag, package=package, text=f"{path} {texts[tag][1]}") for tag, package, path in found
+    )
 
 
 def contents(run: Run, deb: Deb) -> Contents:
     """List what a .deb ships."""
     listing = run(Command(argv=("dpkg-deb", "--contents", os.fspath(deb.path)))).stdout
-    # Nobody else tells whether there is a list of conffiles: without one this fails.
+    # It exits with 2 where there is no list of conffiles.
     control = run(
         Command(argv=("dpkg-deb", "--info", os.fspath(deb.path), "conffiles"), ok=frozenset({0, 2}), separate=True)
     ).stdout

@@ -90,6 +90,14 @@ def test_what_goes_wrong_with_an_upgrade_is_told_clearly(name: str, tag: str, pa
     assert verdict.steps[1].text == verdict.reason == f"{package}: {tag}: {text}"
 
 
+def test_a_conffile_that_stays_behind_is_a_warning() -> None:
+    verdict = read("conffile-obsolete", code=0)
+    assert verdict.outcome is Outcome.PASS
+    ((severity, tag, text),) = [(f.severity, f.tag, f.text) for f in verdict.findings]
+    assert (severity, tag) == (Severity.WARNING, "conffile-obsolete")
+    assert text.startswith("/etc/hello-debkit.conf is no conffile any more and stays behind")
+
+
 def test_the_old_packages_script_fails_the_upgrade() -> None:
     (finding,) = read("prerm-fails").findings
     assert (finding.tag, finding.package) == ("upgrade-fails", "hello-debkit")
