@@ -53,7 +53,7 @@ def make_package(
     if copyright:
         (doc / "copyright").write_text(COPYRIGHT)
     for path in tree.rglob("*"):
-        path.chmod(0o755 if path.is_dir() or path.name in (scripts or {}) else 0o644)
+        path.chmod(0o755 if path.is_dir() or path.name in (scripts or {}) or path.parent.name == "bin" else 0o644)
     deb = directory / f"{name}_{version}_{arch}.deb"
     # Ubuntu's default, zstd, is an error for Debian's lintian.
     _run("dpkg-deb", "-Zxz", "--root-owner-group", "--build", os.fspath(tree), os.fspath(deb))

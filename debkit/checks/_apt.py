@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from debkit.apt.settings import network_settings
@@ -17,6 +18,9 @@ SETTINGS = ('Acquire::Languages "none";', 'Acquire::Retries "3";', 'APT::Update:
 
 
 def settings(run: Run) -> str:
-    """Give the file for CONF. The machine's proxy serves; its certificates are no files of the clean system."""
-    network = (f'{name} "{value}";' for name, value in network_settings(run) if name.startswith("Acquire::http::"))
-    return "\n".join((*SETTINGS, *network, ""))
+    """Give the file for CONF. The machine's proxy serves, before that of the environment, as apt has it; its certificates are no
+    files of the clean system.
+    """
+    given = (("Acquire::http::Proxy", os.environ["http_proxy"]),) if "http_proxy" in os.environ else ()
+    network = (*given, *(pair for pair in network_settings(run) if pair[0].startswith("Acquire::http::")))
+    return "\n".join((*SETTINGS, *(f'{name} "{value}";' for name, value in network), ""))

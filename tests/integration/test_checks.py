@@ -5,59 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit import checks
-from debkit.config import ChecksConfig, ChrootConfig, LintianConfig, Suppression
-from debkit.console import Quiet
+from debkit.config import ChecksConfig, LintianConfig, Suppression
 from debkit.errors import Interrupted
-from debkit.model import CheckReport, Outcome, Severity, Target
+from debkit.model import CheckReport, Outcome, Severity
 from debkit.run import Command, Processes
-from debkit.run.tree import descendants
-from tests.conftest import SUITE
 from tests.debs import make_package, make_result
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-MOUNTS = Path("/proc/self/mounts")
-
-
-@pytest.fixture(scope="session")
-def target(run: Processes) -> Target:
-    return Target(SUITE, run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip())
-
-
-@pytest.fixture
-def bench(run: Processes, debkit_cache: Path, tmp_path: Path) -> checks.Bench:
-    return checks.Bench(run=run, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
-
-
-@pytest.fixture
-def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Demand that the test leave no process, mount or scratch directory."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    scratch.chmod(0o1777)
-    monkeypatch.setenv("TMPDIR", str(scratch))
-    processes, mounts = set(descendants(1)), MOUNTS.read_text()
-    yield
-    time.sleep(0.2)
-    ours = [pid for pid in set(descendants(1)) - processes if str(scratch) in command_line(pid)]
-    assert ours == []
-    assert MOUNTS.read_text() == mounts
-    assert list(scratch.iterdir()) == []
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
+    from debkit.model import Target
 
 
 def tags(report: CheckReport, severity: Severity = Severity.ERROR) -> set[tuple[str, str]]:

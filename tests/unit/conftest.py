@@ -41,5 +41,6 @@ def clean_bench(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(store, "held", lambda chroot: contextlib.nullcontext())
     monkeypatch.setattr(namespace, "unpack", unpack)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("http_proxy", raising=False)
     recorder.reply("apt-config", stdout='Acquire::http::Proxy "http://proxy.example.org:3142";\nAPT::Get::Yes "1";\n')
     return checks.Bench(run=recorder, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
