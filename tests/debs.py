@@ -24,11 +24,13 @@ def make_package(
     version: str = "1.0",
     arch: str = "all",
     scripts: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+    conffiles: tuple[str, ...] = (),
     copyright: bool = True,  # noqa: A002 (the file's name)
     **fields: str,
 ) -> Path:
     """Make a .deb that lintian finds no error in, unless it is without `copyright`. `scripts` are its maintainer scripts, less
-    their first line; `fields` further control fields, with `_` for `-`.
+    their first line; `files` what else it ships, by path; `fields` further control fields, with `_` for `-`.
     """
     tree = directory / f".{name}-{arch}"
     doc = tree / "usr/share/doc" / name
@@ -41,11 +43,17 @@ def make_package(
     )
     for script, text in (scripts or {}).items():
         (tree / "DEBIAN" / script).write_text(f"#!/bin/sh\nset -e\n{text}\n")
+    for file, text in (files or {}).items():
+        path = tree / file.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    if conffiles:
+        (tree / "DEBIAN/conffiles").write_text("".join(f"{path}\n" for path in conffiles))
     (doc / "changelog.gz").write_bytes(gzip.compress(changelog(name, version, "unstable").encode(), mtime=0))
     if copyright:
         (doc / "copyright").write_text(COPYRIGHT)
     for path in tree.rglob("*"):
-        path.chmod(0o755 if path.is_dir() or path.parent.name == "DEBIAN" else 0o644)
+        path.chmod(0o755 if path.is_dir() or path.name in (scripts or {}) or path.parent.name == "bin" else 0o644)
     deb = directory / f"{name}_{version}_{arch}.deb"
     # Ubuntu's default, zstd, is an error for Debian's lintian.
     _run("dpkg-deb", "-Zxz", "--root-owner-group", "--build", os.fspath(tree), os.fspath(deb))

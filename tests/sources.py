@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from debkit.run import Processes
+from debkit.run import Command, Processes
 from debkit.source import describe, open_source
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from debkit.config import Config
@@ -58,6 +58,19 @@ def state(tree: Path) -> dict[str, tuple[int, int, bytes]]:
 def edit(path: Path, text: str = "\n/* edited */\n") -> None:
     with path.open("a") as stream:
         stream.write(text)
+
+
+def make_tested(tree: Path, control: str, tests: Mapping[str, str]) -> Path:
+    """Make hello-debkit with a debian/tests/control, unless it is empty, and shell scripts as its tests; give the .dsc."""
+    make_tree(tree, kind="all")
+    if control:
+        (tree / "debian/tests").mkdir()
+        (tree / "debian/tests/control").write_text(control)
+    for name, text in tests.items():
+        (tree / "debian/tests" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tree / "debian/tests" / name).chmod(0o755)
+    Processes()(Command(argv=("dpkg-source", "--build", tree.name), cwd=tree.parent))
+    return tree.parent / "hello-debkit_1.0.dsc"
 
 
 def make_old_format(path: Path) -> Path:

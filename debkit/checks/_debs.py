@@ -15,6 +15,7 @@ from debkit.run import Command
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from debkit.model import Target
     from debkit.run import Run
 
 
@@ -29,16 +30,23 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deb:
-    """A .deb by its control file. `depends` is every alternative of Pre-Depends and Depends, `refuses` Conflicts and Breaks."""
+    """A .deb by its control file. `depends` is every alternative of Pre-Depends and Depends."""
 
     path: Path
     name: str
     version: str
     arch: str
     depends: tuple[Relation, ...] = ()
-    refuses: tuple[Relation, ...] = ()
+    conflicts: tuple[Relation, ...] = ()
+    breaks: tuple[Relation, ...] = ()
+    replaces: tuple[Relation, ...] = ()
     provides: tuple[str, ...] = ()
     debug: bool = False
+
+    @property
+    def refuses(self) -> tuple[Relation, ...]:
+        """What it cannot be installed with."""
+        return (*self.conflicts, *self.breaks)
 
 
 def read(run: Run, paths: tuple[Path, ...]) -> tuple[Deb, ...]:
@@ -56,10 +64,17 @@ def parse(path: Path, control: str) -> Deb:
         version=fields["Version"],
         arch=fields["Architecture"],
         depends=(*_relations(fields, "Pre-Depends"), *_relations(fields, "Depends")),
-        refuses=(*_relations(fields, "Conflicts"), *_relations(fields, "Breaks")),
+        conflicts=_relations(fields, "Conflicts"),
+        breaks=_relations(fields, "Breaks"),
+        replaces=_relations(fields, "Replaces"),
         provides=tuple(relation.name for relation in _relations(fields, "Provides")),
         debug=fields.get("Auto-Built-Package") == "debug-symbols",
     )
+
+
+def installable(debs: tuple[Deb, ...], target: Target) -> tuple[Deb, ...]:
+    """Leave out what no user of the target installs. A udeb is for the Debian installer alone."""
+    return tuple(deb for deb in debs if not deb.debug and deb.path.suffix == ".deb" and deb.arch in {target.arch, "all"})
 
 
 def rounds(debs: tuple[Deb, ...]) -> tuple[tuple[Deb, ...], ...]:
@@ -82,6 +97,11 @@ def rounds(debs: tuple[Deb, ...]) -> tuple[tuple[Deb, ...], ...]:
     return tuple(found)
 
 
+def means(relations: tuple[Relation, ...], deb: Deb) -> bool:
+    """Whether one of the relations is about this version of the package, by its own name."""
+    return any(relation.name == deb.name and _holds(deb.version, relation) for relation in relations)
+
+
 def _with_dependencies(deb: Deb, debs: tuple[Deb, ...]) -> tuple[Deb, ...]:
     found = [deb]
     for each in found:
@@ -96,11 +116,7 @@ def _clash(one: Deb, other: Deb) -> bool:
 
 def _refuses(one: Deb, other: Deb) -> bool:
     """Whether `one` cannot be there with `other`. A versioned relation does not mean a virtual package (policy 7.5)."""
-    return any(
-        (relation.name == other.name and _holds(other.version, relation))
-        or (relation.name in other.provides and not relation.operator)
-        for relation in one.refuses
-    )
+    return means(one.refuses, other) or any(relation.name in other.provides and not relation.operator for relation in one.refuses)
 
 
 def _holds(version: str, relation: Relation) -> bool:

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from debkit.model import Finding, Outcome, Severity
+from debkit.checks import _upgrade
+from debkit.model import Finding, Outcome, Severity, Step
 from debkit.run.command import TROUBLES
 
-RECORD = re.compile(r"\d+m\d+\.\d+s ([A-Z]+): ?(.*)")
+RECORD = re.compile(r"(\d+)m(\d+\.\d+)s ([A-Z]+): ?(.*)")
 PASSED = "PASS: All tests."
+PURGED = "PASS: Installation and purging test."
+UPGRADED = "PASS: Installation, upgrade and purging tests."
+NOT_UPGRADED = "FAIL: Installation, upgrade and purging tests."
+INSTALL, UPGRADE = "install-and-purge", "upgrade"  # the steps of the report
 PREPARED = "post_setup_debkit"  # the script that installs what a clean system has already
 COMMAND_FAILED = re.compile(r"Command failed \(status=-?\d+\): (\[.*\])")
+ENDS = "piuparts run ends."
 CRASHED = "Piuparts caught exception, exiting..."
 EXCEPTION = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Alarm)\b.*")
 OWNED = re.compile(r"(.*?)\t\s*(?:owned by: (.*)|not owned)$")
-DPKG_ERROR = re.compile(r"dpkg: error processing (?:package|archive) (\S+) \((--\S+)\):")
+OVERWRITES = re.compile(r"trying to overwrite '(?P<file>.*)', which is also in package (?P<owner>\S+ \S+)")
+DPKG_ERROR = re.compile(r"(?:\*\*\* .* \? )?dpkg: error processing (?:package|archive) (\S+) \((--\S+)\):")
+PROMPT = re.compile(r"Configuration file '(.*)'$")
 # Lines with which dpkg announces a maintainer script's turn: what follows is the script's own.
 TURN = re.compile(
     r"Setting up |Preparing to unpack |Unpacking |Removing |Purging configuration files for |Processing triggers for "
@@ -44,17 +53,20 @@ COMPLAINTS = (
 )
 # What a package's dependencies may have done in its stead.
 LEFTOVERS = frozenset({"left-after-purge", "gone-after-purge", "changed-after-purge"})
-SUMMARY = "Installation and purging test."
+SUMMARIES = frozenset({"Installation and purging test.", "Installation, upgrade and purging tests."})
+# Under --warn-on-others, below files that are no package's under test.
+DEPENDENCIES = re.compile(r"(left|caused) by dependencies rather")
 OTHERS = {"remove": "removal-fails", "--purge": "purge-fails", "--remove": "removal-fails"}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one run of piuparts came to. `reason` is set unless it passed."""
+    """What one run of piuparts came to. `reason` is set unless it passed; `steps` are its tests, as far as it came."""
 
     outcome: Outcome
     reason: str = ""
     findings: tuple[Finding, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def only_leftovers(self) -> bool:
@@ -65,6 +77,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
+    """One of piuparts's own lines, `at` so many seconds from its start, and what is indented below."""
+
+    at: float
     level: str
     text: str
     more: tuple[str, ...]
@@ -79,40 +94,97 @@ class _Failure:
     output: tuple[str, ...]
 
 
-def read_log(text: str, *, code: int, packages: str) -> Verdict:
+def read_log(text: str, *, code: int, packages: str, upgrade: bool = False) -> Verdict:
     """Judge a run by its log and exit code. `packages` names what was tested, where the log does not say whose fault it is.
 
-    A pass is exit code 0 together with piuparts's own word that all tests passed; whatever cannot be understood is an error of
-    the environment.
+    A pass is exit code 0 together with piuparts's own word that all tests passed, and that an `upgrade` was one of them, where it
+    is demanded: piuparts leaves it out without a complaint. Whatever cannot be understood is an error of the environment.
     """
     records = _records(text)
+    verdict = _judged(text, records, code=code, packages=packages, upgrade=upgrade)
+    return replace(verdict, steps=_steps(records, verdict, upgrade=upgrade))
+
+
+def _judged(text: str, records: list[_Record], *, code: int, packages: str, upgrade: bool) -> Verdict:
     errors = [record for record in records if record.level == "ERROR"]
-    findings = tuple(finding for record in errors for finding in _complaints(record, packages))
+    excused = _excused(records, packages)
+    findings = (
+        *(found for record in errors for found in _complaints(record, packages) if found not in excused),
+        *(found for record in records if record.level == "DUMP" for found in _upgrade.told(record.more)),
+    )
     blamed = [finding for finding in findings if finding.severity is Severity.ERROR]
     failed = next((found for record in errors if (found := _failed_command(record))), None)
+    words = {record.text for record in records if record.level == "INFO"}
     if CRASHED in text.splitlines():
         return Verdict(Outcome.ERROR, f"piuparts broke off: {_exception(text)}")
     if failed:
-        trouble = _trouble(failed)
-        if trouble:
-            return Verdict(Outcome.ERROR, trouble)
-        faults = _faults(failed, packages)
-        return Verdict(Outcome.FAIL, _summary(faults), (*faults, *findings))
+        return _stopped(failed, packages, findings, upgrading=PURGED in words)
     if blamed:
         return Verdict(Outcome.FAIL, _summary(blamed), findings)
-    if code == 0 and any(record.level == "INFO" and record.text == PASSED for record in records):
+    only_others = PURGED in words and bool(excused) and _only_complaints(errors)
+    if (code == 0 and PASSED in words and (UPGRADED in words or not upgrade)) or only_others:
         return Verdict(Outcome.PASS, findings=findings)
-    return Verdict(Outcome.ERROR, f"piuparts exited with {code} and gave no verdict: {_last(text.splitlines())}")
+    why = "did not try the upgrade" if PASSED in words else f"gave no verdict: {_last(text.splitlines())}"
+    return Verdict(Outcome.ERROR, f"piuparts exited with {code} and {why}")
+
+
+def _only_complaints(errors: list[_Record]) -> bool:
+    """Whether the upgrade test came to its end, and nothing but what it complains of is wrong."""
+    texts = {record.text for record in errors}
+    return NOT_UPGRADED in texts and all(text == ENDS or text.startswith(("FAIL: ", "WARN: ")) for text in texts)
+
+
+def _stopped(failed: _Failure, packages: str, findings: tuple[Finding, ...], *, upgrading: bool) -> Verdict:
+    """Judge a run that ended at a command that failed. What is published and cannot be installed is not this version's fault."""
+    trouble = _trouble(failed)
+    if trouble:
+        return Verdict(Outcome.ERROR, trouble)
+    faults = _faults(failed, packages, upgrading=upgrading)
+    if upgrading and _installs_by_name(failed):
+        return Verdict(Outcome.SKIPPED, f"the published version cannot be installed any more: {_summary(faults)}")
+    return Verdict(Outcome.FAIL, _summary(faults), tuple(dict.fromkeys((*faults, *findings))))
+
+
+def _steps(records: list[_Record], verdict: Verdict, *, upgrade: bool) -> tuple[Step, ...]:
+    """Part a run into its tests: the upgrade is tried once installation and purging have passed."""
+    end = records[-1].at if records else 0.0
+    purged = next((record.at for record in records if (record.level, record.text) == ("INFO", PURGED)), None)
+    if purged is None:
+        first = Step(name=INSTALL, outcome=verdict.outcome, seconds=end, text=verdict.reason)
+        second = Step(name=UPGRADE, outcome=Outcome.SKIPPED, text=f"{INSTALL} has not passed")
+    else:
+        first = Step(name=INSTALL, outcome=Outcome.PASS, seconds=purged)
+        second = Step(name=UPGRADE, outcome=verdict.outcome, seconds=round(end - purged, 1), text=verdict.reason)
+    return (first, second) if upgrade else (first,)
 
 
 def _records(text: str) -> list[_Record]:
-    found: list[tuple[str, str, list[str]]] = []
+    found: list[tuple[float, str, str, list[str]]] = []
     for line in text.splitlines():
         if match := RECORD.fullmatch(line):
-            found.append((match[1], match[2], []))
+            found.append((int(match[1]) * 60 + float(match[2]), match[3], match[4], []))
         elif found:
-            found[-1][2].append(line)
-    return [_Record(level, text, tuple(more)) for level, text, more in found]
+            found[-1][3].append(line)
+    return [_Record(at, level, text, tuple(more)) for at, level, text, more in found]
+
+
+def _excused(records: list[_Record], packages: str) -> frozenset[Finding]:
+    """Give what dependencies left, as the installation test tells it; the upgrade test has no --warn-on-others."""
+    found: list[Finding] = []
+    for record in records:
+        start = next((i for i, line in enumerate(record.more) if DEPENDENCIES.search(line)), None)
+        if record.level == "INFO" and start is not None:
+            text = f"FAIL: {record.text.removeprefix('Warning: ')}"
+            found += _complaints(replace(record, text=text, more=record.more[:start]), packages)
+    return frozenset(found)
+
+
+def _installs_by_name(failed: _Failure) -> bool:
+    """Whether it installs the published version. The packages under test are given to apt-get as files, and what a system had
+    before is put back by --force-yes and --reinstall.
+    """
+    another = any(word.startswith("./tmp/") or word in {"--force-yes", "--reinstall"} for word in failed.argv)
+    return failed.argv[0] == "apt-get" and "install" in failed.argv and not another
 
 
 def _complaints(record: _Record, packages: str) -> list[Finding]:
@@ -120,7 +192,7 @@ def _complaints(record: _Record, packages: str) -> list[Finding]:
     if record.text.startswith(("Could not install", "Installation of")):
         return [_error("install-fails", packages, record.text)]
     kind, _, title = record.text.partition(": ")
-    if kind not in {"FAIL", "WARN"} or title == SUMMARY:
+    if kind not in {"FAIL", "WARN"} or title in SUMMARIES:
         return []
     severity = Severity.ERROR if kind == "FAIL" else Severity.WARNING
     tag = next((tag for start, tag in COMPLAINTS if title.startswith(start)), "piuparts-fails")
@@ -164,22 +236,37 @@ def _trouble(failed: _Failure) -> str:
     return ""
 
 
-def _faults(failed: _Failure, packages: str) -> list[Finding]:
+def _faults(failed: _Failure, packages: str, *, upgrading: bool) -> list[Finding]:
     """Say what of the packages made a command fail: a maintainer script in its own words, or dependencies that are nowhere."""
-    tag = next((OTHERS[word] for word in failed.argv if word in OTHERS), "install-fails")
+    if failed.argv[0].endswith(_upgrade.WATCH):
+        return list(_upgrade.told(failed.output))
+    tag = next((OTHERS[word] for word in failed.argv if word in OTHERS), "upgrade-fails" if upgrading else "install-fails")
     output = failed.output
     found = []
     for number, line in enumerate(output):
         if match := DPKG_ERROR.match(line):
             says = output[number + 1].strip() if number + 1 < len(output) else ""
-            words = "; ".join(_script_words(output[:number]))
-            found.append(_error(tag, match[1].partition(":")[0], says + (f": {words}" if words else "")))
+            package = Path(match[1]).name.partition("_")[0].partition(":")[0]
+            found.append(_dpkg_fault(tag, package, says, output[:number]))
     if not found:
         unmet = _unmet(output)
         if unmet:
             return [_error("uninstallable", packages, line) for line in unmet]
         found.append(_error(tag, packages, _first_error(output)))
     return found
+
+
+def _dpkg_fault(tag: str, package: str, says: str, before: tuple[str, ...]) -> Finding:
+    """Translate what dpkg says of a package that it could not process; `before` is the output up to there."""
+    if overwrites := OVERWRITES.search(says):
+        return _error(
+            "file-conflict", package, f"{overwrites['file']} is also in {overwrites['owner']}, and no Replaces means it"
+        )
+    if says.endswith("at conffile prompt"):
+        asked = next((match[1] for line in reversed(before) if (match := PROMPT.match(line))), "a conffile")
+        return _error("conffile-prompt", package, f"{asked} was changed by a maintainer script, so that dpkg asks what to do")
+    words = "; ".join(_script_words(before))
+    return _error(tag, package, says + (f": {words}" if words else ""))
 
 
 def _script_words(output: tuple[str, ...]) -> list[str]:

@@ -1,4 +1,5 @@
-"""piuparts: install the packages on a clean system of the target's suite and architecture, purge them, and see what stays.
+"""piuparts: install the packages on a clean system of the target's suite and architecture, purge them, and see what stays; then
+the same by way of an upgrade from the version that the archive has now.
 
 piuparts itself comes from the native tool root; what it installs, and apt and dpkg, run in the clean system, emulated where that
 is of another architecture. It believes itself root, being uid 0 of a user namespace, so a user and root go the same way.
@@ -10,16 +11,15 @@ import contextlib
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import checks
-from debkit.apt.settings import network_settings
-from debkit.checks import _debs
-from debkit.checks._piuparts_log import PREPARED, Verdict, read_log
+from debkit.checks import _apt, _debs, _upgrade
+from debkit.checks._piuparts_log import INSTALL, PREPARED, UPGRADE, Verdict, read_log
 from debkit.chroot import namespace, store
-from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity
+from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity, Step
 from debkit.run import Command
 
 if TYPE_CHECKING:
@@ -40,21 +40,20 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 LINKS = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 RESOLVER = Path("/etc/resolv.conf")  # piuparts copies the tool root's, which is as old as that
 NOTHING = "the build made nothing to install: only debug symbols, udebs or packages for other architectures"
+NO_PREVIOUS = "no previous version is published"
 EVERY_CODE = frozenset(range(-64, 256))  # the log tells a bad package from a bad environment, the exit code does not
 
-# A list that cannot be had is an error: by default apt-get update warns of it and exits with 0, and then the package would be
-# blamed for what is missing. No translations, since nobody reads them.
-APT_SETTINGS = ('Acquire::Languages "none";', 'Acquire::Retries "3";', 'APT::Update::Error-Mode "any";')
 PREPARE = "#!/bin/sh\nexec apt-get --yes --allow-downgrades --reinstall --no-install-recommends install /srv/debkit/*.deb\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """What every round of a target shares. `deadline` is by the monotonic clock."""
+    """What every round of a target shares. `previous` is published; `deadline` is by the monotonic clock."""
 
     bench: Bench
     tools: ToolRoot
     clean: Chroot
+    previous: tuple[Deb, ...]
     log: Path
     deadline: float
 
@@ -71,30 +70,54 @@ class Stage:
 def judge(bench: Bench, result: BuildResult) -> CheckReport:
     """Test all packages of the build together, but for debug symbols; those that conflict with each other in rounds."""
     target = result.target
-    debs = installable(_debs.read(bench.run, (*result.debs, *bench.siblings)), target)
+    debs = _debs.installable(_debs.read(bench.run, (*result.debs, *bench.siblings)), target)
     if not debs:
         return checks.not_run("piuparts", result, NOTHING)
+    previous = _debs.installable(_debs.read(bench.run, bench.previous), target)
     log = bench.fresh_log("piuparts.log")
+    deadline = time.monotonic() + bench.config.timeout
     with bench.tools(target.suite) as tools, bench.clean(target) as clean:
-        lab = Lab(bench=bench, tools=tools, clean=clean, log=log, deadline=time.monotonic() + bench.config.timeout)
-        verdicts = [attempt(lab, each) for each in _debs.rounds(debs)]
+        lab = Lab(bench=bench, tools=tools, clean=clean, previous=previous, log=log, deadline=deadline)
+        verdicts = [*([compare(lab, debs)] if previous else []), *(attempt(lab, each) for each in _debs.rounds(debs))]
     outcome = checks.worst(verdict.outcome for verdict in verdicts)
     worst = next(verdict for verdict in verdicts if verdict.outcome is outcome)
-    findings = tuple(dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings))
     return CheckReport(
         check="piuparts",
         target=target,
         outcome=outcome,
         seconds=0.0,
         reason=worst.reason,
-        findings=findings,
+        findings=tuple(dict.fromkeys(finding for verdict in verdicts for finding in verdict.findings)),
+        steps=steps(verdicts),
         log=log if log.exists() else None,
     )
 
 
-def installable(debs: tuple[Deb, ...], target: Target) -> tuple[Deb, ...]:
-    """Leave out what no user of the target installs. A udeb is for the Debian installer alone."""
-    return tuple(deb for deb in debs if not deb.debug and deb.path.suffix == ".deb" and deb.arch in {target.arch, "all"})
+def steps(verdicts: list[Verdict]) -> tuple[Step, ...]:
+    """Lay the steps of all rounds together, the worst of each kind being what counts."""
+    found = []
+    for name, none in ((INSTALL, ""), (UPGRADE, NO_PREVIOUS)):
+        same = [step for verdict in verdicts for step in verdict.steps if step.name == name]
+        outcome = checks.worst(step.outcome for step in same)
+        text = next((step.text for step in same if step.outcome is outcome), none)
+        found.append(Step(name=name, outcome=outcome, seconds=round(sum(step.seconds for step in same), 1), text=text))
+    return tuple(found)
+
+
+def compare(lab: Lab, debs: tuple[Deb, ...]) -> Verdict:
+    """Compare what the packages ship with what the published ones do, and name those that are new."""
+    found = _upgrade.findings(lab.bench.run, lab.previous, debs)
+    old = {deb.name for deb in lab.previous}
+    notes = tuple(
+        Finding(severity=Severity.INFO, tag="new-package", package=deb.name, text="there is no published version to upgrade from")
+        for deb in debs
+        if deb.name not in old
+    )
+    blamed = [finding for finding in found if finding.severity is Severity.ERROR]
+    outcome = Outcome.FAIL if blamed else Outcome.NOT_RUN
+    reason = f"{blamed[0].package}: {blamed[0].tag}: {blamed[0].text}" if blamed else ""
+    text = reason or "every package is new in this version"
+    return Verdict(outcome, reason, (*found, *notes), (Step(name=UPGRADE, outcome=outcome, text=text),))
 
 
 def attempt(lab: Lab, debs: tuple[Deb, ...]) -> Verdict:
@@ -104,7 +127,7 @@ def attempt(lab: Lab, debs: tuple[Deb, ...]) -> Verdict:
     (--warn-on-others) only when something was left and there are dependencies that may have done it.
     """
     verdict, others = once(lab, debs)
-    if verdict.only_leftovers and others:
+    if verdict.only_leftovers and others and any((s.name, s.outcome) == (INSTALL, Outcome.FAIL) for s in verdict.steps):
         lab.bench.progress.phase("piuparts, to see whose the leftovers are")
         verdict, _ = once(lab, debs, "--warn-on-others")
     return verdict
@@ -118,13 +141,21 @@ def once(lab: Lab, debs: tuple[Deb, ...], *options: str) -> tuple[Verdict, bool]
         standing = tuple(deb for deb in debs if deb.name in place.standing)
         if not tested:
             names = ", ".join(deb.name for deb in standing)
-            return Verdict(Outcome.SKIPPED, f"{names}: part of every clean system, so not to be purged"), False
+            reason = f"{names}: part of every clean system, so not to be purged"
+            return Verdict(Outcome.SKIPPED, reason, steps=(Step(name=INSTALL, outcome=Outcome.SKIPPED, text=reason),)), False
+        old = {deb.name for deb in lab.previous}
+        kept = [deb.name for deb in standing if deb.name in old]
+        upgrade = not kept and any(deb.name in old for deb in tested)
         equip(place, tested, standing)
+        # Unless told so piuparts tries one from what the suite has under the same name, which need not be an ancestor.
+        tests = () if upgrade else ("--no-upgrade-test",)
+        if upgrade:
+            _upgrade.lay(bench.run, place.root, place.work / "scripts", lab.previous, tested)
         bench.progress.phase("piuparts")
         done = bench.run(
             Command(
                 argv=lab.tools.argv(
-                    command(tested, target, prepare=bool(standing), options=options),
+                    command(tested, target, scripts=bool(standing) or upgrade, options=(*tests, *options)),
                     binds=((place.work, INSIDE),),
                     read_only=((RESOLVER.resolve(), os.fspath(RESOLVER)),) if RESOLVER.exists() else (),
                     network=True,
@@ -138,23 +169,30 @@ def once(lab: Lab, debs: tuple[Deb, ...], *options: str) -> tuple[Verdict, bool]
             ),
             bench.progress.line,
         )
-    verdict = read_log(done.stdout, code=done.code, packages=", ".join(deb.name for deb in tested))
+    verdict = read_log(done.stdout, code=done.code, packages=", ".join(deb.name for deb in tested), upgrade=upgrade)
+    if kept:
+        verdict = beyond_upgrade(verdict, ", ".join(kept))
     notes = tuple(_standing(deb) for deb in standing)
     there = place.standing | {deb.name for deb in debs}
     others = any(relation.name not in there for deb in tested for relation in deb.depends)
-    return Verdict(verdict.outcome, verdict.reason, (*verdict.findings, *notes)), others
+    return replace(verdict, findings=(*verdict.findings, *notes)), others
 
 
-def command(debs: tuple[Deb, ...], target: Target, *, prepare: bool, options: tuple[str, ...]) -> tuple[str, ...]:
-    """Build piuparts's argv, in the tool root.
+def beyond_upgrade(verdict: Verdict, names: str) -> Verdict:
+    """Tell of an upgrade that cannot be tried, since the clean system is at this build's version already."""
+    reason = f"{names}: part of every clean system, so the upgrade is not tried"
+    step = Step(name=UPGRADE, outcome=Outcome.SKIPPED, text=reason)
+    if verdict.outcome is Outcome.PASS:
+        verdict = replace(verdict, outcome=Outcome.SKIPPED, reason=reason)
+    return replace(verdict, steps=(*verdict.steps, step))
 
-    The clean system's own sources serve (--keep-sources-list). An upgrade is not tried: there may be no published version, and
-    what the suite has under the same name need not be the package's ancestor.
-    """
+
+def command(debs: tuple[Deb, ...], target: Target, *, scripts: bool, options: tuple[str, ...]) -> tuple[str, ...]:
+    """Build piuparts's argv, in the tool root. The clean system's own sources serve (--keep-sources-list)."""
     return (
         "env", f"PATH={PATH}", "piuparts", f"--existing-chroot={INSIDE}/root", "--hard-link", f"--tmpdir={ROOM}",
-        "--keep-sources-list", f"--distribution={target.suite}", "--no-upgrade-test", *options,
-        *((f"--scriptsdir={INSIDE}/scripts",) if prepare else ()),
+        "--keep-sources-list", f"--distribution={target.suite}", *options,
+        *((f"--scriptsdir={INSIDE}/scripts",) if scripts else ()),
         *(f"{INSIDE}/debs/{deb.path.name}" for deb in debs),
     )  # fmt: skip
 
@@ -170,8 +208,7 @@ def stage(bench: Bench, clean: Chroot) -> Iterator[Stage]:
         lay_devices(root)
         if clean.toolbox:
             (root / namespace.NATIVE.lstrip("/")).mkdir(mode=0o755)
-        settings = (f'{name} "{value}";' for name, value in network_settings(bench.run) if name.startswith("Acquire::http::"))
-        (root / "etc/apt/apt.conf.d/50debkit").write_text("\n".join((*APT_SETTINGS, *settings, "")), encoding="utf-8")
+        (root / _apt.CONF).write_text(_apt.settings(bench.run), encoding="utf-8")
         yield Stage(work=work, root=root, standing=frozenset(store.installed(root)))
 
 

@@ -11,10 +11,14 @@ import pytest
 from debian.debfile import DebFile
 from jsonschema import Draft202012Validator
 
+from debkit import checks
+from debkit.config import ChecksConfig, ChrootConfig
+from debkit.console import Quiet
 from debkit.host.binfmt import own_handlers_trouble
-from debkit.model import ARCHES
+from debkit.model import ARCHES, Outcome, Target
 from debkit.report import SCHEMA
 from tests.command import CHECKOUT, Ended, Project, make_project
+from tests.debs import make_result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +75,17 @@ def test_its_own_tests_ran_as_arm64_programs(project: Project, built: Ended) -> 
     log = next((project.path / "dist/trixie/arm64").glob("*.build")).read_text(errors="replace")
     assert "dh_auto_test" in log
     assert "nocheck" not in log
+
+
+def test_its_autopkgtests_pass(project: Project, built: Ended, run: Processes, tmp_path: Path) -> None:
+    (dsc,) = project.path.glob("dist/source/*/local-rag_*.dsc")
+    debs = tuple((project.path / "dist/trixie/amd64").glob("local-rag_*.deb"))
+    config = ChecksConfig(run=("autopkgtest",))
+    bench = checks.Bench(run=run, config=config, chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist", dsc=dsc)
+    report = checks.judge("autopkgtest", bench, make_result(tmp_path, *debs, target=Target("trixie", "amd64")))
+    assert (report.outcome, report.reason) == (Outcome.PASS, "")
+    assert {step.name: step.outcome for step in report.steps} == {"daemon": Outcome.PASS, "service": Outcome.SKIPPED}
+    assert "isolation-container" in next(step.text for step in report.steps if step.name == "service")
 
 
 def test_the_upload_is_one_and_signed(project: Project, built: Ended) -> None:

@@ -1,28 +1,36 @@
-"""Fixtures of the rooms whose integration tests fill several files: apt, archive and source."""
+"""Fixtures of the rooms whose integration tests fill several files: apt, archive, checks and source."""
 
 from __future__ import annotations
 
 import shutil
 import tarfile
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from debkit import apt
-from debkit.config import ArchiveConfig, Config, KeysConfig
+from debkit import apt, checks
+from debkit.config import ArchiveConfig, ChecksConfig, ChrootConfig, Config, KeysConfig
+from debkit.console import Quiet
 from debkit.keys import Keys, find_keys
+from debkit.model import Target
 from debkit.run import Command, Processes
+from debkit.run.tree import descendants
 from tests.apt_world import PACKAGES, STATUS, World
 from tests.archives import make_deb, make_source, serve, throwaway_key
+from tests.conftest import SUITE
 from tests.publisher import Desk
 from tests.publishing import CONF, Upload, signed
 from tests.sources import Opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from debkit.model import SignedUpload, Source
+
+
+MOUNTS = Path("/proc/self/mounts")
 
 
 # The apt room
@@ -156,6 +164,42 @@ def published(keys: Keys, key_state: Path, tmp_path_factory: pytest.TempPathFact
 def base(published: Path, tmp_path: Path) -> Path:
     """Its archive, to be damaged."""
     return shutil.copytree(published / "repo", tmp_path / "project/repo", symlinks=True)
+
+
+# The checks room
+
+
+@pytest.fixture(scope="session")
+def target(run: Processes) -> Target:
+    return Target(SUITE, run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip())
+
+
+@pytest.fixture
+def bench(run: Processes, debkit_cache: Path, tmp_path: Path) -> checks.Bench:
+    return checks.Bench(run=run, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
+
+
+@pytest.fixture
+def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Demand that the test leave no process, mount or scratch directory."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    scratch.chmod(0o1777)
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    processes, mounts = set(descendants(1)), MOUNTS.read_text()
+    yield
+    time.sleep(0.2)
+    ours = [pid for pid in set(descendants(1)) - processes if str(scratch) in command_line(pid)]
+    assert ours == []
+    assert MOUNTS.read_text() == mounts
+    assert list(scratch.iterdir()) == []
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 # The source room

@@ -5,59 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit import checks
-from debkit.config import ChecksConfig, ChrootConfig, LintianConfig, Suppression
-from debkit.console import Quiet
+from debkit.config import ChecksConfig, LintianConfig, Suppression
 from debkit.errors import Interrupted
-from debkit.model import CheckReport, Outcome, Severity, Target
+from debkit.model import CheckReport, Outcome, Severity
 from debkit.run import Command, Processes
-from debkit.run.tree import descendants
-from tests.conftest import SUITE
 from tests.debs import make_package, make_result
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-MOUNTS = Path("/proc/self/mounts")
-
-
-@pytest.fixture(scope="session")
-def target(run: Processes) -> Target:
-    return Target(SUITE, run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip())
-
-
-@pytest.fixture
-def bench(run: Processes, debkit_cache: Path, tmp_path: Path) -> checks.Bench:
-    return checks.Bench(run=run, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
-
-
-@pytest.fixture
-def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Demand that the test leave no process, mount or scratch directory."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    scratch.chmod(0o1777)
-    monkeypatch.setenv("TMPDIR", str(scratch))
-    processes, mounts = set(descendants(1)), MOUNTS.read_text()
-    yield
-    time.sleep(0.2)
-    ours = [pid for pid in set(descendants(1)) - processes if str(scratch) in command_line(pid)]
-    assert ours == []
-    assert MOUNTS.read_text() == mounts
-    assert list(scratch.iterdir()) == []
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
+    from debkit.model import Target
 
 
 def tags(report: CheckReport, severity: Severity = Severity.ERROR) -> set[tuple[str, str]]:
@@ -68,8 +31,10 @@ def tags(report: CheckReport, severity: Severity = Severity.ERROR) -> set[tuple[
 def test_a_good_package_passes(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
     deb = make_package(tmp_path, depends="less")  # piuparts must fetch it
     result = make_result(tmp_path, deb, target=target)
+    steps = {}
     for name in ("lintian", "piuparts"):
         report = checks.judge(name, bench, result)
+        steps[name] = [(step.name, step.outcome, step.text) for step in report.steps]
         assert (report.outcome, report.reason) == (Outcome.PASS, "")
         assert tags(report) == set()
         assert report.log == tmp_path / "dist" / f"{name}.log"
@@ -77,6 +42,10 @@ def test_a_good_package_passes(bench: checks.Bench, target: Target, tmp_path: Pa
     log = (tmp_path / "dist/piuparts.log").read_text()
     assert "PASS: Installation and purging test." in log
     assert "Setting up less" in log
+    assert steps["piuparts"] == [
+        ("install-and-purge", Outcome.PASS, ""),
+        ("upgrade", Outcome.NOT_RUN, "no previous version is published"),
+    ]
 
 
 def test_a_lintian_error_fails_unless_it_is_accepted(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
@@ -175,6 +144,61 @@ def test_an_interrupt_leaves_nothing(bench: checks.Bench, target: Target, tmp_pa
     with pytest.raises(Interrupted):
         checks.judge("piuparts", replace(bench, run=run), result)
     thread.join()
+
+
+MOVED = {"/usr/share/hello-debkit/moved": "a file\n"}
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_an_upgrade_passes(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    # The suite has a bzip2 too, which is not what is published.
+    (tmp_path / "pool").mkdir()
+    previous = (make_package(tmp_path / "pool", files=MOVED), make_package(tmp_path / "pool", "bzip2", version="0.1"))
+    debs = (
+        make_package(tmp_path, version="1.1", depends="less"),
+        make_package(tmp_path, "hello-data", version="1.1", files=MOVED, replaces="hello-debkit (<< 1.1)",
+                     breaks="hello-debkit (<< 1.1)"),
+        make_package(tmp_path, "bzip2", version="0.2"),
+        make_package(tmp_path, "tree", version="0.2"),
+    )  # fmt: skip
+    report = checks.judge("piuparts", replace(bench, previous=previous), make_result(tmp_path, *debs, target=target))
+    assert (report.outcome, report.reason) == (Outcome.PASS, "")
+    assert [(step.name, step.outcome) for step in report.steps] == [
+        ("install-and-purge", Outcome.PASS),
+        ("upgrade", Outcome.PASS),
+    ]
+    assert [f.package for f in report.findings if f.tag == "new-package"] == ["hello-data", "tree"]
+    assert report.log
+    log = report.log.read_text()
+    assert "Unpacking hello-debkit (1.1) over (1.0)" in log
+    assert "Unpacking bzip2 (0.2) over (0.1)" in log
+    assert "PASS: Installation, upgrade and purging tests." in log
+
+
+def test_a_file_that_moves_without_replaces_fails(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    (tmp_path / "pool").mkdir()
+    previous = (make_package(tmp_path / "pool", files=MOVED),)
+    debs = (make_package(tmp_path, version="1.1"), make_package(tmp_path, "hello-data", version="1.1", files=MOVED))
+    report = checks.judge("piuparts", replace(bench, previous=previous), make_result(tmp_path, *debs, target=target))
+    assert [(step.name, step.outcome) for step in report.steps] == [
+        ("install-and-purge", Outcome.PASS),
+        ("upgrade", Outcome.FAIL),
+    ]
+    assert report.outcome is Outcome.FAIL
+    assert report.reason.startswith(
+        "hello-data: moved-without-replaces: /usr/share/hello-debkit/moved is also in hello-debkit 1.0"
+    )
+    assert {tag for tag, _ in tags(report)} == {"moved-without-replaces", "file-conflict"}
+
+
+def test_a_conffile_that_an_upgrade_takes_away_fails(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    (tmp_path / "pool").mkdir()
+    conf = "/etc/hello-debkit.conf"
+    previous = (make_package(tmp_path / "pool", files={conf: "x\n"}, conffiles=(conf,)),)
+    upgraded = f'if [ -n "$2" ]; then rm {conf}; fi'
+    deb = make_package(tmp_path, version="1.1", files={conf: "x\n"}, conffiles=(conf,), scripts={"postinst": upgraded})
+    report = checks.judge("piuparts", replace(bench, previous=previous), make_result(tmp_path, deb, target=target))
+    assert (report.outcome, tags(report)) == (Outcome.FAIL, {("conffile-lost", f"{conf} is gone after the upgrade")})
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from pathlib import Path
@@ -9,18 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import checks
-from debkit.checks import _piuparts_log, piuparts
-from debkit.chroot import namespace, roots, store
-from debkit.chroot.roots import ToolRoot
-from debkit.config import ChecksConfig, ChrootConfig
-from debkit.console import Quiet
-from debkit.model import BuildResult, BuildState, CheckReport, Chroot, Finding, Outcome, Severity, Target, Via
+from debkit.checks import _apt, _piuparts_log, piuparts
+from debkit.config import ChecksConfig
+from debkit.model import CheckReport, Finding, Outcome, Severity
+from tests.fake_bench import control, result
 from tests.recorder import contains
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from debkit.run import Command, Run
+    from debkit.run import Command
     from tests.recorder import Recorder
 
 DATA = Path(__file__).parent.parent / "data" / "piuparts"
@@ -43,7 +38,9 @@ def error(tag: str, text: str, package: str = "hello-debkit") -> Finding:
 
 @pytest.mark.parametrize("name", ["pass", "pass-bookworm"])
 def test_a_pass(name: str) -> None:
-    assert read(name, code=0) == _piuparts_log.Verdict(Outcome.PASS)
+    verdict = read(name, code=0)
+    assert (verdict.outcome, verdict.reason, verdict.findings) == (Outcome.PASS, "", ())
+    assert [(step.name, step.outcome) for step in verdict.steps] == [("install-and-purge", Outcome.PASS)]
 
 
 @pytest.mark.parametrize("name", ["pass", "pass-bookworm"])
@@ -175,49 +172,11 @@ def test_a_script_that_cannot_reach_the_network_is_the_packages_fault() -> None:
 # What is run
 
 
-def result(tmp_path: Path, *names: str, arch: str = "arm64") -> BuildResult:
-    for name in names:
-        (tmp_path / name).write_bytes(b"a deb")
-    return BuildResult(
-        target=Target("trixie", arch),
-        via=Via.EMULATED,
-        backend="sbuild",
-        state=BuildState.SUCCEEDED,
-        phases=(),
-        disk_bytes=0,
-        log=tmp_path / "build.log",
-        argv=(),
-        debs=tuple(tmp_path / name for name in names),
-    )
-
-
-def control(name: str, arch: str = "all", **fields: str) -> str:
-    more = "".join(f"{key.replace('_', '-').title()}: {value}\n" for key, value in fields.items())
-    return f"Package: {name}\nVersion: 1.0\nArchitecture: {arch}\n{more}"
-
-
 @pytest.fixture
-def bench(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> checks.Bench:
-    """A bench whose clean system has libbz2-1.0, and whose piuparts passes unless a test says otherwise."""
-
-    @contextlib.contextmanager
-    def tools(*_: object, **__: object) -> Iterator[ToolRoot]:
-        yield ToolRoot(Path("/cache/tools"))
-
-    def unpack(run: Run, tarball: Path, root: Path) -> None:
-        for directory in ("etc/apt/apt.conf.d", "var/lib/dpkg", "srv"):
-            (root / directory).mkdir(parents=True)
-        gone = "Package: gone\nStatus: deinstall ok config-files\n"
-        (root / "var/lib/dpkg/status").write_text(f"Package: libbz2-1.0\nStatus: install ok installed\n\n{gone}")
-
-    monkeypatch.setattr(roots, "tools", tools)
-    monkeypatch.setattr(store, "ensure", lambda run, spec, **_: Chroot(spec=spec, tarball=tmp_path / "clean.tar", created=0.0))
-    monkeypatch.setattr(store, "held", lambda chroot: contextlib.nullcontext())
-    monkeypatch.setattr(namespace, "unpack", unpack)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    recorder.reply("apt-config", stdout='Acquire::http::Proxy "http://proxy.example.org:3142";\nAPT::Get::Yes "1";\n')
+def bench(clean_bench: checks.Bench, recorder: Recorder) -> checks.Bench:
+    """A bench whose piuparts passes unless a test says otherwise."""
     recorder.reply("piuparts", stdout=recorded("pass"))
-    return checks.Bench(run=recorder, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
+    return clean_bench
 
 
 def piuparts_runs(recorder: Recorder) -> list[Command]:
@@ -294,7 +253,7 @@ def test_the_clean_system_is_made_ready(bench: checks.Bench, recorder: Recorder,
         "chroot": True,
         "null": True,
         "ptmx": Path("pts/ptmx"),
-        "apt": [*piuparts.APT_SETTINGS, 'Acquire::http::Proxy "http://proxy.example.org:3142";'],
+        "apt": [*_apt.SETTINGS, 'Acquire::http::Proxy "http://proxy.example.org:3142";'],
         "deb": b"a deb",
     }
 

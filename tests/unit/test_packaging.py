@@ -26,8 +26,8 @@ def test_the_installed_packages_test_looks_at_every_program_beside_the_code() ->
     }
     assert shipped == programs
     script = (PACKAGING / "tests/installed").read_text()
-    (named,) = re.findall(r"^for helper in (.*); do$", script, flags=re.MULTILINE)
-    assert set(named.split()) == programs
+    (named,) = re.findall(r"^for helper in (.*?); do$", script, flags=re.MULTILINE | re.DOTALL)
+    assert set(named.replace("\\\n", "").split()) == programs
 
 
 def test_the_package_build_names_a_dispatcher_as_debkit_does() -> None:
