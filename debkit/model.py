@@ -234,6 +234,24 @@ class Phase:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variation:
+    """How a build is to differ from a usual one; what is empty or 0 does not.
+
+    `clock` is in seconds to go ahead, `timezone` as in TZ, `processors` how many there are to be for it.
+    """
+
+    path: str = ""
+    clock: int = 0
+    timezone: str = ""
+    locale: str = ""
+    host: str = ""
+    processors: int = 0
+
+
+USUAL = Variation()
+
+
 @dataclass(frozen=True, slots=True)
 class Excerpt:
     """The first real error of a log: the 1-based number of its line, and the lines around it."""

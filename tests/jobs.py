@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from debkit.backends._job import Job
 from debkit.config import BuildConfig
-from debkit.model import Chroot, ChrootKind, ChrootSpec, Source, Target, Via
+from debkit.model import USUAL, Chroot, ChrootKind, ChrootSpec, Source, Target, Variation, Via
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,7 @@ def make_job(
     build_all: bool = True,
     architectures: tuple[str, ...] = ("any", "all"),
     cpus: int = 4,
+    variation: Variation = USUAL,
 ) -> Job:
     """A job for trixie; a cross build's chroot is amd64."""
     return Job(
@@ -66,6 +67,7 @@ def make_job(
         config=config or BuildConfig(),
         build_all=build_all,
         cpus=cpus,
+        variation=variation,
     )
 
 

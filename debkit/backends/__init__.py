@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from debkit.errors import ConfigError
+from debkit.model import USUAL
 
 if TYPE_CHECKING:
     from debkit.config import BuildConfig
     from debkit.console import Progress
-    from debkit.model import BuildResult, Chroot, Source, Target, Via
+    from debkit.model import BuildResult, Chroot, Source, Target, Variation, Via
     from debkit.run import Run
 
 
@@ -34,8 +35,9 @@ class Backend(Protocol):
         config: BuildConfig,
         build_all: bool,
         progress: Progress,
+        variation: Variation = USUAL,
     ) -> BuildResult:
-        """Build `source` for `target` in `chroot`.
+        """Build `source` for `target` in `chroot`. A varied build says in its log what it has found around itself (`_vary`).
 
         A build that does not succeed is not an exception: its state is in the result. `into` gets the packages, .changes and
         .buildinfo of a success, all or none, in place of those of an earlier version; the log is written there as it grows.

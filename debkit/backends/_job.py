@@ -6,14 +6,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from debkit.model import ARCHES, Via
+from debkit.model import ARCHES, USUAL, Via
 from debkit.source import builds_on
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.config import BuildConfig
-    from debkit.model import Chroot, Source, Target
+    from debkit.model import Chroot, Source, Target, Variation
 
 # One path for every build and backend: the path is part of what a build makes, and the same source must make the same packages.
 # It is what Debian's own builders use since sbuild 0.88.
@@ -34,6 +34,11 @@ class Job:
     config: BuildConfig
     build_all: bool
     cpus: int
+    variation: Variation = USUAL
+
+    @property
+    def build_path(self) -> str:
+        return self.variation.path or BUILD_PATH
 
     @property
     def log_name(self) -> str:

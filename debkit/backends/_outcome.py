@@ -46,6 +46,11 @@ class Site:
         return self.work / "results"
 
     @property
+    def vary(self) -> Path:
+        """What a varied build finds in its chroot."""
+        return self.work / "vary"
+
+    @property
     def trace(self) -> Path:
         """What the dispatcher of an accelerated build writes to, whichever user it runs as."""
         return self.work / "trace"

@@ -13,12 +13,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.backends import _outcome
-from debkit.backends._job import BUILD_PATH, Job, cpus, key_place
+from debkit.backends import _outcome, _vary
+from debkit.backends._job import Job, cpus, key_place
 from debkit.backends._logs import SIGNS as MACHINE_SIGNS
 from debkit.backends._logs import Watch
 from debkit.chroot.namespace import as_root, unpack
-from debkit.model import BuildState, Via
+from debkit.model import USUAL, BuildState, Via
 from debkit.run import Command, require_tool
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from debkit.backends._outcome import Site
     from debkit.config import BuildConfig
     from debkit.console import Progress
-    from debkit.model import BuildResult, Chroot, Source, Target
+    from debkit.model import BuildResult, Chroot, Source, Target, Variation
     from debkit.run import Run
 
 NAME = "pbuilder"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # pbuilder's own
 FURNISH = Path(__file__).with_name("furnish")
 EXTRA_PACKAGES = "/var/lib/debkit/packages"
 
@@ -89,19 +90,30 @@ def build(
     config: BuildConfig,
     build_all: bool,
     progress: Progress,
+    variation: Variation = USUAL,
 ) -> BuildResult:
     """Build with pbuilder. See `Backend.build`."""
-    job = Job(source=source, target=target, via=via, chroot=chroot, config=config, build_all=build_all, cpus=cpus())
+    job = Job(
+        source=source,
+        target=target,
+        via=via,
+        chroot=chroot,
+        config=config,
+        build_all=build_all,
+        cpus=variation.processors or cpus(),
+        variation=variation,
+    )
     require_tool(NAME)  # what is started first is unshare
     with _outcome.opened(run, job, into, NAME) as site:
         watch = Watch(progress, heading, "unpack chroot")
         root = site.work / "root"
         root.mkdir()
         unpack(run, chroot.tarball, root)
+        _vary.lay(run, job, site.vary, progress)
         lay_out(job, site)
         watch.enter("set up chroot")
         command = Command(
-            argv=argv(job, site),
+            argv=_vary.on_processors(job, argv(job, site)),
             env=environment(job, site),
             timeout=config.timeout,
             ok=_outcome.ANY_CODE,
@@ -116,6 +128,7 @@ def argv(job: Job, site: Site) -> tuple[str, ...]:
     toolbox = job.chroot.toolbox
     inner = as_root(
         (
+            *_vary.named(job),
             os.fspath(FURNISH),
             os.fspath(site.work / "root"),
             os.fspath(toolbox.path) if toolbox else "",
@@ -150,7 +163,7 @@ def settings(job: Job, site: Site) -> str:
         "BUILDRESULT": os.fspath(site.results),
         "BUILDRESULTUID": "0",  # the caller, seen from the user namespace
         "BUILDRESULTGID": "0",
-        "BUILDDIR": BUILD_PATH,
+        "BUILDDIR": job.build_path,
         "HOOKDIR": os.fspath(site.work / "hooks"),
         "USESYSFS": "no",
         "USECGROUP": "no",
@@ -160,6 +173,7 @@ def settings(job: Job, site: Site) -> str:
         "CONFDIR": "",
         "SOURCE_ONLY_CHANGES": "no",
         "PBUILDERSATISFYDEPENDSCMD": "/usr/lib/pbuilder/pbuilder-satisfydepends-apt",
+        **({"PATH": f"{_vary.PLACE}/{_vary.INSIDE}:{PATH}"} if job.variation != USUAL else {}),
         "DEBBUILDOPTS": "--sanitize-env" + (" -b" if job.build_all and not job.only_all else ""),
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
@@ -179,6 +193,8 @@ def lay_out(job: Job, site: Site) -> None:
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
     root = site.work / "root"
+    if site.vary.exists():
+        shutil.copytree(site.vary, root / _vary.PLACE.lstrip("/"))
     if job.config.packages:
         (root / EXTRA_PACKAGES.lstrip("/")).mkdir(parents=True)
     for deb in job.config.packages:
@@ -205,7 +221,7 @@ def extra_sources(job: Job) -> tuple[str, ...]:
 
 
 def hooks(job: Job) -> dict[str, str]:
-    """Write the hooks: D before the build dependencies are installed, B and C after a good and a bad build."""
+    """Write the hooks: D before the build dependencies are installed, A before the build, B and C after a good and a bad one."""
     space = '#!/bin/sh\necho "Space: $(du -sk "$BUILDDIR" | cut -f1)"\n'
     update = [
         "#!/bin/sh",
@@ -214,7 +230,9 @@ def hooks(job: Job) -> dict[str, str]:
         "apt-get -q update",
         "apt-get -q -y dist-upgrade",
     ]
-    return {"B90space": space, "C90space": space, **({} if job.offline else {"D10update": "\n".join(update) + "\n"})}
+    prepare = _vary.preparation(job)
+    varied = {"A10vary": f"#!/bin/sh\nexec {shlex.join(prepare)}\n"} if prepare else {}
+    return {**varied, "B90space": space, "C90space": space, **({} if job.offline else {"D10update": "\n".join(update) + "\n"})}
 
 
 def judge(code: int, reading: Reading) -> BuildState:

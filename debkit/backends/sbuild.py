@@ -13,12 +13,12 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.backends import _outcome
-from debkit.backends._job import BUILD_PATH, PROXIES, Job, cpus, key_place
+from debkit.backends import _outcome, _vary
+from debkit.backends._job import PROXIES, Job, cpus, key_place
 from debkit.backends._logs import SIGNS, Watch
 from debkit.chroot.namespace import NATIVE, as_root
 from debkit.errors import HostError
-from debkit.model import BuildState, Via
+from debkit.model import USUAL, BuildState, Via
 from debkit.run import Command
 from debkit.source import read_changes
 
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from debkit.backends._outcome import Site
     from debkit.config import BuildConfig
     from debkit.console import Progress
-    from debkit.model import BuildResult, Chroot, Source, Target
+    from debkit.model import BuildResult, Chroot, Source, Target, Variation
     from debkit.run import Run
 
 NAME = "sbuild"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games"  # sbuild's default
 BUILD_MODULE = Path("/usr/share/perl5/Sbuild/Build.pm")
 
 # sbuild's boxes and what they are called here; those not named belong to the phase before. Since 0.86 a time stands in the box.
@@ -97,9 +98,19 @@ def build(
     config: BuildConfig,
     build_all: bool,
     progress: Progress,
+    variation: Variation = USUAL,
 ) -> BuildResult:
     """Build with sbuild. See `Backend.build`."""
-    job = Job(source=source, target=target, via=via, chroot=chroot, config=config, build_all=build_all, cpus=cpus())
+    job = Job(
+        source=source,
+        target=target,
+        via=via,
+        chroot=chroot,
+        config=config,
+        build_all=build_all,
+        cpus=variation.processors or cpus(),
+        variation=variation,
+    )
     with _outcome.opened(run, job, into, NAME) as site:
         demand_passage(site.work)
         (site.work / "roots").mkdir()
@@ -107,11 +118,12 @@ def build(
         root = os.geteuid() == 0 or bool(chroot.toolbox)
         (site.work / "sbuildrc").write_text(settings(job, site, os.environ, root=root), encoding="utf-8")
         words = argv(job, site, read_changes(source.changes).distribution)
+        _vary.lay(run, job, site.vary, progress)
         if chroot.toolbox:
             toolbox_place(site).mkdir()
             words = as_root(words, toolbox=chroot.toolbox, at=toolbox_place(site), trace=site.trace)
         command = Command(
-            argv=words,
+            argv=_vary.on_processors(job, words),
             name=NAME,
             env=environment(job, site),
             cwd=site.results,
@@ -157,6 +169,8 @@ def argv(job: Job, site: Site, distribution: str) -> tuple[str, ...]:
     extras += [f"--extra-repository={repository.line}" for repository in job.config.repositories]
     keys = [(number, repository.key) for number, repository in enumerate(job.config.repositories) if repository.key]
     extras += [f"--pre-build-commands={_hand_in(key.absolute(), key_place(number, key))}" for number, key in keys]
+    if prepare := _vary.preparation(job):
+        extras.append(f"--pre-build-commands=%SBUILD_CHROOT_EXEC {shlex.join(prepare)}")
     return (
         "sbuild",
         "--chroot-mode=unshare",
@@ -167,7 +181,7 @@ def argv(job: Job, site: Site, distribution: str) -> tuple[str, ...]:
         *(("--no-arch-any",) if job.only_all else ()),
         "--no-source",
         f"--build-dir={site.results}",
-        f"--build-path={BUILD_PATH}",
+        f"--build-path={job.build_path}",
         "--build-dep-resolver=apt",
         "--bd-uninstallable-explainer=none",
         *refresh,
@@ -206,12 +220,17 @@ def settings(job: Job, site: Site, environ: Mapping[str, str], *, root: bool) ->
     root that would be the chroot's root, and tests that must be refused something would not be.
     """
     build = {name: "" for name in PROXIES if environ.get(name)}
-    bound = f"{{directory => {_perl(os.fspath(toolbox_place(site)))}, mountpoint => '{NATIVE}'}}" if job.chroot.toolbox else ""
+    varied = job.variation != USUAL
+    bound = [
+        *([(toolbox_place(site), NATIVE)] if job.chroot.toolbox else []),
+        *([(site.vary, _vary.PLACE)] if varied else []),
+    ]
+    binds = ", ".join(f"{{directory => {_perl(os.fspath(outer))}, mountpoint => {_perl(inner)}}}" for outer, inner in bound)
     passed = ("DEB_BUILD_OPTIONS", *dict(job.emulator_env), *build)
     lines = [
         "$chroot_mode = 'unshare';",  # said here too, or Debian 13's sbuild explains schroot at length
         f"$unshare_tmpdir_template = {_perl(f'{site.work}/roots/root.XXXXXXXXXX')};",
-        f"$unshare_bind_mounts = [{bound}];",
+        f"$unshare_bind_mounts = [{binds}];",
         *(("$build_user = 'sbuild';",) if root else ()),
         "$mailto = '';",
         f"$stalled_pkg_timeout = {math.ceil(job.config.timeout / 60)};",  # minutes; one limit, told in one place
@@ -219,9 +238,15 @@ def settings(job: Job, site: Site, environ: Mapping[str, str], *, root: bool) ->
         "$build_environment = {" + ", ".join(f"{_perl(name)} => {_perl(value)}" for name, value in build.items()) + "};",
         "eval '$unshare_mmdebstrap_auto_create = 0;';",  # else a tarball it finds old is made anew
         "eval '$enable_network = 0;';",
+        *(varied_settings(site) if varied else ()),
         "1;",
     ]
     return "\n".join(lines) + "\n"
+
+
+def varied_settings(site: Site) -> tuple[str, ...]:
+    """Write what puts the variation before dpkg-buildpackage, and sbuild's own `hostname sbuild`, in its namespace, aside."""
+    return (f"$build_env_cmnd = {_perl(_vary.START)};", f"$path = {_perl(f'{site.vary / _vary.OUTSIDE}:{PATH}')};")
 
 
 def judge(code: int, reading: Reading) -> BuildState:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from debkit.chroot.roots import ToolRoot
     from debkit.config import ChecksConfig, ChrootConfig
     from debkit.console import Progress
-    from debkit.model import BuildResult, Chroot, Target
+    from debkit.model import BuildResult, Chroot, Target, Variation
     from debkit.run import Run
 
 
@@ -38,9 +38,10 @@ class Bench:
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
     built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once; `dsc` is it for every job.
     `peer` is what the suite's other job has built that this one is to be like, `previous` the .debs of the version that the
-    archive has now. `project` is the directory that holds `config/`, `native` this machine's
-    architecture. `note_tool`, where there is one, is told "PACKAGE/SUITE" and
-    the version of each tool that is used. Foreign systems are accelerated by the `accelerator`, if there is one.
+    archive has now. `rebuild` builds the same once more, varied, into a directory; None where this job has built nothing.
+    `project` is the directory that holds `config/`, `native` this machine's architecture. `note_tool`, where there is one, is
+    told "PACKAGE/SUITE" and the version of each tool that is used. Foreign systems are accelerated by the `accelerator`, if
+    there is one.
     """
 
     run: Run
@@ -53,6 +54,7 @@ class Bench:
     dsc: Path | None = None
     peer: BuildResult | None = None
     previous: tuple[Path, ...] = ()
+    rebuild: Callable[[Variation, Path], BuildResult] | None = None
     project: Path | None = None
     native: str = ""
     note_tool: Callable[[str, str], None] | None = None

@@ -14,9 +14,11 @@ from debkit.config.sections import (
     KeysConfig,
     LintianConfig,
     Probe,
+    ReproducibleConfig,
     ServiceConfig,
     SourceConfig,
     Suppression,
+    Unvaried,
     VulnerabilitiesConfig,
 )
 
@@ -33,9 +35,11 @@ __all__ = [
     "LintianConfig",
     "Names",
     "Probe",
+    "ReproducibleConfig",
     "ServiceConfig",
     "SourceConfig",
     "Suppression",
+    "Unvaried",
     "VulnerabilitiesConfig",
     "base_suite",
     "codename",

@@ -24,9 +24,11 @@ from debkit.config.sections import (
     KeysConfig,
     LintianConfig,
     Probe,
+    ReproducibleConfig,
     ServiceConfig,
     SourceConfig,
     Suppression,
+    Unvaried,
     VulnerabilitiesConfig,
     is_url,
 )
@@ -145,11 +147,15 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
     def probes(entries: list[dict[str, Any]]) -> tuple[Probe, ...]:
         return tuple(Probe(**entry) for entry in entries)
 
+    def unvaried(entries: list[dict[str, str]]) -> tuple[Unvaried, ...]:
+        return tuple(Unvaried(**entry) for entry in entries)
+
     checks = dict(data.get("checks", {}))
     lintian = _section(LintianConfig(), checks.pop("lintian", {}), suppress=suppressions)
     service = _section(
         ServiceConfig(), checks.pop("service", {}), health=probes, stable=seconds, install_time=seconds, accept=suppressions
     )
+    reproducible = _section(ReproducibleConfig(), checks.pop("reproducible", {}), unvaried=unvaried)
     equivalence = _section(EquivalenceConfig(), checks.pop("equivalence", {}), accept=suppressions)
     vulnerabilities = _section(
         VulnerabilitiesConfig(),
@@ -168,6 +174,7 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
             _section(ChecksConfig(), checks, timeout=seconds),
             equivalence=equivalence,
             lintian=lintian,
+            reproducible=reproducible,
             service=service,
             vulnerabilities=vulnerabilities,
         ),

@@ -108,6 +108,21 @@ class VulnerabilitiesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unvaried:
+    """What a package's second build has in common with the first (a field of `model.Variation`), and why."""
+
+    variation: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReproducibleConfig:
+    """[checks.reproducible]."""
+
+    unvaried: tuple[Unvaried, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChecksConfig:
     """[checks]. `run` names modules of `debkit.checks`; `timeout` is in seconds, for one check of one target."""
 
@@ -117,6 +132,7 @@ class ChecksConfig:
     service: ServiceConfig = ServiceConfig()
     equivalence: EquivalenceConfig = EquivalenceConfig()
     vulnerabilities: VulnerabilitiesConfig = VulnerabilitiesConfig()
+    reproducible: ReproducibleConfig = ReproducibleConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

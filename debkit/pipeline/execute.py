@@ -343,7 +343,7 @@ def judge_one(
         result,
         workshop(shift),
         row,
-        tried=job.tried,
+        job=job,
         siblings=siblings,
         source=sources[job.target.suite],
         first=first is job,

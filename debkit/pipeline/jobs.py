@@ -7,7 +7,8 @@ import os
 import shlex
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from debkit import accel, backends, checks
@@ -23,7 +24,7 @@ from debkit.errors import (
     EnvironmentFailure,
     TimeoutFailure,
 )
-from debkit.model import BuildState, ChrootKind, Outcome, Severity, Target, Via
+from debkit.model import USUAL, BuildState, ChrootKind, Outcome, Severity, Target, Via
 from debkit.paths import scratch_home
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from debkit.config import Config
     from debkit.console import Progress
-    from debkit.model import BuildResult, CheckReport, Chroot, Source
+    from debkit.model import BuildResult, CheckReport, Chroot, Source, Variation
     from debkit.pipeline.plan import Job
     from debkit.run import Run
 
@@ -93,11 +94,26 @@ def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> Build
     """Build one job. A build that failed is raised as the error its state stands for."""
     backend = backends.find(shop.config.build.backend)
     with base_chroot(job, shop, progress) as chroot:
-        return _build(job, source, shop, progress, backend=backend, chroot=chroot)
+        return _build(job, source, shop, progress, backend=backend, chroot=chroot, into=shop.into(job.target))
+
+
+def rebuild(variation: Variation, into: Path, *, job: Job, source: Source, shop: Workshop, progress: Progress) -> BuildResult:
+    """Build one job once more, varied, into another directory; its chroot is the one of before. A failed build is a result."""
+    backend = backends.find(shop.config.build.backend)
+    with base_chroot(job, replace(shop, refresh=False), progress) as chroot:
+        return _build(job, source, shop, progress, backend=backend, chroot=chroot, into=into, variation=variation)
 
 
 def _build(
-    job: Job, source: Source, shop: Workshop, progress: Progress, *, backend: backends.Backend, chroot: Chroot
+    job: Job,
+    source: Source,
+    shop: Workshop,
+    progress: Progress,
+    *,
+    backend: backends.Backend,
+    chroot: Chroot,
+    into: Path,
+    variation: Variation = USUAL,
 ) -> BuildResult:
     via = Via.EMULATED if job.via is Via.ACCELERATED and not chroot.toolbox else job.via
     if layered(job, shop.config):
@@ -118,10 +134,11 @@ def _build(
             target=job.target,
             via=via,
             chroot=chroot,
-            into=shop.into(job.target),
+            into=into,
             config=shop.config.build,
             build_all=job.build_all,
             progress=progress,
+            variation=variation,
         )
 
 
@@ -142,7 +159,7 @@ def check(
     shop: Workshop,
     progress: Progress,
     *,
-    tried: Via,
+    job: Job,
     source: Source,
     first: bool,
     siblings: tuple[Path, ...] = (),
@@ -150,7 +167,7 @@ def check(
 ) -> tuple[CheckReport, ...]:
     """Judge a successful build by every configured check, beside each other as the machine's processors allow.
 
-    `tried` is as in `Job`, `siblings` and `peer` as in `checks.Bench`; the `first` job of a suite has the source judged too.
+    `siblings` and `peer` as in `checks.Bench`; the `first` job of a suite has the source judged too.
     """
     suite, arch = result.target.suite, result.target.arch
     bench = checks.Bench(
@@ -167,7 +184,8 @@ def check(
         project=shop.config.project,
         native=shop.machine_arch,
         note_tool=shop.note_tool,
-        accelerator=shop.by(tried),
+        rebuild=partial(rebuild, job=job, source=source, shop=shop, progress=progress) if job.builds else None,
+        accelerator=shop.by(job.tried),
     )
     names = shop.config.checks.run
     if not names:

@@ -5,14 +5,14 @@ What was built stays below `dist/verify/`, with a text of diffoscope's for each 
 
 from __future__ import annotations
 
-import filecmp
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 from debkit import host
 from debkit.accel import trace
-from debkit.chroot import namespace, roots
+from debkit.checks import _differ
+from debkit.chroot import roots
 from debkit.console import duration
 from debkit.errors import AccelDifference, BuildError, DebkitError, DependencyError, Interrupted
 from debkit.model import ChrootKind, Via
@@ -20,7 +20,7 @@ from debkit.pipeline import jobs
 from debkit.pipeline.execute import Shift, accelerator_for, alone, informed, make_source, prepared, workshop
 from debkit.pipeline.plan import Request, choose_via
 from debkit.report import Ledger
-from debkit.run import Command, Processes
+from debkit.run import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from debkit.model import BuildResult, Source
     from debkit.pipeline.plan import Job
     from debkit.run import Run
-
-# Of its many helpers those that packages of compiled programs need.
-DIFFOSCOPE = ("binutils-multiarch", "diffoscope-minimal", "python3-debian", "xz-utils", "zstd")
-LARGEST_TEXT = 1_000_000  # bytes
 
 
 class Likeness(StrEnum):
@@ -128,32 +124,16 @@ def foreign(config: Config, machine_arch: str) -> tuple[str, ...]:
 
 def compare(emulated: tuple[Path, ...], accelerated: tuple[Path, ...]) -> dict[str, Likeness]:
     """Say of each package, by its file's name, what it came to."""
-    ours, theirs = ({deb.name: deb for deb in debs} for debs in (accelerated, emulated))
-    return {
-        name: Likeness.SURPLUS if name not in theirs
-        else Likeness.MISSING if name not in ours
-        else Likeness.IDENTICAL if filecmp.cmp(theirs[name], ours[name], shallow=False)
-        else Likeness.DIFFERENT
-        for name in sorted({*ours, *theirs})
-    }  # fmt: skip
+    return {name: Likeness[found.name] for name, found in _differ.compare(emulated, accelerated).items()}
 
 
 def explain(shift: Shift, suite: str, emulated: Path, accelerated: Path, row: JobProgress) -> Path:
     """Have diffoscope tell how two packages differ; give the file with its text."""
     text = shift.config.dist / "verify" / f"{emulated.name}.txt"
-    with (
-        roots.tools(shift.run, suite, DIFFOSCOPE, config=shift.config.chroot, progress=row) as root,
-        namespace.scratch(shift.run, "diffoscope") as work,
-    ):
+    with roots.tools(shift.run, suite, _differ.DIFFOSCOPE, config=shift.config.chroot, progress=row) as root:
         row.phase(f"diffoscope {emulated.name}")
-        argv = root.argv(
-            ("env", "TMPDIR=/mnt/work", "diffoscope", f"--max-text-report-size={LARGEST_TEXT}", "--text=-",
-             f"/mnt/emulated/{emulated.name}", f"/mnt/accelerated/{accelerated.name}"),
-            binds=((work, "/mnt/work"),),
-            read_only=((emulated.parent, "/mnt/emulated"), (accelerated.parent, "/mnt/accelerated")),
-        )  # fmt: skip
-        found = shift.run(Command(argv=argv, name="diffoscope", ok=frozenset({0, 1}), timeout=shift.config.build.timeout))
-    text.write_text(found.stdout, encoding="utf-8")
+        found = _differ.explain(shift.run, root, emulated, accelerated, timeout=shift.config.build.timeout)
+    text.write_text(found, encoding="utf-8")
     return text
 
 

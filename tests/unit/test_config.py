@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from debkit import config
-from debkit.config import Suppression
+from debkit.config import Suppression, Unvaried
 from debkit.errors import ConfigError
+from debkit.model import Variation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +72,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             max-age = "2h"
             fail-on = "low"
             accept = [{tag = "CVE-2026-0001", reason = "it is not called", package = "jansson"}]
+            [[checks.reproducible.unvaried]]
+            variation = "clock"
+            reason = "a certificate ends"
             [keys]
             upload = "aaaabbbbccccddddeeeeffff0000111122223333"
             [archive]
@@ -96,9 +101,15 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         fail_on="low",
         accept=(config.Suppression(tag="CVE-2026-0001", reason="it is not called", package="jansson"),),
     )
+    assert loaded.checks.reproducible.unvaried == (Unvaried(variation="clock", reason="a certificate ends"),)
     assert loaded.keys.upload == "AAAABBBBCCCCDDDDEEEEFFFF0000111122223333"
     assert loaded.repo == tmp_path / "archive"
     assert loaded.source.keyring == tmp_path / "key.asc"
+
+
+def test_what_can_be_unvaried_is_what_can_be_varied() -> None:
+    entry = json.loads(config.SCHEMA.read_text())["properties"]["checks"]["properties"]["reproducible"]["properties"]["unvaried"]
+    assert entry["items"]["properties"]["variation"]["enum"] == [field.name for field in fields(Variation)]
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
@@ -9,21 +10,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit import checks
-from debkit.config import ChecksConfig
+from debkit import accel, checks
+from debkit.backends import sbuild
+from debkit.config import BuildConfig, ChecksConfig
 from debkit.console import JobProgress
 from debkit.errors import CheckError, CheckIncomplete
-from debkit.model import CheckReport, Outcome, Via
+from debkit.model import USUAL, CheckReport, Outcome, Variation, Via
 from debkit.pipeline import jobs
 from debkit.pipeline.execute import CHECK_MEMORY, hands, judge_one, workshop
-from tests.jobs import make_source
+from tests.jobs import make_chroot, make_source
 from tests.shifts import TARGET, built, shift_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.checks import Bench
-    from debkit.model import BuildResult
+    from debkit.model import BuildResult, Chroot
 
 
 def report(outcome: Outcome, name: str = "a") -> CheckReport:
@@ -81,7 +83,7 @@ def test_checks_run_beside_each_other_and_are_told_in_the_order_of_the_configura
         built(Via.EMULATED),
         workshop(shift),
         JobProgress("x", shift.console),
-        tried=Via.EMULATED,
+        job=shift.plan.jobs[0],
         source=make_source(),
         first=True,
     )
@@ -115,6 +117,49 @@ def test_the_architecture_that_runs_natively_is_what_the_others_are_compared_wit
     for job in shift.plan.jobs:
         judge_one(shift, job, {"trixie": make_source()}, builds, JobProgress("x", shift.console))
     assert peers == {"arm64": native, "amd64": None}
+
+
+def test_only_what_was_built_here_can_be_built_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    benches: list[Bench] = []
+
+    def judge(name: str, bench: Bench, _result: BuildResult) -> CheckReport:
+        benches.append(bench)
+        return report(Outcome.PASS, name)
+
+    monkeypatch.setattr(checks, "judge", judge)
+    shift = shift_of(tmp_path, None)
+    shop = replace(workshop(shift), config=replace(shift.config, checks=ChecksConfig(run=("a",))))
+    for builds in (True, False):
+        job = replace(shift.plan.jobs[0], builds=builds)
+        jobs.check(built(Via.EMULATED), shop, JobProgress("x", shift.console), job=job, source=make_source(), first=True)
+    assert [bench.rebuild is not None for bench in benches] == [True, False]
+
+
+def test_a_second_build_is_in_the_same_chroot_and_leaves_the_first_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shift = shift_of(tmp_path, None)
+    shop = replace(workshop(shift), refresh=True, config=replace(shift.config, build=BuildConfig(layers=False)))
+    chroot = make_chroot("arm64", tarball=tmp_path / "base.tar.zst")
+    chroot.tarball.touch()
+    asked: dict[str, object] = {}
+
+    def opened(*_: object, **options: object) -> contextlib.nullcontext[Chroot]:
+        asked["refresh"] = options["refresh"]
+        return contextlib.nullcontext(chroot)
+
+    def build(*_: object, **options: object) -> BuildResult:
+        asked.update(options)
+        return built(Via.EMULATED)
+
+    monkeypatch.setattr(accel, "opened", opened)
+    monkeypatch.setattr(sbuild, "build", build)
+    variation = Variation(path="/build/another-path")
+    row = JobProgress("x", shift.console)
+    jobs.rebuild(variation, tmp_path / "second", job=shift.plan.jobs[0], source=make_source(), shop=shop, progress=row)
+    assert (asked["refresh"], asked["variation"], asked["into"]) == (False, variation, tmp_path / "second")
+    assert asked["chroot"] is chroot
+    asked.clear()
+    jobs.build(shift.plan.jobs[0], make_source(), shop, row)
+    assert (asked["refresh"], asked["variation"], asked["into"]) == (True, USUAL, shop.into(TARGET))
 
 
 def ended(result: BuildResult) -> Future[BuildResult]:
