@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from debkit import apt, boot, checks
 from debkit.checks import _debs, _staged, _units
-from debkit.checks.piuparts import installable
 from debkit.chroot import cache, namespace, store
 from debkit.errors import EnvironmentFailure
 from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity, Step
@@ -52,8 +51,8 @@ class Subject:
 def judge(bench: Bench, result: BuildResult) -> CheckReport:
     """Look at all packages of the build that can be installed together and bring units."""
     target = result.target
-    debs = installable(_debs.read(bench.run, (*result.debs, *bench.siblings)), target)
-    previous = installable(_debs.read(bench.run, bench.previous), target)
+    debs = _debs.installable(_debs.read(bench.run, (*result.debs, *bench.siblings)), target)
+    previous = _debs.installable(_debs.read(bench.run, bench.previous), target)
     subjects = [subject for each in _debs.rounds(debs) if (subject := _subject(bench, each, previous)).units]
     if not subjects:
         return checks.not_run("service", result, NOTHING)
