@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from debkit.model import Target, Toolbox
     from debkit.run import Completed, Run
 
-WAYS = ("direct", "nspawn", "machine")  # in the order of preference
+MACHINE = "machine"
+WAYS = ("direct", "nspawn", MACHINE)  # in the order of preference
 BOOTED = "booted"
 KERNEL_LOG = "kmsg"  # what init says before there is a journal
 UNIT = """\
@@ -88,6 +89,10 @@ class Guest:
     emulator: Path | None = None
 
 
+class CannotBoot(EnvironmentFailure):
+    """No way to boot a system works on this machine; the cause tells what became of each."""
+
+
 class Way(Protocol):
     """What a module of this package offers."""
 
@@ -126,8 +131,7 @@ def boot(
 ) -> str:
     """Boot a guest the first way that starts its script, wait until its system has ended, and say which way that was.
 
-    `timeout` is in seconds. What its console prints is added to `log`. Raises TimeoutFailure, and EnvironmentFailure telling what
-    became of each way when none works.
+    `timeout` is in seconds. What its console prints is added to `log`. Raises TimeoutFailure, and CannotBoot when no way works.
     """
     troubles = []
     for name in ways:
@@ -138,7 +142,7 @@ def boot(
         if (guest.share / BOOTED).exists():
             return name
         troubles.append(f"{name}: {_said(done, guest)}")
-    raise EnvironmentFailure(f"no {guest.target} boots on this machine", cause="\n".join(troubles), hint="debkit doctor", log=log)
+    raise CannotBoot(f"no {guest.target} boots on this machine", cause="\n".join(troubles), hint="debkit doctor", log=log)
 
 
 def _said(done: Completed, guest: Guest) -> str:

@@ -32,7 +32,9 @@ PACKAGES: tuple[str, ...] = ()
 INIT = ("systemd-sysv",)
 EMULATOR = ("qemu-user-static",)
 GUEST = Path(__file__).with_name("service-guest")
-ARCHIVE = "/run/debkit/archive"
+SHARE = "/run/debkit"
+ARCHIVE = f"{SHARE}/archive"
+UNCONFINED = "; services are not confined, since qemu-user knows no namespaces and no seccomp (--strict boots a full machine)"
 NOTHING = "no package of it brings a unit that is to be enabled"
 PHASES = ("first", "second")  # with a reboot between them
 FIELD = "\x1f"
@@ -72,7 +74,11 @@ def report(result: BuildResult, steps: tuple[Step, ...], config: ServiceConfig, 
         target=result.target,
         outcome=Outcome.FAIL if blamed else settled,
         seconds=0.0,
-        reason=f"{blamed[0].tag}: {blamed[0].text}" if blamed else "",
+        reason=f"{blamed[0].tag}: {blamed[0].text}"
+        if blamed
+        else "; ".join(step.text for step in steps if step.outcome is settled)
+        if not settled.settled
+        else "",
         findings=findings,
         steps=steps,
         log=log,
@@ -80,9 +86,11 @@ def report(result: BuildResult, steps: tuple[Step, ...], config: ServiceConfig, 
 
 
 def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[Step, ...]:
-    """Boot the clean system twice and have all done in it."""
+    """Boot the clean system twice and have all done in it; where none boots, try by hand what the units start."""
     deadline = time.monotonic() + bench.config.timeout
-    target = clean.spec.target
+    target, config = clean.spec.target, bench.config.service
+    foreign = target.arch != bench.native
+    machine = foreign and config.strict
     with namespace.scratch(bench.run, "service") as work:
         root, share = work / "root", work / "share"
         for directory in (root, share, share / "archive"):
@@ -94,17 +102,23 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[S
             _staged.stage(bench.run, share / "archive", _needed(bench, clean, subject))
         _staged.add_to(root, ARCHIVE)
         shutil.copy(GUEST, share / "main")
-        emulator = _emulator(bench, clean, work) if clean.toolbox else None
+        emulator = _emulator(bench, clean, work) if clean.toolbox and not machine else None
         guest = boot.Guest(root=root, share=share, target=target, toolbox=clean.toolbox, emulator=emulator)
-        boot.furnish(guest, emulated=target.arch != bench.native)
-        ways: tuple[str, ...] = boot.WAYS
+        boot.furnish(guest, emulated=foreign and not machine)
+        ways: tuple[str, ...] = (boot.MACHINE,) if machine else boot.WAYS
         steps: tuple[Step, ...] = ()
         for phase in PHASES:
-            (share / "settings").write_text(settings(phase, subject, bench.config.service), encoding="utf-8")
+            (share / "settings").write_text(
+                settings(phase, subject, config, note=UNCONFINED if foreign and not machine else ""), encoding="utf-8"
+            )
             bench.progress.phase(f"service, {'booted again' if steps else 'booted'}")
             left = max(deadline - time.monotonic(), 0)
             try:
                 ways = (boot.boot(bench.run, guest, ways=ways, log=log, timeout=left, on_line=bench.progress.line),)
+            except boot.CannotBoot as problem:
+                if config.require_systemd:
+                    raise
+                return by_hand(bench, guest, subject, problem, log, timeout=left)
             finally:
                 _append(share / "log", log)
             told, ended = read_results(share / "results")
@@ -122,7 +136,29 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[S
     return steps
 
 
-def settings(phase: str, subject: Subject, config: ServiceConfig) -> str:
+def by_hand(
+    bench: Bench, guest: boot.Guest, subject: Subject, problem: boot.CannotBoot, log: Path, *, timeout: float
+) -> tuple[Step, ...]:
+    """Start what the units start without a systemd, which proves little: it is told as skipped, whatever comes of it."""
+    bench.progress.phase("service, by hand")
+    (guest.share / "settings").write_text(settings("fallback", subject, bench.config.service), encoding="utf-8")
+    command = Command(
+        argv=namespace.inside(
+            guest.root, ("bash", f"{SHARE}/main"), binds=((guest.share, SHARE),), network=False, toolbox=guest.toolbox
+        ),
+        timeout=timeout,
+        ok=frozenset(range(-64, 256)),
+        log=log,
+        name="service-guest",
+    )
+    bench.run(command, bench.progress.line)
+    told, _ = read_results(guest.share / "results")
+    cause = "; ".join(problem.cause.splitlines())
+    degraded = Step(name="boot", outcome=Outcome.SKIPPED, text=f"degraded, without systemd: {problem.what}: {cause}")
+    return (degraded, *told)
+
+
+def settings(phase: str, subject: Subject, config: ServiceConfig, *, note: str = "") -> str:
     """Write what the script in the system needs to know, as bash reads it."""
     units = [unit for unit in subject.units if unit.enabled]
     old = [deb for deb in subject.previous if deb.name in {each.name for each in subject.debs}]
@@ -138,7 +174,16 @@ def settings(phase: str, subject: Subject, config: ServiceConfig) -> str:
         "PROBES": [FIELD.join(_probe(probe)) for probe in config.health],
     }
     lines = [f"{name}=({shlex.join(words)})" for name, words in lists.items()]
-    return "\n".join((f"PHASE={phase}", *lines, f"STABLE={config.stable:g}", f"LIMIT={config.install_time:.0f}", ""))
+    return "\n".join(
+        (
+            f"PHASE={phase}",
+            f"NOTE={shlex.quote(note)}",
+            *lines,
+            f"STABLE={config.stable:g}",
+            f"LIMIT={config.install_time:.0f}",
+            "",
+        )
+    )
 
 
 def read_results(file: Path) -> tuple[tuple[Step, ...], bool]:

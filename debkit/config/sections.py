@@ -75,12 +75,16 @@ class Probe:
 class ServiceConfig:
     """[checks.service]. Healthy is what all probes of `health` say, and what stays up for `stable` seconds without a restart.
 
-    `install_time` is the most seconds from `apt-get install` to healthy. `accept` are steps whose failure lets it pass.
+    `install_time` is the most seconds from `apt-get install` to healthy. `accept` are steps whose failure lets it pass. Where no
+    system boots, `require_systemd` keeps services from being tried without one; with `strict` foreign ones are booted in a full
+    machine, whose kernel confines services as theirs will.
     """
 
     health: tuple[Probe, ...] = ()
     stable: float = 5
     install_time: float = 300
+    require_systemd: bool = False
+    strict: bool = False
     accept: tuple[Suppression, ...] = ()
 
 
