@@ -1,18 +1,25 @@
-"""systemd-nspawn, which the machine's own root can use."""
+"""systemd-nspawn, in the user namespace that every root has, so that files have the owners they are to have."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from debkit.boot.direct import NODE
+from debkit.chroot import namespace
+
 if TYPE_CHECKING:
     from debkit.boot import Guest
+
+# It keeps what it propagates into the container in /run, and wants that in memory.
+RUN = ("sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh")
 
 
 def argv(guest: Guest) -> tuple[str, ...]:
     """Build the command. Nothing of it is registered with the machine's own systemd, if there is one."""
-    return (
-        "env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
+    nspawn = (
         "systemd-nspawn", f"--directory={guest.root}", "--boot", "--register=no", "--keep-unit", "--private-network",
-        "--console=read-only", "--quiet", "--bind", f"{guest.share}:/run/debkit",
+        "--console=read-only", "--quiet", f"--bind={guest.share}:/run/debkit",
         *(f"--bind-ro={unit}:/run/systemd/system/{unit.name}" for unit in sorted((guest.share / "units").iterdir())),
     )  # fmt: skip
+    entered = namespace.as_root((*RUN, "env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", *nspawn), toolbox=guest.toolbox)
+    return (str(NODE), *entered)

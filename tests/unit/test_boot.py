@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import boot
+from debkit.boot.direct import DIRECT
 from debkit.model import Target, Toolbox
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def test_a_way_counts_once_the_script_has_started(recorder: Recorder, guest: boo
         (guest.share / boot.BOOTED).touch()
 
     boot.furnish(guest, emulated=False)
-    recorder.reply(str(boot.find("direct").argv(guest)[0]), stdout="no control group may be made", code=69)
-    recorder.reply("env", action=start)
+    recorder.reply(str(DIRECT), stdout="no control group may be made", code=69)
+    recorder.reply("systemd-nspawn", action=start)
     assert boot.boot(recorder, guest, ways=("direct", "nspawn"), log=tmp_path / "log", timeout=9) == "nspawn"
     assert [command.timeout for command in recorder.commands] == [9, 9]
 
@@ -40,8 +41,8 @@ def test_all_that_was_tried_is_told_when_nothing_boots(recorder: Recorder, guest
         (guest.share / boot.KERNEL_LOG).write_text("<1>systemd[1]: Freezing execution.\n")
 
     boot.furnish(guest, emulated=False)
-    recorder.reply(str(boot.find("direct").argv(guest)[0]), stdout="no control group may be made", code=69)
-    recorder.reply("env", code=255, action=panic)
+    recorder.reply(str(DIRECT), stdout="no control group may be made", code=69)
+    recorder.reply("systemd-nspawn", code=255, action=panic)
     with pytest.raises(boot.CannotBoot) as caught:
         boot.boot(recorder, guest, ways=("direct", "nspawn"), log=tmp_path / "log", timeout=9)
     assert caught.value.cause.splitlines() == [
