@@ -130,7 +130,7 @@ class ReproducibleConfig:
 class ChecksConfig:
     """[checks]. `run` names modules of `debkit.checks`; `timeout` is in seconds, for one check of one target."""
 
-    run: tuple[str, ...] = ("lintian", "piuparts")
+    run: tuple[str, ...] = ("lintian", "piuparts", "service", "equivalence", "autopkgtest", "own")
     timeout: float = 3600
     lintian: LintianConfig = LintianConfig()
     service: ServiceConfig = ServiceConfig()
