@@ -161,7 +161,8 @@ def by_hand(
 def settings(phase: str, subject: Subject, config: ServiceConfig, *, note: str = "") -> str:
     """Write what the script in the system needs to know, as bash reads it."""
     units = [unit for unit in subject.units if unit.enabled]
-    old = [deb for deb in subject.previous if deb.name in {each.name for each in subject.debs}]
+    names = {deb.name for deb in subject.debs}
+    old = [deb for deb in subject.previous if deb.name in names]
     lists = {
         "PACKAGES": [deb.name for deb in subject.debs],
         "OLD": [f"{deb.name}={deb.version}" for deb in old],
@@ -171,7 +172,7 @@ def settings(phase: str, subject: Subject, config: ServiceConfig, *, note: str =
         "USERS": [f"{unit.name}={'' if unit.privileged else unit.user}" for unit in units if unit.name.endswith(".service")],
         "CONFFILES": list(subject.conffiles),
         "STATE": sorted({directory for unit in subject.units for directory in unit.state}),
-        "PROBES": [FIELD.join(_probe(probe)) for probe in config.health],
+        "PROBES": [FIELD.join(_probe(probe)) for probe in config.health if probe.package in {"", *names}],
     }
     lines = [f"{name}=({shlex.join(words)})" for name, words in lists.items()]
     return "\n".join(

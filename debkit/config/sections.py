@@ -61,7 +61,8 @@ class LintianConfig:
 class Probe:
     """One of [[checks.service.health]]: an http URL, HOST:PORT for tcp, or a shell's command, of which one is set.
 
-    An URL must answer with `status`, and with a body in which the regular expression `body` (bash's) is found.
+    An URL must answer with `status`, and with a body in which the regular expression `body` (bash's) is found. Of a project with
+    several sources, those that make `package` are meant.
     """
 
     http: str = ""
@@ -69,6 +70,7 @@ class Probe:
     command: str = ""
     status: int = 200
     body: str = ""
+    package: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

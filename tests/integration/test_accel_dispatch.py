@@ -137,6 +137,11 @@ class TestInAForeignRoot:
         plain, dispatched = box.sh("/.native/qemu /usr/bin/ls /proc/self/fd; echo; ls /proc/self/fd").split("\n\n")
         assert plain == dispatched
 
+    def test_a_program_that_is_executed_by_its_descriptor_alone_is_emulated(self, box: Box) -> None:
+        """As fexecve(3) does it; perl's descriptors are closed on execution."""
+        script = """perl -e 'open F, q(</usr/bin/echo); exec {q(/proc/self/fd/) . fileno F} qw(echo a b)'"""
+        assert box.sh(script) == "a b"
+
     def test_another_build_of_the_program_is_emulated(self, box: Box) -> None:
         """The map is by path and build-id: what is bound over sed has the path of the one and the build-id of the other."""
         assert box.sh("mount --bind /usr/bin/echo /usr/bin/sed; sed a b") == "a b"
