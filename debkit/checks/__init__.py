@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from debkit import accel
+from debkit.checks import _supply
+from debkit.checks._supply import Supplies
 from debkit.chroot import roots, store
 from debkit.config import rooms
 from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from debkit.accel import Accelerator
+    from debkit.checks._debs import Deb
     from debkit.chroot.roots import ToolRoot
     from debkit.config import ChecksConfig, ChrootConfig
     from debkit.console import Progress
@@ -38,10 +41,9 @@ class Bench:
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
     built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once; `dsc` is it for every job.
     `peer` is what the suite's other job has built that this one is to be like, `previous` the .debs of the version that the
-    archive has now. `rebuild` builds the same once more, varied, into a directory; None where this job has built nothing.
-    `project` is the directory that holds `config/`, `native` this machine's architecture. `note_tool`, where there is one, is
-    told "PACKAGE/SUITE" and the version of each tool that is used. Foreign systems are accelerated by the `accelerator`, if
-    there is one.
+    archive has now; `rebuild` builds the same once more, varied. `project` is the directory that holds `config/`, `native` this
+    machine's architecture. `note_tool`, where there is one, is told "PACKAGE/SUITE" and the version of each tool that is used.
+    Foreign systems are accelerated by the `accelerator`, if there is one. `supplies` keeps what all checks of a target need.
     """
 
     run: Run
@@ -57,6 +59,7 @@ class Bench:
     rebuild: Callable[[Variation, Path], BuildResult] | None = None
     project: Path | None = None
     native: str = ""
+    supplies: Supplies = field(default_factory=Supplies)
     note_tool: Callable[[str, str], None] | None = None
     accelerator: Accelerator | None = None
 
@@ -64,6 +67,15 @@ class Bench:
         """Have a clean system of the target, with its toolbox where it is accelerated, and with these packages besides."""
         spec = replace(store.wanted(ChrootKind.CLEAN, target, self.chroot), packages=packages)
         return accel.opened(self.run, spec, by=self.accelerator, config=self.chroot, progress=self.progress)
+
+    @contextlib.contextmanager
+    def needed(self, target: Target, *groups: tuple[Deb, ...]) -> Iterator[dict[str, Path]]:
+        """Have what each group of packages needs on a clean system: `_supply.needed` tells how."""
+        with (
+            self.clean(target) as clean,
+            _supply.needed(self.run, clean, *groups, supplies=self.supplies, progress=self.progress) as found,
+        ):
+            yield found
 
     @contextlib.contextmanager
     def tools(self, suite: str, packages: tuple[str, ...] = ()) -> Iterator[ToolRoot]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from debkit.checks import _debs
+from debkit.checks import _debs, _staged
 from debkit.model import Finding, Severity
 from debkit.run import Command
 
@@ -67,18 +66,12 @@ def lay(run: Run, root: Path, scripts: Path, previous: tuple[Deb, ...], tested: 
     """Have apt in `root` know the published packages, and have piuparts look after the conffiles of the tested ones."""
     shelf = root / PUBLISHED.lstrip("/")
     shelf.mkdir()
-    shelf.chmod(0o755)  # apt reads as its own user
-    for deb in previous:
-        shutil.copyfile(deb.path, shelf / deb.path.name)
-        (shelf / deb.path.name).chmod(0o644)
-    index = run(Command(argv=("dpkg-scanpackages", "--multiversion", "."), cwd=shelf, separate=True)).stdout
-    (shelf / "Packages").write_text(index, encoding="utf-8")
-    apt = root / "etc/apt"
-    (apt / "sources.list.d/debkit-published.list").write_text(f"deb [trusted=yes] file:{PUBLISHED} ./\n", encoding="utf-8")
+    _staged.fill(run, shelf, {deb.path.name: deb.path for deb in previous})
+    _staged.add(root, PUBLISHED, name="debkit-published", text=_staged.TRUSTED, alone=False)
     old = {deb.name for deb in previous}
     new = " ".join(deb.name for deb in tested if deb.name not in old)
     preferences = PREFERENCES.format(old=" ".join(sorted(old))) + (UNKNOWN.format(new=new) if new else "")
-    (apt / "preferences.d/debkit-published").write_text(preferences, encoding="utf-8")
+    (root / "etc/apt/preferences.d/debkit-published").write_text(preferences, encoding="utf-8")
     script = scripts / WATCH
     script.write_text(SCRIPT.format(names=" ".join(deb.name for deb in tested), lost=LOST, obsolete=OBSOLETE), encoding="utf-8")
     script.chmod(0o755)

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import checks
-from debkit.checks import _apt, _debs, _upgrade
+from debkit.checks import _apt, _debs, _supply, _upgrade
 from debkit.checks._piuparts_log import INSTALL, PREPARED, UPGRADE, Verdict, read_log
 from debkit.chroot import namespace, store
+from debkit.errors import DependencyError
 from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity, Step
 from debkit.run import Command
 
@@ -137,6 +138,7 @@ def once(lab: Lab, debs: tuple[Deb, ...], *options: str) -> tuple[Verdict, bool]
     """Run piuparts once; say too whether the packages have dependencies that the clean system lacks."""
     bench, target = lab.bench, lab.clean.spec.target
     with stage(bench, lab.clean) as place:
+        supply(lab, place, debs)
         tested = tuple(deb for deb in debs if deb.name not in place.standing)
         standing = tuple(deb for deb in debs if deb.name in place.standing)
         if not tested:
@@ -210,6 +212,15 @@ def stage(bench: Bench, clean: Chroot) -> Iterator[Stage]:
             (root / namespace.NATIVE.lstrip("/")).mkdir(mode=0o755)
         (root / _apt.CONF).write_text(_apt.settings(bench.run), encoding="utf-8")
         yield Stage(work=work, root=root, standing=frozenset(store.installed(root)))
+
+
+def supply(lab: Lab, place: Stage, debs: tuple[Deb, ...]) -> None:
+    """Lay what the packages need into the clean system; where they cannot be installed, piuparts is to say so by itself."""
+    with (
+        contextlib.suppress(DependencyError),
+        lab.bench.needed(lab.clean.spec.target, debs, lab.previous) as packages,
+    ):
+        _supply.stock(lab.bench.run, place.root, packages)
 
 
 def lay_devices(root: Path) -> None:

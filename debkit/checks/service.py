@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit import apt, boot, checks
+from debkit import boot, checks
 from debkit.checks import _debs, _staged, _units
-from debkit.chroot import cache, namespace, store
+from debkit.chroot import namespace, store
 from debkit.errors import EnvironmentFailure
 from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity, Step
 from debkit.run import Command
@@ -98,9 +98,11 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[S
         with store.held(clean):
             namespace.unpack(bench.run, clean.tarball, root)
         bench.progress.phase("service, what it needs")
-        with cache.held(cache.shelf("debs")):
-            _staged.stage(bench.run, share / "archive", _needed(bench, clean, subject))
-        _staged.add_to(root, ARCHIVE)
+        with bench.needed(target, subject.debs, subject.previous) as needed:
+            packages = needed | {deb.path.name: deb.path for deb in (*subject.previous, *subject.debs)}
+            _staged.fill(bench.run, share / "archive", packages)
+        _staged.sign(bench.run, share / "archive")
+        _staged.add(root, ARCHIVE, name="debkit", text=_staged.SIGNED, alone=True)
         shutil.copy(GUEST, share / "main")
         emulator = _emulator(bench, clean, work) if clean.toolbox and not machine else None
         guest = boot.Guest(root=root, share=share, target=target, toolbox=clean.toolbox, emulator=emulator)
@@ -212,21 +214,6 @@ def _subject(bench: Bench, debs: tuple[Deb, ...], previous: tuple[Deb, ...]) -> 
                 conffiles += [line for line in listed.read_text(encoding="utf-8").splitlines() if line.startswith("/")]
     enabled = any(unit.enabled for unit in units)
     return Subject(debs=debs, previous=previous, units=tuple(units) if enabled else (), conffiles=tuple(conffiles))
-
-
-def _needed(bench: Bench, clean: Chroot, subject: Subject) -> dict[str, Path]:
-    """Download what the packages of both versions depend on, and give all files by the names they have in an archive."""
-    root = store.apt_root(clean)
-    shelf = cache.shelf("debs")
-    found: dict[str, Path] = {}
-    for debs in filter(None, (subject.debs, subject.previous)):
-        solution = apt.solve_install(bench.run, root, debs=tuple(deb.path for deb in debs))
-        pins = tuple(pin for pin in solution.install if not pin.uri.startswith("copy:"))
-        for pin, path in zip(pins, apt.download(bench.run, root, pins, shelf, progress=bench.progress), strict=True):
-            os.utime(path)
-            found[pin.deb] = path
-        found |= {deb.path.name: deb.path for deb in debs}
-    return found
 
 
 def _emulator(bench: Bench, clean: Chroot, work: Path) -> Path:

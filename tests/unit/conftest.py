@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clean_bench(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> checks.Bench:
-    """A bench whose clean system has libbz2-1.0."""
+    """A bench whose clean system has libbz2-1.0, and where nothing needs more."""
 
     @contextlib.contextmanager
     def tools(*_: object, **__: object) -> Iterator[ToolRoot]:
@@ -41,6 +41,8 @@ def clean_bench(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(store, "held", lambda chroot: contextlib.nullcontext())
     monkeypatch.setattr(namespace, "unpack", unpack)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("http_proxy", raising=False)
     recorder.reply("apt-config", stdout='Acquire::http::Proxy "http://proxy.example.org:3142";\nAPT::Get::Yes "1";\n')
+    recorder.reply("debkit.apt.child", stdout='{"ok": {"install": [], "remove": []}}')
     return checks.Bench(run=recorder, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")

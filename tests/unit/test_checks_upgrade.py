@@ -215,7 +215,7 @@ def test_apt_knows_the_published_version_and_no_other(clean_bench: checks.Bench,
     assert seen == {
         "hello_1.0_all.deb": "an old deb",
         "Packages": "Package: hello\n",
-        "sources.list.d": "deb [trusted=yes] file:/srv/debkit-published ./\n",
+        "sources.list.d": "Types: deb\nURIs: file:/srv/debkit-published\nSuites: ./\nTrusted: yes\n",
         "preferences.d": 'Package: hello\nPin: origin ""\nPin-Priority: 990\n\n'
         "Package: hello-extra\nPin: release *\nPin-Priority: -1\n",
     }
