@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.option("--stream", metavar="NAME", help="Publish into SUITE-NAME beside the suite; empty: into the suite itself.")
 @click.option("--release", is_flag=True, help="Refuse a development key.")
 @click.option("--accept-incomplete-checks", is_flag=True, help="Publish although a check was skipped or broke.")
-@click.option("--require", type=click.Choice(["systemd"]), help="Do not try services by hand where no systemd boots.")
+@click.option(
+    "--require", type=click.Choice(["systemd"]), help="Do not try services by hand where no systemd boots; the default in CI."
+)
 @click.option("--strict", is_flag=True, help="Boot foreign systems in a full machine.")
 @click.option("--refresh", is_flag=True, help="Make the chroots anew.")
 @click.option("--no-layers", is_flag=True, help="Install the build dependencies again.")
@@ -58,7 +60,7 @@ def command(
 
     config, names = session.config, parse_names(suites=suites, arches=arches, backend=backend)
     building = replace(config.build, backend=names.backend or config.build.backend, layers=config.build.layers and not no_layers)
-    service = replace(config.checks.service, require_systemd=require == "systemd", strict=strict)
+    service = replace(config.checks.service, require_systemd=require == "systemd" or session.console.ci, strict=strict)
     config = replace(config, build=building, checks=replace(config.checks, service=service))
     if stream is not None:
         config = replace(config, archive=replace(config.archive, stream=stream))

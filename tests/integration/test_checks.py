@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import checks
+from debkit.chroot import cache
 from debkit.config import ChecksConfig, LintianConfig, Suppression
 from debkit.errors import Interrupted
 from debkit.model import CheckReport, Outcome, Severity
@@ -109,12 +110,16 @@ def test_a_file_left_after_the_purge_fails(bench: checks.Bench, target: Target, 
 def test_a_mirror_out_of_reach_is_an_environment_error(
     bench: checks.Bench, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "debs").mkdir()
+    shelf = cache.shelf
     with bench.tools(target.suite):  # what is cached already needs no mirror
-        result = make_result(tmp_path, make_package(tmp_path), target=target)
+        result = make_result(tmp_path, make_package(tmp_path, Depends="libjansson4"), target=target)
+        monkeypatch.setattr(cache, "shelf", lambda name: tmp_path / name if name == "debs" else shelf(name))
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         report = checks.judge("piuparts", bench, result)
     assert report.outcome is Outcome.ERROR
-    assert report.reason.startswith("apt-get update failed on the clean system:")
+    assert report.reason.startswith("libjansson4_")
+    assert "Connection refused" in report.reason
     assert report.findings == ()
 
 
