@@ -110,6 +110,23 @@ def row(name: str, measured: str, ratio: float, goal: str) -> None:
     print(f"{name:<58} {measured:>24} {ratio:>8.2f}  {goal}", flush=True)
 
 
+def checks(work: Path) -> None:
+    """Compare what all default checks of the example service take after its build, on both architectures, its first run aside."""
+    source = os.fspath(CHECKOUT / "examples/local-rag")
+    config = (CHECKOUT / "config/debkit.toml").read_text()
+    judged = make_project(work, "judged", checks=config[config.index("[[checks") :])
+    unjudged = make_project(work, "unjudged")
+    taken = {}
+    for arch in ("amd64", "arm64"):
+        build = ("build", source, "--no-publish", "--arch", arch)
+        debkit(judged, *build)
+        whole, bare = (min(debkit(project, *build).seconds for _ in range(ROUNDS)) for project in (judged, unjudged))
+        taken[arch] = whole - bare
+        row(f"local-rag: all default checks on {arch} ÷ 60 s", f"{whole:.1f} - {bare:.1f}", taken[arch] / 60, "amd64 ≤ 1.00")
+    ratio = taken["arm64"] / taken["amd64"]
+    row("local-rag: checks on arm64 ÷ on amd64", f"{taken['arm64']:.1f} / {taken['amd64']:.1f}", ratio, "≤ 1.5")
+
+
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory(prefix="bench.", dir="/var/tmp") as directory:
@@ -142,6 +159,7 @@ def main() -> None:
         both = debkit(project, *build, "--arch", "amd64", "--arch", "arm64").seconds
         slower = max(alone.values())
         row(f"{SOURCE}: both at once ÷ the slower alone", f"{both:.1f} / {slower:.1f}", both / slower, "≤ 1.15")
+        checks(work)
 
 
 if __name__ == "__main__":
