@@ -36,6 +36,7 @@ SHARE = "/run/debkit"
 ARCHIVE = f"{SHARE}/archive"
 UNCONFINED = "; services are not confined, since qemu-user knows no namespaces and no seccomp (--strict boots a full machine)"
 NOTHING = "no package of it brings a unit that is to be enabled"
+JOURNAL = "journal"
 PHASES = ("first", "second")  # with a reboot between them
 FIELD = "\x1f"
 
@@ -50,6 +51,14 @@ class Subject:
     conffiles: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was done, and where a step ended it, the last lines of the units' journal."""
+
+    steps: tuple[Step, ...]
+    journal: str = ""
+
+
 def judge(bench: Bench, result: BuildResult) -> CheckReport:
     """Look at all packages of the build that can be installed together and bring units."""
     target = result.target
@@ -60,13 +69,16 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
         return checks.not_run("service", result, NOTHING)
     log = bench.fresh_log("service.log")
     with bench.clean(target, *INIT) as clean:
-        steps = tuple(step for subject in subjects for step in look_at(bench, clean, subject, log))
-    return report(result, steps, bench.config.service, log)
+        seen = [look_at(bench, clean, subject, log) for subject in subjects]
+    return report(result, seen, bench.config.service, log)
 
 
-def report(result: BuildResult, steps: tuple[Step, ...], config: ServiceConfig, log: Path) -> CheckReport:
-    """Make a report of the steps: those that failed are findings, unless they are accepted."""
+def report(result: BuildResult, seen: list[Seen], config: ServiceConfig, log: Path) -> CheckReport:
+    """Make a report of the steps: those that failed are findings, unless they are accepted, with what the journal says."""
+    steps = tuple(step for each in seen for step in each.steps)
     findings = tuple(_finding(step, config.accept) for step in steps if step.outcome is Outcome.FAIL)
+    journal = "\n".join(each.journal for each in seen if each.journal)
+    notes = (Finding(severity=Severity.INFO, tag="journal-of-the-units", package="", text=journal),) if journal else ()
     blamed = [finding for finding in findings if not finding.accepted]
     settled = checks.worst(step.outcome for step in steps if step.outcome is not Outcome.FAIL)
     return CheckReport(
@@ -79,13 +91,13 @@ def report(result: BuildResult, steps: tuple[Step, ...], config: ServiceConfig, 
         else "; ".join(step.text for step in steps if step.outcome is settled)
         if not settled.settled
         else "",
-        findings=findings,
+        findings=(*findings, *notes),
         steps=steps,
         log=log,
     )
 
 
-def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[Step, ...]:
+def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> Seen:
     """Boot the clean system twice and have all done in it; where none boots, try by hand what the units start."""
     deadline = time.monotonic() + bench.config.timeout
     target, config = clean.spec.target, bench.config.service
@@ -120,14 +132,14 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[S
             except boot.CannotBoot as problem:
                 if config.require_systemd:
                     raise
-                return by_hand(bench, guest, subject, problem, log, timeout=left)
+                return Seen(by_hand(bench, guest, subject, problem, log, timeout=left))
             finally:
                 _append(share / "log", log)
             told, ended = read_results(share / "results")
             (share / "results").unlink(missing_ok=True)
             steps = (*steps, *told)
             if any(step.outcome is Outcome.FAIL for step in told) and not ended:
-                return steps
+                return Seen(steps, (share / JOURNAL).read_text(encoding="utf-8", errors="replace"))
             if not ended:
                 raise EnvironmentFailure(
                     f"the booted {target} ended before all was done",
@@ -135,7 +147,7 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> tuple[S
                     hint=f"less {log}",
                     log=log,
                 )
-    return steps
+    return Seen(steps)
 
 
 def by_hand(

@@ -8,7 +8,7 @@ import pytest
 
 from debkit.checks import _debs, _units, service
 from debkit.config import Probe, ServiceConfig, Suppression
-from debkit.model import Outcome, Step
+from debkit.model import Outcome, Severity, Step
 from debkit.run import Command, Processes
 from tests.fake_bench import control, result
 
@@ -124,14 +124,15 @@ PASSED = Step(name="install", outcome=Outcome.PASS)
 
 def test_a_step_that_fails_is_a_finding_and_may_be_accepted(tmp_path: Path) -> None:
     built = result(tmp_path)
-    report = service.report(built, (PASSED, FAILED), ServiceConfig(), tmp_path / "log")
+    report = service.report(built, [service.Seen((PASSED, FAILED), "it said")], ServiceConfig(), tmp_path / "log")
     assert (report.outcome, report.reason) == (Outcome.FAIL, "upgrade-keeps-the-state: gone: /var/lib/thing/db")
+    assert [(f.severity, f.tag, f.text) for f in report.findings[1:]] == [(Severity.INFO, "journal-of-the-units", "it said")]
     accept = (Suppression(tag="upgrade-keeps-the-state", reason="it is a cache"),)
-    report = service.report(built, (PASSED, FAILED), ServiceConfig(accept=accept), tmp_path / "log")
+    report = service.report(built, [service.Seen((PASSED, FAILED), "it said")], ServiceConfig(accept=accept), tmp_path / "log")
     assert (report.outcome, report.reason, report.findings[0].accepted) == (Outcome.PASS, "", "it is a cache")
 
 
 def test_a_trial_without_systemd_is_no_pass(tmp_path: Path) -> None:
     degraded = Step(name="boot", outcome=Outcome.SKIPPED, text="degraded, without systemd: no way")
-    report = service.report(result(tmp_path), (degraded, PASSED), ServiceConfig(), tmp_path / "log")
+    report = service.report(result(tmp_path), [service.Seen((degraded, PASSED))], ServiceConfig(), tmp_path / "log")
     assert (report.outcome, report.reason) == (Outcome.SKIPPED, "degraded, without systemd: no way")
