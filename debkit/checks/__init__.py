@@ -20,7 +20,9 @@ from debkit.checks._supply import Supplies
 from debkit.chroot import roots, store
 from debkit.config import rooms
 from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
+from debkit.host import runs_natively
 from debkit.model import BuildState, CheckReport, ChrootKind, Outcome
+from debkit.run import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,8 +43,7 @@ class Bench:
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
     built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once; `dsc` is it for every job.
     `peer` is what the suite's other job has built that this one is to be like, `previous` the .debs of the version that the
-    archive has now; `rebuild` builds the same once more, varied. `project` is the directory that holds `config/`, `native` this
-    machine's architecture. `note_tool`, where there is one, is told "PACKAGE/SUITE" and the version of each tool that is used.
+    archive has now; `rebuild` builds the same once more, varied. `project` is the directory that holds `config/`. `note_tool`, where there is one, is told "PACKAGE/SUITE" and the version of each tool that is used.
     Foreign systems are accelerated by the `accelerator`, if there is one. `supplies` keeps what all checks of a target need.
     """
 
@@ -58,7 +59,6 @@ class Bench:
     previous: tuple[Path, ...] = ()
     rebuild: Callable[[Variation, Path], BuildResult] | None = None
     project: Path | None = None
-    native: str = ""
     supplies: Supplies = field(default_factory=Supplies)
     note_tool: Callable[[str, str], None] | None = None
     accelerator: Accelerator | None = None
@@ -67,6 +67,11 @@ class Bench:
         """Have a clean system of the target, with its toolbox where it is accelerated, and with these packages besides."""
         spec = replace(store.wanted(ChrootKind.CLEAN, target, self.chroot), packages=packages)
         return accel.opened(self.run, spec, by=self.accelerator, config=self.chroot, progress=self.progress)
+
+    def is_foreign(self, target: Target) -> bool:
+        """Whether this machine's kernel does not run the target's programs by itself."""
+        native = self.run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip()
+        return not runs_natively(native, target.arch)
 
     @contextlib.contextmanager
     def needed(self, target: Target, *groups: tuple[Deb, ...]) -> Iterator[dict[str, Path]]:

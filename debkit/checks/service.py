@@ -101,7 +101,7 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> Seen:
     """Boot the clean system twice and have all done in it; where none boots, try by hand what the units start."""
     deadline = time.monotonic() + bench.config.timeout
     target, config = clean.spec.target, bench.config.service
-    foreign = target.arch != bench.native
+    foreign = bench.is_foreign(target)
     machine = foreign and config.strict
     with namespace.scratch(bench.run, "service") as work:
         root, share = work / "root", work / "share"

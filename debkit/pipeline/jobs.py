@@ -182,7 +182,6 @@ def check(
         peer=peer,
         previous=previous_debs(shop.config.repo, shop.config.archive.suite(suite), arch, source.name, source.version),
         project=shop.config.project,
-        native=shop.machine_arch,
         note_tool=shop.note_tool,
         rebuild=partial(rebuild, job=job, source=source, shop=shop, progress=progress) if job.builds else None,
         accelerator=shop.by(job.tried),
