@@ -43,8 +43,9 @@ class Bench:
     Logs go to `work`, under the check's name. `siblings` are the source's `Architecture: all` packages where another job has
     built them; `source` is the .dsc, given to one job of a suite, so that its findings are told once; `dsc` is it for every job.
     `peer` is what the suite's other job has built that this one is to be like, `previous` the .debs of the version that the
-    archive has now; `rebuild` builds the same once more, varied. `project` is the directory that holds `config/`. `note_tool`, where there is one, is told "PACKAGE/SUITE" and the version of each tool that is used.
-    Foreign systems are accelerated by the `accelerator`, if there is one. `supplies` keeps what all checks of a target need.
+    archive has now; `rebuild` builds the same once more, varied. `project` is the directory that holds `config/`. `note_tool`,
+    where there is one, is told "PACKAGE/SUITE" and the version of each tool that is used. Foreign systems are accelerated by the
+    `accelerator`, if there is one. `supplies` keeps what all checks of a target need.
     """
 
     run: Run
