@@ -30,13 +30,13 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deb:
-    """A .deb by its control file. `depends` is every alternative of Pre-Depends and Depends."""
+    """A .deb by its control file. `depends` is what Pre-Depends and Depends want, each with its alternatives."""
 
     path: Path
     name: str
     version: str
     arch: str
-    depends: tuple[Relation, ...] = ()
+    depends: tuple[tuple[Relation, ...], ...] = ()
     conflicts: tuple[Relation, ...] = ()
     breaks: tuple[Relation, ...] = ()
     replaces: tuple[Relation, ...] = ()
@@ -63,7 +63,7 @@ def parse(path: Path, control: str) -> Deb:
         name=fields["Package"],
         version=fields["Version"],
         arch=fields["Architecture"],
-        depends=(*_relations(fields, "Pre-Depends"), *_relations(fields, "Depends")),
+        depends=(*_groups(fields, "Pre-Depends"), *_groups(fields, "Depends")),
         conflicts=_relations(fields, "Conflicts"),
         breaks=_relations(fields, "Breaks"),
         replaces=_relations(fields, "Replaces"),
@@ -103,10 +103,16 @@ def means(relations: tuple[Relation, ...], deb: Deb) -> bool:
 
 
 def _with_dependencies(deb: Deb, debs: tuple[Deb, ...]) -> tuple[Deb, ...]:
+    """Give a package and what it brings along of the source: of alternatives the first, and the real package of a name."""
     found = [deb]
     for each in found:
-        names = {relation.name for relation in each.depends}
-        found += [other for other in debs if other not in found and names & {other.name, *other.provides}]
+        for group in each.depends:
+            names = [relation.name for relation in group]
+            real = (other for name in names for other in debs if other.name == name)
+            virtual = (other for name in names for other in debs if name in other.provides)
+            candidates = (*real, *virtual)
+            if candidates and not any(other in found for other in candidates):
+                found.append(candidates[0])
     return tuple(found)
 
 
@@ -134,5 +140,11 @@ def alternatives(fields: Deb822, name: str) -> list[list[dict[str, Any]]]:
     return parsed
 
 
+def _groups(fields: Deb822, name: str) -> tuple[tuple[Relation, ...], ...]:
+    return tuple(
+        tuple(Relation(each["name"], *(each["version"] or ("", ""))) for each in group) for group in alternatives(fields, name)
+    )
+
+
 def _relations(fields: Deb822, name: str) -> tuple[Relation, ...]:
-    return tuple(Relation(each["name"], *(each["version"] or ("", ""))) for group in alternatives(fields, name) for each in group)
+    return tuple(relation for group in _groups(fields, name) for relation in group)

@@ -176,7 +176,7 @@ def once(lab: Lab, debs: tuple[Deb, ...], *options: str) -> tuple[Verdict, bool]
         verdict = beyond_upgrade(verdict, ", ".join(kept))
     notes = tuple(_standing(deb) for deb in standing)
     there = place.standing | {deb.name for deb in debs}
-    others = any(relation.name not in there for deb in tested for relation in deb.depends)
+    others = any(relation.name not in there for deb in tested for group in deb.depends for relation in group)
     return replace(verdict, findings=(*verdict.findings, *notes)), others
 
 

@@ -42,11 +42,10 @@ def test_a_control_file_is_read(recorder: Recorder) -> None:
     assert recorder.argvs[0] == ("dpkg-deb", "--field", "/dist/hello_1.0-2_arm64.deb")
     assert (found.name, found.version, found.arch, found.debug) == ("hello", "1:1.0-2", "arm64", False)
     assert found.depends == (
-        Relation("init-system-helpers", ">=", "1.54~"),
-        Relation("libc6", ">=", "2.34"),
-        Relation("hello-data", "=", "1:1.0-2"),
-        Relation("mail-transport-agent"),
-        Relation("sendmail"),
+        (Relation("init-system-helpers", ">=", "1.54~"),),
+        (Relation("libc6", ">=", "2.34"),),
+        (Relation("hello-data", "=", "1:1.0-2"),),
+        (Relation("mail-transport-agent"), Relation("sendmail")),
     )
     assert found.refuses == (Relation("goodbye"), Relation("hello-data", "<<", "1.0"))
     assert found.provides == ("greeter",)
@@ -55,6 +54,16 @@ def test_a_control_file_is_read(recorder: Recorder) -> None:
 def test_debug_symbols_are_known_by_their_field_not_their_name() -> None:
     assert deb("hello-dbgsym", auto_built_package="debug-symbols").debug
     assert not deb("hello-dbgsym").debug
+
+
+def test_of_packages_that_exclude_each_other_the_first_that_will_do_is_brought_along() -> None:
+    debs = (
+        deb("server", depends="base (= 1.0) | base-lua"),
+        deb("base"),
+        deb("base-lua", provides="base", conflicts="base"),
+        deb("client", depends="base"),
+    )
+    assert names(_debs.rounds(debs)) == [["server", "base", "client"], ["base-lua"]]
 
 
 def test_packages_that_agree_are_tested_together() -> None:
