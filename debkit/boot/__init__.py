@@ -7,18 +7,23 @@ Every way is the same to it. Which way works on a machine is found out by trying
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
-from debkit.errors import EnvironmentFailure
+from debkit.errors import DebkitError, EnvironmentFailure, Interrupted, TimeoutFailure
 from debkit.run import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from debkit.model import Target, Toolbox
+    from debkit.chroot.roots import ToolRoot
+    from debkit.model import Chroot, Target, Toolbox
     from debkit.run import Completed, Run
+
+# Has a root of a suite, of this machine's architecture, with these packages.
+Tools = Callable[[str, tuple[str, ...]], AbstractContextManager["ToolRoot"]]
 
 MACHINE = "machine"
 WAYS = ("direct", "nspawn", MACHINE)  # in the order of preference
@@ -69,8 +74,9 @@ TemporaryFileSystem=
 BindPaths=
 BindReadOnlyPaths=
 """
-# Of systemd's own units, these are for the machine, which is not the guest's.
-FOREIGN = ("systemd-modules-load.service", "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "console-getty.service")
+EMULATED = "service.d/zz-debkit.conf"  # a unit file of it, for a guest whose programs qemu-user runs
+# Of systemd's own units, these are for the machine, which is not the guest's, and for people, of whom there are none.
+FOREIGN = ("systemd-modules-load.service", "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "getty.target")
 EVERY_CODE = frozenset(range(-64, 256))
 
 
@@ -78,15 +84,23 @@ EVERY_CODE = frozenset(range(-64, 256))
 class Guest:
     """A system to be booted: its unpacked root, and the directory that it sees at /run/debkit, with the script `main` in it.
 
-    Both are the guest's to write to, so nothing else may be linked there. The `emulator` is what runs programs of a foreign one
-    with a toolbox, in place of the toolbox's own.
+    Both are the guest's to write to, so nothing else may be linked there; beside the root a way may keep what is its own. The
+    root is the `chroot`'s. The `emulator` is what runs programs of a foreign one with a toolbox, in place of the toolbox's own.
     """
 
     root: Path
     share: Path
-    target: Target
-    toolbox: Toolbox | None = None
+    chroot: Chroot
+    tools: Tools
     emulator: Path | None = None
+
+    @property
+    def target(self) -> Target:
+        return self.chroot.spec.target
+
+    @property
+    def toolbox(self) -> Toolbox | None:
+        return self.chroot.toolbox
 
 
 class CannotBoot(EnvironmentFailure):
@@ -96,8 +110,11 @@ class CannotBoot(EnvironmentFailure):
 class Way(Protocol):
     """What a module of this package offers."""
 
-    def argv(self, guest: Guest) -> tuple[str, ...]:
-        """Build the command that boots the guest, and ends when its system does."""
+    def ready(self, run: Run, guest: Guest) -> AbstractContextManager[tuple[str, ...]]:
+        """Have the command that boots the guest, and that ends when its system does; at the end the share is what the guest left.
+
+        A guest may be booted several times, one after another.
+        """
 
 
 def find(name: str) -> Way:
@@ -116,8 +133,8 @@ def furnish(guest: Guest, *, emulated: bool) -> None:
     for name in FOREIGN:
         (units / name).symlink_to("/dev/null")
     if emulated:
-        (units / "service.d").mkdir()
-        (units / "service.d/zz-debkit.conf").write_text(UNCONFINED, encoding="utf-8")
+        (units / EMULATED).parent.mkdir()
+        (units / EMULATED).write_text(UNCONFINED, encoding="utf-8")
 
 
 def boot(
@@ -137,8 +154,15 @@ def boot(
     for name in ways:
         (guest.share / BOOTED).unlink(missing_ok=True)
         (guest.share / KERNEL_LOG).write_bytes(b"")
-        command = Command(argv=find(name).argv(guest), timeout=timeout, ok=EVERY_CODE, log=log, name=f"the booted {guest.target}")
-        done = run(command, on_line)
+        try:
+            with find(name).ready(run, guest) as argv:
+                command = Command(argv=argv, timeout=timeout, ok=EVERY_CODE, log=log, name=f"the booted {guest.target}")
+                done = run(command, on_line)
+        except (Interrupted, TimeoutFailure):
+            raise
+        except DebkitError as problem:
+            troubles.append(f"{name}: {problem.what}")
+            continue
         if (guest.share / BOOTED).exists():
             return name
         troubles.append(f"{name}: {_said(done, guest)}")

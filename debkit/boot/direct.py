@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,17 @@ from typing import TYPE_CHECKING
 from debkit.chroot import namespace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from debkit.boot import Guest
+    from debkit.run import Run
 
 NODE, DIRECT = (Path(__file__).with_name(name) for name in ("node", "direct"))
 
 
-def argv(guest: Guest) -> tuple[str, ...]:
-    """Build the command: a control group, a user namespace as every root's, and in it the system."""
+@contextlib.contextmanager
+def ready(_run: Run, guest: Guest) -> Iterator[tuple[str, ...]]:
+    """Have the command: a control group, a user namespace as every root's, and in it the system."""
     inner: tuple[str, ...] = (os.fspath(DIRECT), os.fspath(guest.root), os.fspath(guest.share))
     if guest.toolbox:
         (guest.root / namespace.NATIVE.lstrip("/")).mkdir(exist_ok=True)
@@ -28,4 +33,4 @@ def argv(guest: Guest) -> tuple[str, ...]:
     entered = namespace.as_root(inner, network=False, cgroup=True)
     if guest.toolbox:
         entered = namespace.as_root(entered, toolbox=guest.toolbox)
-    return (os.fspath(NODE), *entered)
+    yield (os.fspath(NODE), *entered)

@@ -117,7 +117,7 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> Seen:
         _staged.add(root, ARCHIVE, name="debkit", text=_staged.SIGNED, alone=True)
         shutil.copy(GUEST, share / "main")
         emulator = _emulator(bench, clean, work) if clean.toolbox and not machine else None
-        guest = boot.Guest(root=root, share=share, target=target, toolbox=clean.toolbox, emulator=emulator)
+        guest = boot.Guest(root=root, share=share, chroot=clean, tools=bench.tools, emulator=emulator)
         boot.furnish(guest, emulated=foreign and not machine)
         ways: tuple[str, ...] = (boot.MACHINE,) if machine else boot.WAYS
         steps: tuple[Step, ...] = ()
