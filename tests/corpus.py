@@ -5,7 +5,8 @@ A case is like a good one, but for what it says:
   `content`, `mode`, `link` or `elf`, or false where it has none of the good one's; `change` replaces text in them
 - `previous` says how the published version differs from the good one, `twin` how the other architecture's package differs from
   this one, `packages` what is built beside
-- `health` is the URL that must answer, `tracker` the status of sources in the security tracker's data
+- `health` is the URL that must answer, `patience` how many seconds it and apt-get are waited for
+- `tracker` has the status of sources in the security tracker's data
 - `arch` is the architecture that is judged, if not the machine's; `kept` how much of the .deb is left
 - `leak` is a command whose output a source, which is built for it, puts into its package
 - `gate` must tell of it, by a finding with `tag` and a `text` in which the regular expression is found; so does each check in
@@ -84,6 +85,10 @@ class Case:
     @property
     def also(self) -> dict[str, str]:
         return dict(self.said.get("also", {}))
+
+    @property
+    def patience(self) -> int:
+        return int(self.said.get("patience", 300))
 
     @property
     def probes(self) -> tuple[Probe, ...]:

@@ -85,7 +85,7 @@ class Table:
         config = replace(
             usual,
             run=usual.run if gate in usual.run else (gate,),
-            service=ServiceConfig(health=case.probes, stable=4, install_time=15),
+            service=ServiceConfig(health=case.probes, stable=4, install_time=case.patience),
             vulnerabilities=VulnerabilitiesConfig(tracker=str(corpus.tracker(case, self.home / "tracker", SUITE))),
         )
         return checks.judge(gate, replace(bench, config=config), result)

@@ -10,8 +10,8 @@ from debkit import checks
 from tests import corpus
 
 KEYS = {
-    "also", "arch", "change", "fields", "files", "gate", "health", "kept", "leak", "like", "packages", "previous", "tag", "text",
-    "tracker", "twin", "wrong",
+    "also", "arch", "change", "fields", "files", "gate", "health", "kept", "leak", "like", "packages", "patience", "previous",
+    "tag", "text", "tracker", "twin", "wrong",
 }  # fmt: skip
 
 
