@@ -21,7 +21,7 @@ from tests.trees import make_tree
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from debkit.model import CheckReport
+    from debkit.model import BuildResult, CheckReport
     from debkit.run import Processes
 
 # What each package has in its one file; GOOD are as they should be.
@@ -43,11 +43,15 @@ GOOD = ("leak-epoch", "leak-version")
 
 @dataclass(frozen=True, slots=True)
 class Twice:
-    """What the check says of a source that was built twice, where it works, and which files it keeps of the second build."""
+    """What the check says of a source that was built twice, where it works, and which files it keeps of the second build; with
+    the first build and the bench, for other checks.
+    """
 
     report: CheckReport
     work: Path
     kept: set[str]
+    result: BuildResult
+    bench: checks.Bench
 
     @property
     def tags(self) -> dict[str, str]:
@@ -103,4 +107,5 @@ def judged(
         rebuild=partial(jobs.rebuild, job=job, source=source, shop=shop, progress=row),
     )
     report = checks.judge("reproducible", bench, result)
-    return Twice(report, bench.work, {path.name for path in (bench.work / "reproducible").iterdir()})
+    kept = {path.name for path in (bench.work / "reproducible").iterdir()}
+    return Twice(report, bench.work, kept, result, bench)

@@ -117,6 +117,7 @@ def tar(files: Mapping[str, File]) -> bytes:
         for path, file in files.items():
             member = tarfile.TarInfo(f"./{path}".rstrip("/"))
             member.mode, member.size, member.linkname = file.mode, len(file.content), file.link
+            member.mtime = TIMESTAMP
             member.uname, member.gname = file.owner.split(":")
             if file.link or path.endswith("/"):
                 member.type = tarfile.SYMTYPE if file.link else tarfile.DIRTYPE

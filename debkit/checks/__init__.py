@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from debkit import accel
-from debkit.checks import _supply
+from debkit.checks import _debs, _supply
 from debkit.checks._supply import Supplies
 from debkit.chroot import roots, store
 from debkit.config import rooms
 from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
 from debkit.host import runs_natively
-from debkit.model import BuildState, CheckReport, ChrootKind, Outcome
+from debkit.model import BuildState, CheckReport, ChrootKind, Finding, Outcome, Severity
 from debkit.run import Command
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def find(name: str) -> Check:
 def judge(name: str, bench: Bench, result: BuildResult) -> CheckReport:
     """Have one check judge a build. Whatever keeps it from a verdict, a timeout too, is an environment error, never a pass.
 
+    But for a damaged package: what a tool says of half a package would mislead, so that is looked for where all is not well.
     Raises ConfigError for an unknown check and Interrupted; a defect of the check itself is not caught either.
     """
     check = find(name)
@@ -147,7 +148,15 @@ def judge(name: str, bench: Bench, result: BuildResult) -> CheckReport:
         report = broken(name, result, f"{problem.what}: {cause}" if cause else problem.what, problem.log)
     except OSError as problem:
         report = broken(name, result, str(problem), None)
+    if report.outcome in {Outcome.FAIL, Outcome.ERROR} and (findings := tuple(_damages(bench, result))):
+        report = replace(report, outcome=Outcome.FAIL, reason=f"damaged-package: {findings[0].text}", findings=findings, steps=())
     return replace(report, seconds=time.monotonic() - started)
+
+
+def _damages(bench: Bench, result: BuildResult) -> Iterator[Finding]:
+    for deb, said in _debs.damaged(bench.run, (*result.debs, *bench.siblings)):
+        text = f"{deb.name} cannot be unpacked: {said}"
+        yield Finding(severity=Severity.ERROR, tag="damaged-package", package=deb.name.partition("_")[0], text=text)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from debian.deb822 import Deb822, PkgRelation
@@ -13,8 +14,6 @@ from debian.debian_support import version_compare
 from debkit.run import Command
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from debkit.model import Target
     from debkit.run import Run
 
@@ -53,6 +52,17 @@ def read(run: Run, paths: tuple[Path, ...]) -> tuple[Deb, ...]:
     """Read the control files of .debs, each package once."""
     debs = {(deb := parse(path, run(Command(argv=("dpkg-deb", "--field", os.fspath(path)))).stdout)).name: deb for path in paths}
     return tuple(debs.values())
+
+
+def damaged(run: Run, paths: tuple[Path, ...]) -> tuple[tuple[Path, str], ...]:
+    """Give the .debs that cannot be read to their end, such as one that is cut off, and what dpkg-deb says of each."""
+    found = []
+    for path in filter(Path.is_file, paths):
+        done = run(Command(argv=("dpkg-deb", "--contents", os.fspath(path)), ok=frozenset({0, 2})))
+        if done.code != 0:
+            said = next((line for line in done.tail if line.startswith("dpkg-deb")), "it does not say why")
+            found.append((path, said.rpartition(": ")[2]))
+    return tuple(found)
 
 
 def parse(path: Path, control: str) -> Deb:

@@ -9,10 +9,15 @@ import ast
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from debkit.checks import _upgrade
+from debkit.checks._findings import accept
 from debkit.model import Finding, Outcome, Severity, Step
 from debkit.run.command import TROUBLES
+
+if TYPE_CHECKING:
+    from debkit.config import Suppression
 
 RECORD = re.compile(r"(\d+)m(\d+\.\d+)s ([A-Z]+): ?(.*)")
 PASSED = "PASS: All tests."
@@ -26,6 +31,10 @@ ENDS = "piuparts run ends."
 CRASHED = "Piuparts caught exception, exiting..."
 EXCEPTION = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Alarm)\b.*")
 OWNED = re.compile(r"(.*?)\t\s*(?:owned by: (.*)|not owned)$")
+# Piuparts only warns of these, and says whose they are where that is a package.
+LINK = re.compile(r"\s*(?P<path>.*) -> (?P<target>.*?)(?: \((?P<owners>[^()]*)\))?")
+BROKEN = "broken-symlink"
+RUNNING = ("/run/", "/var/run/", "/proc/", "/sys/", "/dev/", "/tmp/")  # noqa: S108 (where links may lead to what is there at times)
 OVERWRITES = re.compile(r"trying to overwrite '(?P<file>.*)', which is also in package (?P<owner>\S+ \S+)")
 DPKG_ERROR = re.compile(r"(?:\*\*\* .* \? )?dpkg: error processing (?:package|archive) (\S+) \((--\S+)\):")
 PROMPT = re.compile(r"Configuration file '(.*)'$")
@@ -46,7 +55,7 @@ COMPLAINTS = (
     ("Existing diversions", "diversion-changed"),
     ("debsums reports modifications", "shipped-file-changed"),
     ("Processes are running", "process-left-running"),
-    ("Broken symlinks", "broken-symlink"),
+    ("Broken symlinks", BROKEN),
     ("silently overwrites files", "overwrites-through-symlink"),
     ("Cron file", "cron-after-removal"),
     ("Logrotate file", "logrotate-after-removal"),
@@ -94,25 +103,29 @@ class _Failure:
     output: tuple[str, ...]
 
 
-def read_log(text: str, *, code: int, packages: str, upgrade: bool = False) -> Verdict:
+def read_log(text: str, *, code: int, packages: str, upgrade: bool = False, accepted: tuple[Suppression, ...] = ()) -> Verdict:
     """Judge a run by its log and exit code. `packages` names what was tested, where the log does not say whose fault it is.
 
     A pass is exit code 0 together with piuparts's own word that all tests passed, and that an `upgrade` was one of them, where it
-    is demanded: piuparts leaves it out without a complaint. Whatever cannot be understood is an error of the environment.
+    is demanded: piuparts leaves it out without a complaint. Links that lead nowhere may be `accepted`. Whatever cannot be
+    understood is an error of the environment.
     """
     records = _records(text)
-    verdict = _judged(text, records, code=code, packages=packages, upgrade=upgrade)
+    verdict = _judged(text, records, code=code, packages=packages, upgrade=upgrade, accepted=accepted)
     return replace(verdict, steps=_steps(records, verdict, upgrade=upgrade))
 
 
-def _judged(text: str, records: list[_Record], *, code: int, packages: str, upgrade: bool) -> Verdict:
+def _judged(
+    text: str, records: list[_Record], *, code: int, packages: str, upgrade: bool, accepted: tuple[Suppression, ...]
+) -> Verdict:
     errors = [record for record in records if record.level == "ERROR"]
     excused = _excused(records, packages)
+    complaints = dict.fromkeys(found for record in errors for found in _complaints(record, packages) if found not in excused)
     findings = (
-        *(found for record in errors for found in _complaints(record, packages) if found not in excused),
+        *accept(complaints, tuple(each for each in accepted if each.tag == BROKEN)),
         *(found for record in records if record.level == "DUMP" for found in _upgrade.told(record.more)),
     )
-    blamed = [finding for finding in findings if finding.severity is Severity.ERROR]
+    blamed = [finding for finding in findings if finding.severity is Severity.ERROR and not finding.accepted]
     failed = next((found for record in errors if (found := _failed_command(record))), None)
     words = {record.text for record in records if record.level == "INFO"}
     if CRASHED in text.splitlines():
@@ -153,7 +166,10 @@ def _steps(records: list[_Record], verdict: Verdict, *, upgrade: bool) -> tuple[
         first = Step(name=INSTALL, outcome=verdict.outcome, seconds=end, text=verdict.reason)
         second = Step(name=UPGRADE, outcome=Outcome.SKIPPED, text=f"{INSTALL} has not passed")
     else:
+        # What fails a run without stopping it is found in its first test, and where there is a second, in that too.
         first = Step(name=INSTALL, outcome=Outcome.PASS, seconds=purged)
+        if not upgrade:
+            first = replace(first, outcome=verdict.outcome, text=verdict.reason)
         second = Step(name=UPGRADE, outcome=verdict.outcome, seconds=round(end - purged, 1), text=verdict.reason)
     return (first, second) if upgrade else (first,)
 
@@ -197,6 +213,8 @@ def _complaints(record: _Record, packages: str) -> list[Finding]:
     severity = Severity.ERROR if kind == "FAIL" else Severity.WARNING
     tag = next((tag for start, tag in COMPLAINTS if title.startswith(start)), "piuparts-fails")
     lines = [line for line in record.more if line.strip()] or [title]
+    if tag == BROKEN:
+        return [_broken(line, severity, packages) for line in lines]
     if tag == "process-left-running":  # lsof's table has a line for each file that a process has open
         lines = list(dict.fromkeys(words[0] for line in lines[1:] if (words := line.split())))
     found = []
@@ -205,6 +223,18 @@ def _complaints(record: _Record, packages: str) -> list[Finding]:
         file, owner = (owned[1], owned[2]) if owned else (line, None)
         found.append(Finding(severity=severity, tag=tag, package=owner or packages, text=file.strip()))
     return found
+
+
+def _broken(line: str, severity: Severity, packages: str) -> Finding:
+    """Translate a link that leads nowhere: an error where a package under test has it, after all that it depends on is there."""
+    found = LINK.fullmatch(line)
+    if not found:
+        return Finding(severity=severity, tag=BROKEN, package=packages, text=line.strip())
+    own = {*(found["owners"] or "").split(", ")} & {*packages.split(", ")}
+    if own and not found["target"].startswith(RUNNING):
+        severity = Severity.ERROR
+    text = f"{found['path']}: it leads to {found['target']}, which is not there"
+    return Finding(severity=severity, tag=BROKEN, package=", ".join(sorted(own)) or packages, text=text)
 
 
 def _failed_command(record: _Record) -> _Failure | None:

@@ -13,6 +13,10 @@ PLACES = ("usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system")
 KINDS = frozenset({".service", ".socket", ".timer", ".path"})
 # systemd.exec(5): directories that are made for a unit.
 DIRECTORIES = {"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log"}
+# tmpfiles.d(5): the types of lines that make a path which is not there; modifiers may follow.
+TMPFILES = ("usr/lib/tmpfiles.d", "lib/tmpfiles.d", "etc/tmpfiles.d")
+MAKES = re.compile(r"[fFdDvqQpLcbC]\S*\s+\"?(/[^\s\"%]+)(?=[\s\"]|$)")
+TEMPORARY = re.compile(r"/(var/)?(run|tmp)(/|$)")
 # What dh_installsystemd(1) leaves in postinst: in the one case only for an administrator who has enabled the unit.
 LEFT_ALONE = "deb-systemd-helper debian-installed '{unit}'"
 
@@ -38,6 +42,13 @@ def read(package: str, tree: Path) -> tuple[Unit, ...]:
     postinst = _text(tree / "DEBIAN/postinst")
     files = [file for place in PLACES for file in sorted((tree / place).glob("*")) if file.suffix in KINDS]
     return tuple(_unit(package, file, postinst) for file in files if not file.is_symlink() and "@." not in file.name)
+
+
+def made(tree: Path) -> tuple[str, ...]:
+    """Give the paths that systemd-tmpfiles makes for an unpacked package, but for those where all is temporary."""
+    lines = (line for place in TMPFILES for file in sorted((tree / place).glob("*.conf")) for line in _text(file).splitlines())
+    paths = (match[1].rstrip("/") for line in lines if (match := MAKES.match(line.strip())))
+    return tuple(path for path in paths if not TEMPORARY.match(path))
 
 
 def settings(text: str) -> tuple[tuple[str, str, str], ...]:

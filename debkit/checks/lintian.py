@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ SHELVES = "/srv"  # where the tool root has an empty place for what is bound
 # What `--display-info` shows; pedantic and classification tags are left out.
 SEVERITIES = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.INFO}
 FAILING = {"error": {Severity.ERROR}, "warning": {Severity.ERROR, Severity.WARNING}}
+# What gives rights away is to be meant, and an override in the package says that it is: lintian's warnings of it are errors here.
+PRIVILEGED = "elevated-privileges"
+ANYBODY_WRITES = re.compile(r"0\d\d[2367] != ")  # a mode, of non-standard-file-perm and its like; with a sticky bit it is no 0
 WORKED_OR_NOT = frozenset(range(-64, 256))
 OVERRIDDEN = "overridden by the package"
 UNUSED = "is suppressed in the configuration, but lintian does not report it"
@@ -131,6 +135,8 @@ def _finding(path: str, hint: dict[str, Any]) -> Finding | None:
     override = hint.get("override")
     item = hint.get("pointer", {}).get("item", {})
     position = hint.get("pointer", {}).get("line_position", 0)
+    if hint["tag"] == PRIVILEGED or ANYBODY_WRITES.match(hint.get("note", "")):
+        severity = Severity.ERROR
     where = f"[{item['name']}{f':{position}' if position else ''}]" if item.get("name") else ""
     return Finding(
         severity=Severity.INFO if hint.get("experimental") else severity,

@@ -171,7 +171,8 @@ def once(lab: Lab, debs: tuple[Deb, ...], *options: str) -> tuple[Verdict, bool]
             ),
             bench.progress.line,
         )
-    verdict = read_log(done.stdout, code=done.code, packages=", ".join(deb.name for deb in tested), upgrade=upgrade)
+    names, accepted = ", ".join(deb.name for deb in tested), bench.config.piuparts.accept
+    verdict = read_log(done.stdout, code=done.code, packages=names, upgrade=upgrade, accepted=accepted)
     if kept:
         verdict = beyond_upgrade(verdict, ", ".join(kept))
     notes = tuple(_standing(deb) for deb in standing)

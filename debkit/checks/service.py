@@ -43,12 +43,16 @@ FIELD = "\x1f"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is looked at: packages that go together, their units, and the published version, where there is one."""
+    """What is looked at: packages that go together, their units, and the published version, where there is one.
+
+    `made` are the paths that systemd-tmpfiles makes for them.
+    """
 
     debs: tuple[Deb, ...]
     previous: tuple[Deb, ...]
     units: tuple[Unit, ...]
     conffiles: tuple[str, ...]
+    made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +189,7 @@ def settings(phase: str, subject: Subject, config: ServiceConfig, *, note: str =
         "ENABLED": [unit.name for unit in units],
         "USERS": [f"{unit.name}={'' if unit.privileged else unit.user}" for unit in units if unit.name.endswith(".service")],
         "CONFFILES": list(subject.conffiles),
-        "STATE": sorted({directory for unit in subject.units for directory in unit.state}),
+        "STATE": sorted({*subject.made, *(directory for unit in subject.units for directory in unit.state)}),
         "PROBES": [FIELD.join(_probe(probe)) for probe in config.health if probe.package in {"", *names}],
     }
     lines = [f"{name}=({shlex.join(words)})" for name, words in lists.items()]
@@ -215,6 +219,7 @@ def _subject(bench: Bench, debs: tuple[Deb, ...], previous: tuple[Deb, ...]) -> 
     """Unpack packages and read what of them counts. Of the previous version it is what an administrator may have changed."""
     units: list[Unit] = []
     conffiles: list[str] = []
+    made: list[str] = []
     with namespace.scratch(bench.run, "units") as work:
         for deb in (*debs, *previous):
             tree = work / f"{deb.name}_{deb.version.replace(':', '%')}"
@@ -222,10 +227,17 @@ def _subject(bench: Bench, debs: tuple[Deb, ...], previous: tuple[Deb, ...]) -> 
             listed = tree / "DEBIAN/conffiles"
             if deb in debs:
                 units += _units.read(deb.name, tree)
+                made += _units.made(tree)
             elif listed.exists():
                 conffiles += [line for line in listed.read_text(encoding="utf-8").splitlines() if line.startswith("/")]
     enabled = any(unit.enabled for unit in units)
-    return Subject(debs=debs, previous=previous, units=tuple(units) if enabled else (), conffiles=tuple(conffiles))
+    return Subject(
+        debs=debs,
+        previous=previous,
+        units=tuple(units) if enabled else (),
+        conffiles=tuple(conffiles),
+        made=tuple(made),
+    )
 
 
 def _emulator(bench: Bench, clean: Chroot, work: Path) -> Path:

@@ -23,6 +23,7 @@ from debkit.config.sections import (
     EquivalenceConfig,
     KeysConfig,
     LintianConfig,
+    PiupartsConfig,
     Probe,
     ReproducibleConfig,
     ServiceConfig,
@@ -152,6 +153,7 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
 
     checks = dict(data.get("checks", {}))
     lintian = _section(LintianConfig(), checks.pop("lintian", {}), suppress=suppressions)
+    piuparts = _section(PiupartsConfig(), checks.pop("piuparts", {}), accept=suppressions)
     service = _section(
         ServiceConfig(), checks.pop("service", {}), health=probes, stable=seconds, install_time=seconds, accept=suppressions
     )
@@ -174,6 +176,7 @@ def _from_toml(project: Path, data: dict[str, Any]) -> Config:
             _section(ChecksConfig(), checks, timeout=seconds),
             equivalence=equivalence,
             lintian=lintian,
+            piuparts=piuparts,
             reproducible=reproducible,
             service=service,
             vulnerabilities=vulnerabilities,

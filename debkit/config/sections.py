@@ -58,6 +58,13 @@ class LintianConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PiupartsConfig:
+    """[checks.piuparts]. `accept` has the symbolic links that lead nowhere and are as they should be."""
+
+    accept: tuple[Suppression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """One of [[checks.service.health]]: an http URL, HOST:PORT for tcp, or a shell's command, of which one is set.
 
@@ -135,6 +142,7 @@ class ChecksConfig:
     run: tuple[str, ...] = ("lintian", "piuparts", "service", "equivalence", "autopkgtest", "own")
     timeout: float = 3600
     lintian: LintianConfig = LintianConfig()
+    piuparts: PiupartsConfig = PiupartsConfig()
     service: ServiceConfig = ServiceConfig()
     equivalence: EquivalenceConfig = EquivalenceConfig()
     vulnerabilities: VulnerabilitiesConfig = VulnerabilitiesConfig()

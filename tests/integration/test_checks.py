@@ -68,19 +68,21 @@ def test_lintian_looks_at_the_source_too(bench: checks.Bench, target: Target, tm
     assert ("hello-debkit source", "no-debian-copyright-in-source") in {(f.package, f.tag) for f in report.findings}
 
 
-@pytest.mark.parametrize("wrong", ["file", "profile"])
-def test_lintian_without_a_verdict_is_an_environment_error(
-    bench: checks.Bench, target: Target, tmp_path: Path, wrong: str
-) -> None:
+def test_lintian_without_a_verdict_is_an_environment_error(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    result = make_result(tmp_path, make_package(tmp_path), target=target)
+    wrong = replace(bench, config=ChecksConfig(lintian=LintianConfig(profile="no/such")))
+    report = checks.judge("lintian", wrong, result)
+    assert report.outcome is Outcome.ERROR
+    assert "profile matching: no/such" in report.reason
+
+
+def test_what_is_no_package_is_the_packages_fault(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
     deb = make_package(tmp_path)
     result = make_result(tmp_path, deb, target=target)
-    if wrong == "file":
-        deb.write_bytes(b"no .deb at all\n" * 100)
-    else:
-        bench = replace(bench, config=ChecksConfig(lintian=LintianConfig(profile="no/such")))
+    deb.write_bytes(b"no .deb at all\n" * 100)
     report = checks.judge("lintian", bench, result)
-    assert report.outcome is Outcome.ERROR
-    assert ("is not a Debian format archive" if wrong == "file" else "profile matching: no/such") in report.reason
+    assert (report.outcome, [finding.tag for finding in report.findings]) == (Outcome.FAIL, ["damaged-package"])
+    assert "is not a Debian format archive" in report.reason
 
 
 @pytest.mark.usefixtures("nothing_left")

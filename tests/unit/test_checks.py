@@ -12,8 +12,9 @@ from debkit import checks
 from debkit.chroot import roots
 from debkit.config import ChecksConfig, ChrootConfig
 from debkit.console import Quiet
-from debkit.errors import ConfigError, Interrupted, NetworkError, TimeoutFailure
-from debkit.model import BuildResult, BuildState, CheckReport, Outcome, Target, Via
+from debkit.errors import ConfigError, EnvironmentFailure, Interrupted, NetworkError, TimeoutFailure
+from debkit.model import BuildResult, BuildState, CheckReport, Finding, Outcome, Severity, Target, Via
+from tests.recorder import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +123,36 @@ def test_trouble_with_the_environment_is_never_a_pass(
     report = checks.judge("lintian", bench, result)
     assert (report.check, report.target) == ("lintian", Target("trixie", "arm64"))
     assert (report.outcome, report.reason) == (Outcome.ERROR, reason)
+
+
+TRUNCATED = """\
+dpkg-deb (subprocess): cannot copy archive member from 'hello.deb' to decompressor pipe: unexpected end of file or stream
+tar: Unexpected EOF in archive
+dpkg-deb: error: tar subprocess returned error exit status 2
+"""
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_what_keeps_a_check_from_a_verdict_may_be_a_damaged_package(
+    bench: checks.Bench,
+    result: BuildResult,
+    recorder: Recorder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    damaged: bool,
+) -> None:
+    failing_check(monkeypatch, EnvironmentFailure("lintian broke off", cause="why", hint="next"))
+    deb = tmp_path / "hello_1.0_arm64.deb"
+    deb.write_bytes(b"")
+    recorder.replies.append(Reply(("dpkg-deb", "--contents"), TRUNCATED if damaged else "", 2 if damaged else 0))
+    report = checks.judge("lintian", bench, replace(result, debs=(deb, tmp_path / "gone_1.0_arm64.deb")))
+    if damaged:
+        text = "hello_1.0_arm64.deb cannot be unpacked: unexpected end of file or stream"
+        assert (report.outcome, report.reason) == (Outcome.FAIL, f"damaged-package: {text}")
+        assert report.findings == (Finding(severity=Severity.ERROR, tag="damaged-package", package="hello", text=text),)
+    else:
+        assert (report.outcome, report.reason) == (Outcome.ERROR, "lintian broke off: why")
 
 
 def test_an_interrupt_passes_through(bench: checks.Bench, result: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,23 @@ def judge(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return judged
 
 
+@pytest.mark.parametrize(
+    ("tag", "note", "severity"),
+    [
+        ("elevated-privileges", "4755 root/root", Severity.ERROR),
+        ("non-standard-file-perm", "0666 != 0644", Severity.ERROR),
+        ("non-standard-dir-perm", "0777 != 0755", Severity.ERROR),
+        ("non-standard-dir-perm", "1777 != 0755", Severity.WARNING),
+        ("non-standard-file-perm", "0664 != 0644", Severity.WARNING),
+    ],
+)
+def test_what_gives_rights_away_is_an_error(tag: str, note: str, severity: Severity) -> None:
+    hint = {"tag": tag, "note": note, "visibility": "warning", "pointer": {"item": {"name": "usr/bin/hello"}}}
+    text = json.dumps({"groups": [{"input_files": [{"path": "/srv/0/hello_1.0_amd64.deb", "hints": [hint]}]}]})
+    (finding,) = lintian.parse(text).findings
+    assert (finding.severity, finding.text) == (severity, f"{note} [usr/bin/hello]")
+
+
 @pytest.mark.parametrize("name", ["error", "error-bookworm"])
 def test_an_error_fails(judge: Callable[..., CheckReport], name: str) -> None:
     report = judge(name)

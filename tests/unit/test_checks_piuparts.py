@@ -9,7 +9,7 @@ import pytest
 
 from debkit import checks
 from debkit.checks import _apt, _piuparts_log, piuparts
-from debkit.config import ChecksConfig
+from debkit.config import ChecksConfig, Suppression
 from debkit.model import CheckReport, Finding, Outcome, Severity
 from tests.fake_bench import control, result
 from tests.recorder import contains
@@ -112,11 +112,32 @@ def test_a_dependency_that_is_nowhere_is_the_packages_fault() -> None:
     )
 
 
-def test_broken_symlinks_are_a_warning() -> None:
-    verdict = read("broken-symlink", code=0)
-    assert verdict.outcome is Outcome.PASS
+@pytest.mark.parametrize(
+    ("line", "severity"),
+    [
+        ("/usr/share/brokenlink/l -> /nowhere (brokenlink)", Severity.ERROR),
+        ("/usr/share/brokenlink/l -> /nowhere (brokenlink, other)", Severity.ERROR),
+        ("/usr/share/brokenlink/l -> /nowhere (other)", Severity.WARNING),
+        ("/usr/share/brokenlink/l -> /nowhere", Severity.WARNING),
+        ("/usr/share/brokenlink/l -> /run/l (brokenlink)", Severity.WARNING),
+    ],
+)
+def test_a_symbolic_link_of_its_own_that_leads_nowhere_fails(line: str, severity: Severity) -> None:
+    text = recorded("broken-symlink").replace("/usr/share/brokenlink/l -> /nowhere", line)
+    verdict = _piuparts_log.read_log(text, code=0, packages="brokenlink")
     (finding,) = verdict.findings
-    assert (finding.severity, finding.text) == (Severity.WARNING, "/usr/share/brokenlink/l -> /nowhere")
+    assert (finding.severity, finding.tag, finding.package) == (severity, "broken-symlink", "brokenlink")
+    target = line.split()[2]
+    assert finding.text == f"/usr/share/brokenlink/l: it leads to {target}, which is not there"
+    expected = Outcome.FAIL if severity is Severity.ERROR else Outcome.PASS
+    assert [verdict.outcome, *(step.outcome for step in verdict.steps)] == [expected, expected]
+
+
+def test_a_symbolic_link_that_leads_nowhere_may_be_accepted() -> None:
+    text = recorded("broken-symlink").replace("-> /nowhere", "-> /nowhere (brokenlink)")
+    for what, outcome in (("/usr/share/brokenlink/*", Outcome.PASS), ("/usr/share/other/*", Outcome.FAIL)):
+        accepted = (Suppression(tag="broken-symlink", reason="a test", what=what),)
+        assert _piuparts_log.read_log(text, code=0, packages="brokenlink", accepted=accepted).outcome is outcome
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             fail-on = "warning"
             profile = "debian"
             suppress = [{tag = "no-manual-page", reason = "it has no options", package = "hello"}]
+            [checks.piuparts]
+            accept = [{tag = "broken-symlink", reason = "it is so"}]
             [checks.equivalence]
             accept = [{tag = "mode-differs", reason = "it is so", what = "usr/bin/*"}]
             [checks.vulnerabilities]
@@ -94,6 +96,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert loaded.chroot.max_age == 86400
     assert loaded.chroot.cache_limit == 5 * 10**9
     assert loaded.checks.lintian.suppress[0].reason == "it has no options"
+    assert loaded.checks.piuparts.accept == (Suppression(tag="broken-symlink", reason="it is so"),)
     assert loaded.checks.equivalence.accept == (Suppression(tag="mode-differs", reason="it is so", what="usr/bin/*"),)
     assert loaded.checks.vulnerabilities == config.VulnerabilitiesConfig(
         tracker=f"{tmp_path}/tracker.json",
