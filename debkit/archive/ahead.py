@@ -27,6 +27,7 @@ class Ahead:
         self._news: dict[Path, Future[tuple[News, ...]]] = {}
 
     def __enter__(self) -> Self:
+        self._thread.submit(prepare)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -34,7 +35,6 @@ class Ahead:
 
     def begin(self, sources: Iterable[tuple[Entry, ...]]) -> None:
         """Begin with sources that are in the pool, each given as the entries of it and of what was built of it."""
-        self._thread.submit(prepare)
         begun = tuple(sources)
         # Of more than these most are not told of in full, and which ones is not known yet.
         for entries in begun if len(begun) <= TOLD else ():
