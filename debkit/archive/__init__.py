@@ -12,7 +12,6 @@ from debkit.archive.promote import promote
 from debkit.archive.publish import publish, publish_all, require, require_upload
 from debkit.archive.retention import prune
 from debkit.archive.rollback import choose, roll_back, states
-from debkit.archive.serve import served
 
 __all__ = [
     "addition",
@@ -30,7 +29,6 @@ __all__ = [
     "require",
     "require_upload",
     "roll_back",
-    "served",
     "settled",
     "sources_file",
     "sources_text",

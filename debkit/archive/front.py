@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from debkit.archive import client, page
+from debkit.archive.news import read_news
 
 if TYPE_CHECKING:
+    from debkit.archive.news import Read
     from debkit.config import Config
     from debkit.keys import Keys
 
 
-def write(config: Config, keys: Keys) -> None:
+def write(config: Config, keys: Keys, read: Read = read_news) -> None:
     """Write what has changed of it. The archive's lock must be held; who changes an index calls this then."""
     client.write(config, keys)
-    page.write(config, keys)
+    page.write(config, keys, read)

@@ -16,7 +16,10 @@ from debian.deb822 import Dsc
 from debian.debfile import DebError, DebFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Read = Callable[[Path, tuple[Path, ...]], tuple["News", ...]]
 
 ENTRIES = 3
 LINES = 24  # of one entry

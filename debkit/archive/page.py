@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.archive.catalogue import Offer
+    from debkit.archive.news import Read
     from debkit.config import Config
     from debkit.keys import Keys
 
@@ -53,7 +54,7 @@ class Shelf:
     packages: int
 
 
-def write(config: Config, keys: Keys) -> None:
+def write(config: Config, keys: Keys, read: Read = read_news) -> None:
     """Write `index.html` and `INSTALL.md` at the archive's base where they have changed. The archive's lock must be held."""
     file = config.repo / PAGE
     kept = dict(KEPT.findall(file.read_text(encoding="utf-8"))) if file.exists() else {}
@@ -65,7 +66,7 @@ def write(config: Config, keys: Keys) -> None:
         "package": client.keyring_package(config),
         "fingerprints": tuple(dict.fromkeys(key.fingerprint for key in keys.signers)),
         "development": keys.archive.development,
-        "shelves": [_shelf(config, suite, kept) for suite in exported_suites(config)],
+        "shelves": [_shelf(config, suite, kept, read) for suite in exported_suites(config)],
     }
     for name, template in ((PAGE, "page.html"), (SNIPPET, "install.md")):
         content = render(template, **facts).encode()
@@ -82,7 +83,7 @@ def title(suite: str) -> str:
     return suite
 
 
-def _shelf(config: Config, suite: str, kept: Mapping[str, str]) -> Shelf:
+def _shelf(config: Config, suite: str, kept: Mapping[str, str], read: Read) -> Shelf:
     offers = read_offers(config.repo, suite)
     told = offers if len(offers) <= TOLD else heapq.nlargest(TOLD, offers, key=partial(_age, os.fspath(config.repo)))
     others = {offer.source for offer in offers} - {offer.source for offer in told}
@@ -92,7 +93,7 @@ def _shelf(config: Config, suite: str, kept: Mapping[str, str]) -> Shelf:
         title=title(suite),
         addition=lines,
         has_keyring=lines[-1].endswith(f" {client.keyring_package(config)}"),
-        told=tuple(_told(config.repo, offer, kept) for offer in told),
+        told=tuple(_told(config.repo, offer, kept, read) for offer in told),
         rest=tuple((offer.source, offer.version) for offer in offers if offer.source in others),
         packages=sum(len({package.name for package in offer.packages}) for offer in offers),
     )
@@ -106,12 +107,12 @@ def _age(base: str, offer: Offer) -> float:
         return 0.0
 
 
-def _told(base: Path, offer: Offer, kept: Mapping[str, str]) -> Markup:
+def _told(base: Path, offer: Offer, kept: Mapping[str, str], read: Read) -> Markup:
     """Tell of a source in full, in the words that the page has already where nothing has changed."""
     template = (TEMPLATES / f"{SOURCE}.jinja").read_bytes()
     mark = hashlib.md5(template + repr(offer).encode(), usedforsecurity=False).hexdigest()
     if mark not in kept:
-        news = read_news(base / offer.dsc, tuple(base / package.file for package in offer.packages))
+        news = read(base / offer.dsc, tuple(base / package.file for package in offer.packages))
         text = render(SOURCE, offer=offer, news=news)
     else:
         text = kept[mark]

@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from debkit.archive import conf, front, retention, transaction
+from debkit.archive.ahead import Ahead
 from debkit.archive.change import DATABASE, change, demand_database, keep_current, working
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, opened
@@ -86,12 +87,15 @@ def publish_all(
     ours = tuple(replace(upload, suite=choose(upload.distribution)) for upload in read)
     demand(config, ours)
     name = f"{ours[0].source} {ours[0].version}" if len(ours) == 1 else f"{len(ours)} uploads"
-    with working(run, config, keys, what=f"publishing {name}", progress=progress, wait=wait) as archive:
+    with (
+        working(run, config, keys, what=f"publishing {name}", progress=progress, wait=wait) as archive,
+        Ahead(config.repo) as ahead,
+    ):
         progress.phase(f"publishing {name}")
-        taken, there = take_in(archive, ours)
+        taken, there = take_in(archive, ours, ahead)
         for codename in sorted({upload.suite for upload in ours} - {upload.suite for upload in taken}):
             keep_current(archive, codename)
-        front.write(config, keys)
+        front.write(config, keys, ahead.read_news)
         _prune(archive, config, progress)
     return tuple(_published(upload, there[upload.suite], keys, unchanged=upload not in taken) for upload in ours)
 
@@ -141,10 +145,12 @@ def _published(upload: Upload, stock: Stock, keys: Keys, *, unchanged: bool) -> 
     )
 
 
-def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> tuple[frozenset[Upload], dict[str, Stock]]:
+def take_in(
+    archive: Reprepro, uploads: tuple[Upload, ...], ahead: Ahead | None = None
+) -> tuple[frozenset[Upload], dict[str, Stock]]:
     """Include what is not there yet, and see that everything is then; give which uploads that were, and what is there.
 
-    Whatever goes wrong or interrupts leaves the archive as it was.
+    Whatever goes wrong or interrupts leaves the archive as it was. `ahead` begins while the indices are written.
     """
     stocks = look(archive, uploads)
     rounds = apart(uploads)
@@ -160,6 +166,8 @@ def take_in(archive: Reprepro, uploads: tuple[Upload, ...]) -> tuple[frozenset[U
             taken |= set(includes)
         stocks = look(archive, uploads)
         _demand_all(archive, uploads, stocks)
+        if ahead:
+            ahead.begin(stocks[upload.suite].of(upload) for upload in taken)
         for suite in sorted({upload.suite for upload in taken}):
             if not alone:
                 archive.export(suite)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -17,8 +19,16 @@ def render(template: str, **facts: object) -> str:
     return _environment().get_template(f"{template}.jinja").render(facts)
 
 
+def prepare() -> None:
+    """Make ready what the front page is made from, so that it takes no time any more."""
+    for template in ("page.html", "source.html", "install.md"):
+        _environment().get_template(f"{template}.jinja")
+
+
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 (slow to come, and seldom needed)
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=lambda name: name is None or name.endswith(".html.jinja"),  # noqa: S701 (the others make no HTML)

@@ -17,8 +17,6 @@ from debkit.keys import by_hand, ring
 from debkit.run import Command, CommandFailed, child_environment, find_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from debkit.keys import Keys
     from debkit.run import Completed, Run
 
@@ -168,13 +166,15 @@ class Filing:
 class Reprepro:
     """One archive, reached with one configuration and one pair of keys.
 
-    `db` is another database than its own, `dists` another place for indices, `snapshot` what to call the state that is exported.
+    `db` is another database than its own, `dists` another place for indices, `snapshot` what to call the state that is exported,
+    `env` what `asking_once` gives.
     """
 
     run: Run
     base: Path
     conf: Path
     keys: Keys
+    env: tuple[tuple[str, str], ...] = ()
     db: Path | None = None
     dists: Path | None = None
     snapshot: str = ""
@@ -223,8 +223,7 @@ class Reprepro:
         (self.conf / "incoming").write_text(
             INCOMING.format(conf=os.path.relpath(self.conf, self.base), suite=suite), encoding="utf-8"
         )
-        with asking_once(self.conf / "gpgme") as env:
-            self._call(*NO_EXPORT, "--keepunreferencedfiles", "processincoming", "debkit", env=env)
+        self._call(*NO_EXPORT, "--keepunreferencedfiles", "processincoming", "debkit")
 
     def export(self, suite: str, *, cleanup: bool = False) -> None:
         """Write and sign a suite's index anew."""
@@ -276,7 +275,7 @@ class Reprepro:
         for start in range(0, len(packages), MANY):
             self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages[start : start + MANY])
 
-    def _call(self, *words: str, cleanup: bool = False, stdin: str = "", env: tuple[tuple[str, str], ...] = ()) -> Completed:
+    def _call(self, *words: str, cleanup: bool = False, stdin: str = "") -> Completed:
         """Have reprepro do something. What is given as `stdin` keeps the passphrase from the hook: it must not export."""
         archive = self.keys.archive
         passphrase = self.keys.passphrase(archive)
@@ -285,7 +284,7 @@ class Reprepro:
         command = Command(
             argv=argv(self.base, self.conf, self.keys.upload.home, *elsewhere, *words),
             env=(
-                *env,
+                *self.env,
                 ("DEBKIT_RELEASE_HOME", os.fspath(archive.home)),
                 ("DEBKIT_RELEASE_KEYS", " ".join(key.local_user for key in self.keys.signers)),
                 ("DEBKIT_RELEASE_KEY", archive.fingerprint),
@@ -319,24 +318,19 @@ def _link(file: Path, link: Path) -> None:
     link.symlink_to(file.absolute())
 
 
-@contextlib.contextmanager
-def asking_once(directory: Path) -> Iterator[tuple[tuple[str, str], ...]]:
-    """Give the environment by which one run of reprepro asks gpg once for what cannot change: ask-once tells how.
+def asking_once(directory: Path) -> tuple[tuple[str, str], ...]:
+    """Give the environment by which reprepro asks gpg once for what cannot change while the archive is held: ask-once tells how.
 
-    It is empty where gpg would be found in another way than gpgconf's own, which names the one beside it.
+    It works from `directory`, which must be new. It is empty where gpg would be found in another way than gpgconf's own, which
+    names the one beside it.
     """
     directory, gpg, gpgconf = directory.absolute(), find_tool("gpg"), find_tool("gpgconf")
     if not (gpg and gpgconf and gpg.parent == gpgconf.parent and PLAIN.fullmatch(os.fspath(directory))):
-        yield ()
-        return
-    shutil.rmtree(directory, ignore_errors=True)
+        return ()
     (directory / "bin").mkdir(parents=True)
-    try:
-        for name in ("gpg", "bin/gpgconf"):
-            (directory / name).symlink_to(ASK_ONCE)
-        yield ("DEBKIT_GPG", os.fspath(gpg)), ("PATH", f"{directory}/bin:{child_environment({})['PATH']}")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    for name in ("gpg", "bin/gpgconf"):
+        (directory / name).symlink_to(ASK_ONCE)
+    return ("DEBKIT_GNUPG", os.fspath(gpg.parent)), ("PATH", f"{directory}/bin:{child_environment({})['PATH']}")
 
 
 def _lines(names: tuple[str, ...]) -> str:

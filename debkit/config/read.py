@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import hashlib
 import json
 import os
 import re
@@ -12,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import distro_info
-from jsonschema import Draft202012Validator
 
 from debkit.config.sections import (
     ArchiveConfig,
@@ -35,6 +36,7 @@ from debkit.config.sections import (
 )
 from debkit.errors import ConfigError
 from debkit.model import ARCHES, Repository
+from debkit.paths import cache_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from jsonschema import ValidationError
 
+VALID = "valid-configurations"  # a line for each
 SCHEMA = Path(__file__).with_name("config.schema.json")
 BACKENDS = Path(__file__).parent.with_name("backends")
 CHECKS = Path(__file__).parent.with_name("checks")
@@ -69,10 +72,10 @@ def load(project: Path, file: Path | None = None) -> Config:
     path = file or project / "config" / "debkit.toml"
     if not file and not path.exists():
         return Config(project=project)
-    data = _read(path)
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    text = _text(path)
+    data = _parsed(path, text)
     problems = [
-        *(text for error in Draft202012Validator(schema).iter_errors(data) for text in _explain(error)),
+        *_violations(text, data),
         *_unknown_names(data),
         *_missing_files(project, data),
         *_short_lives(data),
@@ -206,9 +209,9 @@ def _bytes(size: str) -> int:
     return int(size[:-1]) * BYTES[size[-1]]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as problem:
         raise ConfigError(
             f"{path} cannot be read: {problem}", cause="TOML is in UTF-8, and this file is not", hint=f"file {path}"
@@ -219,6 +222,9 @@ def _read(path: Path) -> dict[str, Any]:
             cause="--config names a file that is not there, or one that is not yours to read",
             hint=f"namei -l {path}",
         ) from problem
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
@@ -229,6 +235,27 @@ def _read(path: Path) -> dict[str, Any]:
             cause=f"a bracket or a quotation mark that is missing, or a text without quotation marks, in {where}",
             hint=f"editor {path}",
         ) from problem
+
+
+def _violations(text: str, data: dict[str, Any]) -> list[str]:
+    """Tell what the schema has against a file. What it was content with before it is not asked about again.
+
+    jsonschema alone takes longer to come than all else that some commands do.
+    """
+    schema = SCHEMA.read_text(encoding="utf-8")
+    mark = hashlib.sha256(f"{schema}\0{text}".encode()).hexdigest()
+    with contextlib.suppress(OSError, RuntimeError):  # there may be no home, or none that is ours
+        if mark.encode() in (cache_home() / VALID).read_bytes().split():
+            return []
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+    problems = [problem for error in Draft202012Validator(json.loads(schema)).iter_errors(data) for problem in _explain(error)]
+    if not problems:
+        with contextlib.suppress(OSError, RuntimeError):
+            cache_home().mkdir(parents=True, exist_ok=True)
+            with (cache_home() / VALID).open("a", encoding="ascii") as valid:
+                valid.write(f"{mark}\n")
+    return problems
 
 
 def _unknown_names(data: dict[str, Any]) -> list[str]:

@@ -27,15 +27,26 @@ if TYPE_CHECKING:
 
 NAMES = package_names(4)
 NEVER = re.compile(r"(?!)")
-# As gpgme 1.18 and 1.24 ask, but for --output.
+# As gpgme 1.18 and 1.24 ask.
 OPTIONS = (
     "--batch", "--no-sk-comments", "--status-fd", "7", "--no-tty", "--charset", "utf8", "--enable-progress-filter",
     "--exit-on-status-write-error", "--logger-fd", "8",
 )  # fmt: skip
+NEWER = (
+    "--batch", "--status-fd", "7", "--logger-fd", "8", "--no-tty", "--charset=utf8", "--enable-progress-filter",
+    "--exit-on-status-write-error",
+)  # fmt: skip
 LIST = (*OPTIONS, "--with-colons", "--list-keys", "--")
+NEWER_LIST = (*NEWER, "--with-colons", "--list-keys", "--")
 # A gpg, or gpgconf, that notes how it is called.
 NOTED = '#!/bin/sh\nprintf "%s\\n" "${{0##*/}} $*" >>{log}\nexec {real} "$@"\n'
-ASKED = {"version": r"gpg --version", "key": r"gpg .* --list-keys -- \w+", "verify": r"gpg .* --output - -- .*"}
+ASKED = {
+    "directories": r"gpgconf --list-dirs",
+    "version": r"gpg --version",
+    "key": r"gpg .* --list-keys -- \w+",
+    "verify": r"gpg --no-random-seed-file .* (--output - -- .*|--verify .*)",
+    "sign": r"gpg --homedir .* --(clearsign|detach-sign) .*",  # of the hook
+}
 
 
 def answer(run: Processes, program: str, home: Path, *words: str, env: tuple[tuple[str, str], ...] = ()) -> tuple[int, str, str]:
@@ -64,21 +75,35 @@ def test_it_answers_to_the_letter_as_gpg_does(run: Processes, tmp_path: Path) ->
         gpg(home, "--check-trustdb")
         asked = [
             ("--version",),
-            *((*LIST, key) for key in keys),
+            *((*words, key) for words in (LIST, NEWER_LIST) for key in keys),
             (*LIST, "0" * 40),
             (*LIST, "O'Brien"),
             (*LIST, keys[0], keys[1]),
         ]
-        with asking_once(tmp_path / "gpgme") as env:
-            for words in (*asked, *asked):
-                assert answer(run, f"{tmp_path}/gpgme/gpg", home, *words, env=env) == answer(run, "gpg", home, *words)
-            code, _, status = answer(run, f"{tmp_path}/gpgme/gpg", home, *LIST, keys[0], env=env)
+        env = asking_once(tmp_path / "gpgme")
+        for words in (*asked, *asked):
+            assert answer(run, f"{tmp_path}/gpgme/gpg", home, *words, env=env) == answer(run, "gpg", home, *words)
+        for words in (LIST, NEWER_LIST):
+            code, _, status = answer(run, f"{tmp_path}/gpgme/gpg", home, *words, keys[0], env=env)
             assert (code, len(re.findall("KEY_CONSIDERED", status))) == (0, 1)
-            kept = {file.name.rpartition(" ")[2] for file in (tmp_path / "gpgme").iterdir() if file.name.startswith("--")}
-            assert kept == {"--version", *keys}  # neither an error nor what is not known is kept
-        with asking_once(tmp_path / "gpgme") as env:  # another run, with another home
-            assert answer(run, f"{tmp_path}/gpgme/gpg", empty, *LIST, keys[0], env=env)[0] != 0
-    assert not (tmp_path / "gpgme").exists()
+        kept = [file.name.rpartition(" ")[2] for file in (tmp_path / "gpgme").iterdir() if file.name.startswith("--")]
+        assert sorted(kept) == sorted(("--version", *keys, *keys))  # neither an error nor what is not known is kept
+        for word in ("--list-dirs", "--version", "--list-dirs", "--version", "--check-programs"):
+            assert answer(run, "gpgconf", home, word, env=env) == answer(run, "/usr/bin/gpgconf", home, word)
+        assert {file.name for file in (tmp_path / "gpgme/bin").iterdir()} == {"gpgconf", "--list-dirs", "--version"}
+        env = asking_once(tmp_path / "other")  # another run, with another home
+        assert answer(run, f"{tmp_path}/other/gpg", empty, *LIST, keys[0], env=env)[0] != 0
+
+
+def test_it_answers_where_nothing_can_be_kept(run: Processes, tmp_path: Path) -> None:
+    with gnupg_home() as home:
+        key = make_key(home)
+        env = asking_once(tmp_path / "gpgme")
+        for place in ("gpgme/new", "gpgme/bin/new"):
+            (tmp_path / place).mkdir()
+        for program, words in (("gpg", ("--version",)), ("gpg", (*LIST, key)), ("bin/gpgconf", ("--list-dirs",))):
+            real = program.removeprefix("bin/")
+            assert answer(run, f"{tmp_path}/gpgme/{program}", home, *words, env=env) == answer(run, real, home, *words)
 
 
 @contextlib.contextmanager
@@ -100,13 +125,29 @@ def count(log: Path) -> dict[str, int]:
     return {what: sum(bool(re.fullmatch(pattern, line)) for line in lines) for what, pattern in ASKED.items()}
 
 
+@pytest.mark.parametrize("number", [1, len(NAMES)])
 def test_each_upload_is_verified_and_the_rest_asked_once(
-    run: Processes, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Processes, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     with noted(tmp_path, monkeypatch) as log:
-        desk.publish(*desk.make(*NAMES))
-    assert count(log) == {"version": 1, "key": 1, "verify": len(NAMES)}
+        desk.publish(*desk.make(*NAMES[:number]))
+    assert count(log) == {"directories": 1, "version": 1, "key": 1, "verify": number, "sign": 2}
     sound(run, desk.config)
+
+
+def test_what_signs_is_called_as_it_is(run: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with noted(tmp_path, monkeypatch) as log, gnupg_home() as home:
+        env = asking_once(tmp_path / "gpgme")
+        asked = [
+            (*options, *what, "--output", "-", "--", "-&5")
+            for options in (OPTIONS, NEWER)
+            for what in (("--clearsign",), ("--detach", "--sign"))
+        ]
+        asked += [(*OPTIONS, "--output", "-", "--", "-&5"), (*NEWER, "--verify", "--output", "-&1", "--", "-&5")]
+        for words in asked:
+            answer(run, f"{tmp_path}/gpgme/gpg", home, *words, env=env)
+    told = ["--no-random-seed-file" in line for line in log.read_text().splitlines() if "-&5" in line]
+    assert told == [False, False, False, False, True, True]
 
 
 @pytest.mark.parametrize("why", ["a path that is not plain", "another gpgconf"])
@@ -119,7 +160,8 @@ def test_where_gpg_cannot_be_named_nothing_stands_before_it(
         else:
             monkeypatch.setattr(reprepro, "PLAIN", NEVER)
         desk.publish(*desk.make(*NAMES))
-    assert count(log) == {"version": 0, "key": 0, "verify": 0}  # the real gpgconf names the real gpg
+    asked = count(log)
+    assert (asked["version"], asked["key"], asked["verify"]) == (0, 0, 0)  # the real gpgconf names the real gpg
     assert versions(desk.config, "amd64") == dict.fromkeys(NAMES, "1.0")
     sound(run, desk.config)
 

@@ -71,6 +71,21 @@ def test_an_index_that_is_not_what_is_signed_stops_it(
     sound(run, desk.config)
 
 
+def test_a_link_that_cannot_be_made_stops_it(run: Processes, desk: Desk) -> None:
+    desk.publish(*desk.make("first"))
+    told = (desk.config.repo / "dists/trixie/InRelease").read_bytes()
+    blocked = by_hash(desk.config.repo / "dists/trixie")["main/binary-arm64/Packages"]
+    blocked.unlink()
+    blocked.mkdir()
+    with pytest.raises(SigningError) as caught:
+        desk.publish(*desk.make("second"))
+    assert caught.value.cause.startswith("snapshots/")
+    assert (desk.config.repo / "dists/trixie/InRelease").read_bytes() == told
+    blocked.rmdir()
+    desk.publish(*desk.make("second"))
+    sound(run, desk.config)
+
+
 def test_an_archive_by_a_relative_path(run: Processes, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     made = desk.make("first", "second")
     monkeypatch.chdir(desk.config.project.parent)

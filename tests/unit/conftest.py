@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No unit test reads or writes the user's own cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def clean_bench(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> checks.Bench:
     """A bench whose clean system has libbz2-1.0, and where nothing needs more."""

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from debkit import config
-from debkit.config import Suppression, Unvaried
+from debkit.config import Suppression, Unvaried, read
 from debkit.errors import ConfigError
 from debkit.model import Variation
 
@@ -32,6 +35,37 @@ def test_a_project_without_a_file_has_the_defaults(tmp_path: Path) -> None:
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         config.load(tmp_path, tmp_path / "other.toml")
+
+
+def test_what_is_right_is_validated_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = tmp_path / "schema.json"
+    shutil.copy(config.SCHEMA, schema)
+    monkeypatch.setattr(read, "SCHEMA", schema)
+    (tmp_path / "key.gpg").touch()
+    right = '[archive]\nname = "mine"\n[source]\nkeyring = "key.gpg"\n'
+    loaded = config.load(write(tmp_path, right))
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="has 1 problem"):
+            config.load(write(tmp_path, right.replace('"mine"', "1")))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "jsonschema", ModuleType("jsonschema"))  # there is nothing in it
+        assert config.load(write(tmp_path, right)) == loaded
+        with pytest.raises(ImportError):
+            config.load(write(tmp_path, right.replace("mine", "yours")))
+        (tmp_path / "key.gpg").unlink()
+        with pytest.raises(ConfigError, match="has 1 problem"):  # what the schema does not say is looked at each time
+            config.load(write(tmp_path, right))
+    changed = json.loads(schema.read_text())
+    changed["properties"]["archive"]["properties"]["name"]["type"] = "integer"
+    schema.write_text(json.dumps(changed))
+    with pytest.raises(ConfigError, match="has 2 problems"):
+        config.load(write(tmp_path, right))
+
+
+def test_no_cache_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert config.load(write(tmp_path, '[archive]\nname = "mine"\n')).archive.name == "mine"
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:
