@@ -62,7 +62,6 @@ class Table:
             chroot=ChrootConfig(),
             progress=Quiet(),
             work=home / "dist",
-            native=self.target.arch,
             previous=made.previous,
             project=None if case.gate else home,
         )
