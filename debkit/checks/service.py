@@ -126,9 +126,7 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> Seen:
         ways: tuple[str, ...] = (boot.MACHINE,) if machine else boot.WAYS
         steps: tuple[Step, ...] = ()
         for phase in PHASES:
-            (share / "settings").write_text(
-                settings(phase, subject, config, note=UNCONFINED if foreign and not machine else ""), encoding="utf-8"
-            )
+            (share / "settings").write_text(settings(phase, subject, config), encoding="utf-8")
             bench.progress.phase(f"service, {'booted again' if steps else 'booted'}")
             left = max(deadline - time.monotonic(), 0)
             try:
@@ -143,7 +141,8 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> Seen:
             (share / "results").unlink(missing_ok=True)
             steps = (*steps, *told)
             if any(step.outcome is Outcome.FAIL for step in told) and not ended:
-                return Seen(steps, (share / JOURNAL).read_text(encoding="utf-8", errors="replace"))
+                journal = share / JOURNAL
+                return Seen(steps, journal.read_text(encoding="utf-8", errors="replace") if journal.exists() else "")
             if not ended:
                 raise EnvironmentFailure(
                     f"the booted {target} ended before all was done",
@@ -176,7 +175,7 @@ def by_hand(
     return (degraded, *told)
 
 
-def settings(phase: str, subject: Subject, config: ServiceConfig, *, note: str = "") -> str:
+def settings(phase: str, subject: Subject, config: ServiceConfig) -> str:
     """Write what the script in the system needs to know, as bash reads it."""
     units = [unit for unit in subject.units if unit.enabled]
     names = {deb.name for deb in subject.debs}
@@ -196,7 +195,7 @@ def settings(phase: str, subject: Subject, config: ServiceConfig, *, note: str =
     return "\n".join(
         (
             f"PHASE={phase}",
-            f"NOTE={shlex.quote(note)}",
+            f"NOTE={shlex.quote(UNCONFINED)}",
             *lines,
             f"STABLE={config.stable:g}",
             f"LIMIT={config.install_time:.0f}",

@@ -81,10 +81,10 @@ def test_the_system_is_told_what_there_is_and_what_was_published(tmp_path: Path)
     config = ServiceConfig(
         health=(Probe(http="http://127.0.0.1:80/", status=204, body="a \"b\" 'c'"),), stable=2.5, install_time=60
     )
-    found = told(service.settings("first", subject, config, note="; a note"))
+    found = told(service.settings("first", subject, config))
     assert found == {
         "PHASE": ["first"],
-        "NOTE": ["; a note"],
+        "NOTE": [service.UNCONFINED],
         "PACKAGES": ["thing"],
         "OLD": ["thing=1.0"],
         "NEW": ["thing=2.0"],
