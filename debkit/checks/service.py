@@ -45,7 +45,7 @@ FIELD = "\x1f"
 class Subject:
     """What is looked at: packages that go together, their units, and the published version, where there is one.
 
-    `made` are the paths that systemd-tmpfiles makes for them.
+    `made` are the paths that systemd-tmpfiles makes for them, `before` the units that the published version had.
     """
 
     debs: tuple[Deb, ...]
@@ -53,6 +53,7 @@ class Subject:
     units: tuple[Unit, ...]
     conffiles: tuple[str, ...]
     made: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +179,15 @@ def by_hand(
 def settings(phase: str, subject: Subject, config: ServiceConfig) -> str:
     """Write what the script in the system needs to know, as bash reads it."""
     units = [unit for unit in subject.units if unit.enabled]
+    before = [unit.name for unit in units if unit.name in subject.before]
     names = {deb.name for deb in subject.debs}
-    old = [deb for deb in subject.previous if deb.name in names]
+    old = [deb for deb in subject.previous if deb.name in names and before]  # a service that is new has nothing to upgrade
     lists = {
         "PACKAGES": [deb.name for deb in subject.debs],
         "OLD": [f"{deb.name}={deb.version}" for deb in old],
         "NEW": [f"{deb.name}={deb.version}" for deb in subject.debs],
         "UNITS": [unit.name for unit in units],
-        "ENABLED": [unit.name for unit in units],
+        "BEFORE": before,
         "USERS": [f"{unit.name}={'' if unit.privileged else unit.user}" for unit in units if unit.name.endswith(".service")],
         "CONFFILES": list(subject.conffiles),
         "STATE": sorted({*subject.made, *(directory for unit in subject.units for directory in unit.state)}),
@@ -219,6 +221,7 @@ def _subject(bench: Bench, debs: tuple[Deb, ...], previous: tuple[Deb, ...]) -> 
     units: list[Unit] = []
     conffiles: list[str] = []
     made: list[str] = []
+    before: list[str] = []
     with namespace.scratch(bench.run, "units") as work:
         for deb in (*debs, *previous):
             tree = work / f"{deb.name}_{deb.version.replace(':', '%')}"
@@ -227,7 +230,9 @@ def _subject(bench: Bench, debs: tuple[Deb, ...], previous: tuple[Deb, ...]) -> 
             if deb in debs:
                 units += _units.read(deb.name, tree)
                 made += _units.made(tree)
-            elif listed.exists():
+                continue
+            before += [unit.name for unit in _units.read(deb.name, tree)]
+            if listed.exists():
                 conffiles += [line for line in listed.read_text(encoding="utf-8").splitlines() if line.startswith("/")]
     enabled = any(unit.enabled for unit in units)
     return Subject(
@@ -236,6 +241,7 @@ def _subject(bench: Bench, debs: tuple[Deb, ...], previous: tuple[Deb, ...]) -> 
         units=tuple(units) if enabled else (),
         conffiles=tuple(conffiles),
         made=tuple(made),
+        before=tuple(before),
     )
 
 

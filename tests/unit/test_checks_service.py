@@ -67,7 +67,21 @@ def deb(tmp_path: Path, version: str) -> _debs.Deb:
 
 def told(text: str) -> dict[str, list[str]]:
     """What bash makes of settings."""
-    names = ("PHASE", "NOTE", "PACKAGES", "OLD", "NEW", "UNITS", "USERS", "CONFFILES", "STATE", "PROBES", "STABLE", "LIMIT")
+    names = (
+        "PHASE",
+        "NOTE",
+        "PACKAGES",
+        "OLD",
+        "NEW",
+        "UNITS",
+        "BEFORE",
+        "USERS",
+        "CONFFILES",
+        "STATE",
+        "PROBES",
+        "STABLE",
+        "LIMIT",
+    )
     shown = "".join(f'printf "%s\\n" {name} "${{{name}[@]}}" --; ' for name in names)
     done = Processes()(Command(argv=("/bin/bash", "-euc", f"{text}\n{shown}")))
     rows = (row.splitlines() for row in done.stdout.split("--\n")[:-1])
@@ -76,7 +90,11 @@ def told(text: str) -> dict[str, list[str]]:
 
 def test_the_system_is_told_what_there_is_and_what_was_published(tmp_path: Path) -> None:
     subject = service.Subject(
-        debs=(deb(tmp_path, "2.0"),), previous=(deb(tmp_path, "1.0"),), units=units(tmp_path), conffiles=("/etc/it's one",)
+        debs=(deb(tmp_path, "2.0"),),
+        previous=(deb(tmp_path, "1.0"),),
+        units=units(tmp_path),
+        conffiles=("/etc/it's one",),
+        before=("thing.service", "gone.service"),
     )
     config = ServiceConfig(
         health=(Probe(http="http://127.0.0.1:80/", status=204, body="a \"b\" 'c'"),), stable=2.5, install_time=60
@@ -89,6 +107,7 @@ def test_the_system_is_told_what_there_is_and_what_was_published(tmp_path: Path)
         "OLD": ["thing=1.0"],
         "NEW": ["thing=2.0"],
         "UNITS": ["thing.service"],
+        "BEFORE": ["thing.service"],
         "USERS": ["thing.service=thing"],
         "CONFFILES": ["/etc/it's one"],
         "STATE": ["/var/lib/thing", "/var/lib/thing/cache"],
@@ -96,6 +115,11 @@ def test_the_system_is_told_what_there_is_and_what_was_published(tmp_path: Path)
         "STABLE": ["2.5"],
         "LIMIT": ["60"],
     }
+
+
+def test_a_service_that_is_new_in_this_version_is_not_upgraded(tmp_path: Path) -> None:
+    subject = service.Subject(debs=(deb(tmp_path, "2.0"),), previous=(deb(tmp_path, "1.0"),), units=units(tmp_path), conffiles=())
+    assert told(service.settings("first", subject, ServiceConfig()))["OLD"] == []
 
 
 def test_without_a_previous_version_there_is_none_to_upgrade(tmp_path: Path) -> None:
