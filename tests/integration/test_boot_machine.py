@@ -69,9 +69,9 @@ def test_no_machine_outlives_debkit(
 ) -> None:
     debkit = subprocess.Popen((sys.executable, "-c", ENDLESS, tmp_path, SUITE, target.arch))
     try:
+        wait_for((tmp_path / "log").exists, "it is not followed")  # what ran before was a trial
         wait_for(lambda: machines(debkit.pid), "no machine is started")
         started = machines(debkit.pid)
-        wait_for((tmp_path / "log").exists, "it is not followed")
         debkit.send_signal(signum)
         debkit.wait(60)
     finally:
