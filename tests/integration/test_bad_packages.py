@@ -137,7 +137,8 @@ def test_it_is_told_by_no_other_check(verdicts: Verdicts, name: str, gates: tupl
     assert ill.keys() == {case.gate, *case.also}, ill
 
 
-@pytest.mark.parametrize(("name", "gates"), [("good-service", EVERY), pytest.param("good-files", EVERY, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "gates"), [("good-service", EVERY), ("good-files", EVERY)])
 def test_a_good_one_passes(verdicts: Verdicts, name: str, gates: tuple[str, ...]) -> None:
     reports = verdicts[name, gates].result()
     passed = {gate for gate, report in reports.items() if report.outcome is Outcome.PASS}

@@ -75,6 +75,7 @@ def test_a_test_that_needs_what_is_nowhere_fails(bench: checks.Bench, target: Ta
     assert report.reason == text
 
 
+@pytest.mark.slow
 def test_when_all_are_skipped_so_is_the_check(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
     report = judge(bench, target, tmp_path, "Tests: vm\nRestrictions: isolation-machine\n", vm="true")
     assert report.outcome is Outcome.SKIPPED
@@ -97,6 +98,7 @@ def test_a_mirror_out_of_reach_is_an_environment_error(
     assert report.reason.startswith("autopkgtest exited with 16: ")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_left")
 def test_a_test_that_hangs_is_an_environment_error(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
     bench = replace(bench, config=ChecksConfig(timeout=12))

@@ -51,6 +51,7 @@ def test_a_check_installs_the_packages_and_runs_them(bench: checks.Bench, target
     assert "Setting up hello-debkit (1.0)" in report.log.read_text()
 
 
+@pytest.mark.slow
 def test_checks_fail_and_are_skipped_each_in_a_system_of_its_own(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
     report = judge(
         bench,
@@ -69,6 +70,7 @@ def test_checks_fail_and_are_skipped_each_in_a_system_of_its_own(bench: checks.B
     assert report.log == tmp_path / "dist/own-a_fails.log"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_left")
 def test_one_that_hangs_is_ended(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
     bench = replace(bench, config=ChecksConfig(timeout=30))

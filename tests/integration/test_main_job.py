@@ -13,6 +13,7 @@ from debian.debian_support import version_compare
 from jsonschema import Draft202012Validator
 
 from debkit.archive.index import read_index
+from debkit.config import ChecksConfig
 from debkit.report import SCHEMA
 from debkit.run import Command, Processes
 from tests.command import CHECKOUT, Project, make_project
@@ -41,7 +42,10 @@ def test_a_tree_becomes_a_package_that_a_clean_client_installs(project: Project,
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
     report = project.report
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(report)
-    assert [check["outcome"] for check in report["checks"]] == ["pass", "pass"]
+    outcomes = {check["check"]: check["outcome"] for check in report["checks"]}
+    assert outcomes.keys() == set(ChecksConfig().run)
+    assert outcomes["lintian"] == outcomes["piuparts"] == "pass"
+    assert set(outcomes.values()) == {"pass", "not-run"}
     assert report["uploads"][0]["development"]
     assert report["sightings"][0]["installed"]
     assert report["sources"][0]["snapshot"]
