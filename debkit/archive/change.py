@@ -10,7 +10,7 @@ from debkit.archive import conf, journal, snapshots, transaction
 from debkit.archive.index import is_current
 from debkit.archive.journal import Act
 from debkit.archive.lock import WAIT_SECONDS, locked
-from debkit.archive.reprepro import TRUSTED, Reprepro, asking_once
+from debkit.archive.reprepro import Reprepro, asking_once
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
 from debkit.keys import export_public
@@ -53,7 +53,7 @@ def holding(
         locked(config.repo, what=what, progress=progress, wait=wait),
         conf.effective(config, keys) as directory,
     ):
-        (directory / TRUSTED).write_bytes(export_public(*keys.signers))
+        (directory / conf.TRUSTED).write_bytes(export_public(*keys.signers))
         yield Reprepro(run=run, base=config.repo, conf=directory, keys=keys, env=asking_once(directory / "gpgme"))
 
 

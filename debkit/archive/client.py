@@ -12,16 +12,14 @@ import stat
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from debkit.archive.conf import exported_suites
+from debkit.archive.conf import EFFECTIVE, TRUSTED, exported_suites
 from debkit.archive.index import has_package
-from debkit.keys import export_public
 from debkit.paths import put
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.config import Config
-    from debkit.keys import Keys
     from debkit.model import Published
 
 KEYRINGS = "/usr/share/keyrings"
@@ -68,13 +66,15 @@ def sources_text(config: Config, suite: str, url: str = "") -> str:
     )
 
 
-def write(config: Config, keys: Keys) -> None:
+def write(config: Config) -> None:
     """Write the public keys, and a .sources file for each suite that is exported, into the archive where they have changed.
 
+    The archive must be held: then the keys have been exported already.
     Those that it has from when it had another name are removed.
     """
+    public = (config.repo / EFFECTIVE / TRUSTED).read_bytes()
     texts = {sources_file(config, suite): sources_text(config, suite).encode() for suite in exported_suites(config)}
-    for file, content in {keyring_file(config): export_public(*keys.signers), **texts}.items():
+    for file, content in {keyring_file(config): public, **texts}.items():
         if not file.exists() or file.read_bytes() != content:
             put(file, content)
     for old in sorted(set(config.repo.glob("*-archive-keyring.pgp")) - {keyring_file(config)}):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HOOK = Path(__file__).with_name("sign-release")
 EFFECTIVE = ".conf"
+TRUSTED = "trusted.pgp"  # in it: the public keys of all signers
 DAY = 86400  # seconds
 # The forms of indices that debkit reads, Packages uncompressed and Sources.gz: reprepro writes them unless it is told otherwise.
 NEEDED = {"DebIndices": ".", "DscIndices": ".gz"}

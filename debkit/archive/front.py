@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 def write(config: Config, keys: Keys, read: Read = read_news) -> None:
     """Write what has changed of it. The archive's lock must be held; who changes an index calls this then."""
-    client.write(config, keys)
+    client.write(config)
     page.write(config, keys, read)

@@ -21,7 +21,7 @@ from debkit.archive.index import sha256_of
 from debkit.archive.lost import lost, put_back
 from debkit.archive.publish import demand, take_in
 from debkit.archive.remains import as_snapshot, remains, wanted
-from debkit.archive.reprepro import TRUSTED, Filing
+from debkit.archive.reprepro import Filing
 from debkit.archive.upload import read_upload
 from debkit.console import Quiet, counted
 from debkit.errors import ArchiveError
@@ -67,7 +67,7 @@ def rebuild(
     if transaction.pending(base):
         transaction.undo(base)
     progress.phase("looking at what is left")
-    keyrings = tuple(path for path in (archive.conf / TRUSTED, client.keyring_file(config)) if path.exists())
+    keyrings = tuple(path for path in (archive.conf / conf.TRUSTED, client.keyring_file(config)) if path.exists())
     known = tuple(found for name in archive.suites if (found := remains(archive.run, base, name, keyrings)))
     if not directory and not known and not any((base / "dists").glob("*/Release")) and any(transaction.pool(base)):
         directory = base / "pool"  # all that is left

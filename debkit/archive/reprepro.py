@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.archive import snapshots
+from debkit.archive.conf import TRUSTED
 from debkit.archive.lock import release
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import by_hand, ring
@@ -33,7 +34,6 @@ ASK_ONCE = Path(__file__).with_name("ask-once")
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 # A path that PATH and gpgconf's answers (gpgconf(1)) have as it is, and gpgme's buffer of 1024 bytes has room for.
 PLAIN = re.compile(r"[\w/ .,+@~-]{1,500}", flags=re.ASCII)
-TRUSTED = "trusted.pgp"
 NO_EXPORT = ("--export", "silent-never")
 # dpkg-buildpackage names a .buildinfo after the machine, also where all packages are for all architectures (deb-buildinfo(5)).
 BUILDINFO = "--ignore=surprisingarch"
