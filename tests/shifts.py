@@ -8,7 +8,8 @@ from debkit.config import Config
 from debkit.console import Console
 from debkit.host import Host
 from debkit.model import BuildResult, BuildState, Target, Via
-from debkit.pipeline.execute import Shift, accelerator_for, hands
+from debkit.pipeline.execute import Shift, accelerator_for
+from debkit.pipeline.jobs import hands
 from debkit.pipeline.plan import Request, SourceFacts, plan
 from debkit.report import Ledger
 from debkit.run import Processes

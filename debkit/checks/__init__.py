@@ -20,9 +20,8 @@ from debkit.checks._supply import Supplies
 from debkit.chroot import roots, store
 from debkit.config import rooms
 from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
-from debkit.host import runs_natively
+from debkit.host import native_arch, runs_natively
 from debkit.model import BuildState, CheckReport, ChrootKind, Finding, Outcome, Severity
-from debkit.run import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -71,8 +70,7 @@ class Bench:
 
     def is_foreign(self, target: Target) -> bool:
         """Whether this machine's kernel does not run the target's programs by itself."""
-        native = self.run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip()
-        return not runs_natively(native, target.arch)
+        return not runs_natively(native_arch(self.run), target.arch)
 
     @contextlib.contextmanager
     def needed(self, target: Target, *groups: tuple[Deb, ...]) -> Iterator[dict[str, Path]]:

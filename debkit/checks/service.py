@@ -85,17 +85,17 @@ def report(result: BuildResult, seen: list[Seen], config: ServiceConfig, log: Pa
     journal = "\n".join(each.journal for each in seen if each.journal)
     notes = (Finding(severity=Severity.INFO, tag="journal-of-the-units", package="", text=journal),) if journal else ()
     blamed = [finding for finding in findings if not finding.accepted]
-    settled = checks.worst(step.outcome for step in steps if step.outcome is not Outcome.FAIL)
+    outcome = Outcome.FAIL if blamed else checks.worst(step.outcome for step in steps if step.outcome is not Outcome.FAIL)
+    if blamed:
+        reason = f"{blamed[0].tag}: {blamed[0].text}"
+    else:
+        reason = "" if outcome.settled else "; ".join(step.text for step in steps if step.outcome is outcome)
     return CheckReport(
         check="service",
         target=result.target,
-        outcome=Outcome.FAIL if blamed else settled,
+        outcome=outcome,
         seconds=0.0,
-        reason=f"{blamed[0].tag}: {blamed[0].text}"
-        if blamed
-        else "; ".join(step.text for step in steps if step.outcome is settled)
-        if not settled.settled
-        else "",
+        reason=reason,
         findings=(*findings, *notes),
         steps=steps,
         log=log,

@@ -16,12 +16,12 @@ from debkit.accel import Accelerator, Notebook, foretold, trace
 from debkit.apt import source as fetch_source
 from debkit.archive import proof
 from debkit.chroot import store
-from debkit.console import DEVELOPMENT_KEY_NOTICE, duration
+from debkit.console import DEVELOPMENT_KEY_NOTICE
 from debkit.errors import DebkitError, Interrupted, LockedError
-from debkit.model import BuildResult, ChrootKind, Outcome, Target, Via
+from debkit.model import BuildResult, ChrootKind, Target, Via
 from debkit.paths import state_home
-from debkit.pipeline import jobs
-from debkit.pipeline.plan import SourceFacts, plan, rendered
+from debkit.pipeline import jobs, show
+from debkit.pipeline.plan import SourceFacts, plan
 from debkit.report import Ledger
 from debkit.run import Processes
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from debkit.console import Console, JobProgress
     from debkit.host import Host
     from debkit.keys import Keys, Passphrase
-    from debkit.model import CheckReport, Published, Source
+    from debkit.model import CheckReport, Source
     from debkit.pipeline.plan import Job, Plan, Request
 
 TOOLS = (
@@ -52,7 +52,6 @@ TOOLS = (
 
 
 FOLDED_LINES = 200
-CHECK_MEMORY = 2 * 10**9  # bytes: an unpacked system in memory, and what runs in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +83,11 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
     run = Processes(ledger.command)
     with run.interruptible():
         if dry_run:
-            show_plan(console, prepared(request, config, run)[0])
+            show.plan(console, prepared(request, config, run)[0])
             return
         with alone(config.dist), ledger.recording():
             made, machine = prepared(request, config, run)
-            show_plan(console, made)
+            show.plan(console, made)
             ledger.put("plan", made)
             shift = Shift(
                 plan=made,
@@ -98,15 +97,10 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
                 run=run,
                 machine=machine,
                 accelerator=accelerator_for(request, machine, console, told=made.notes),
-                hands=hands(machine),
+                hands=jobs.hands(machine),
             )
             carry_out(shift, passphrase)
         console.info(f"report: {ledger.path}")
-
-
-def hands(machine: Host) -> threading.Semaphore:
-    """Say how many checks may run at once here: one a processor, as far as there is memory for each."""
-    return threading.Semaphore(max(1, min(machine.cpus, machine.memory // CHECK_MEMORY)))
 
 
 def accelerator_for(request: Request, machine: Host, console: Console, told: Iterable[str] = ()) -> Accelerator:
@@ -146,12 +140,6 @@ def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Ho
     host.demand_scratch()
     machine = host.facts(run, arches=request.arches)
     return plan(request, describe(request, config, run), machine, config, foretold), machine
-
-
-def show_plan(console: Console, made: Plan, title: str = "plan") -> None:
-    with console.step(title):
-        for line in rendered(made):
-            console.info(f"  {line}")
 
 
 def describe(request: Request, config: Config, run: Processes) -> SourceFacts:
@@ -224,7 +212,7 @@ def informed(shift: Shift, sources: dict[str, Source]) -> Shift:
     facts = SourceFacts(name=made.name, version=made.version, architectures=made.architectures)
     settled_plan = plan(shift.plan.request, facts, shift.machine, shift.config, foretold)
     if settled_plan.jobs != shift.plan.jobs:
-        show_plan(shift.console, settled_plan, f"plan, now that {made.name} is known")
+        show.plan(shift.console, settled_plan, f"plan, now that {made.name} is known")
     shift.ledger.put("plan", settled_plan)
     return replace(shift, plan=settled_plan)
 
@@ -284,8 +272,8 @@ def build_and_check(shift: Shift, sources: dict[str, Source]) -> tuple[Judged, .
     if failures:
         raise failures[0]
     done = tuple(outcome for outcome in outcomes if isinstance(outcome, Judged))
-    show_checks(shift, done)
     reports = tuple(report for each in done for report in each.checks)
+    show.checks(shift.console, reports)
     if unpublishable := jobs.check_failure(reports, accept_incomplete=shift.plan.request.accept_incomplete):
         raise unpublishable
     return done
@@ -371,20 +359,6 @@ def settled(future: Future[Judged], shift: Shift) -> Judged | DebkitError:
         raise
 
 
-def show_checks(shift: Shift, judged: tuple[Judged, ...]) -> None:
-    """Print one line a check, and its findings where it did not pass."""
-    with shift.console.step("checks"):
-        for report in (report for each in judged for report in each.checks):
-            line = f"  {report.target}  {report.check}: {report.outcome}" + (f" ({report.reason})" if report.reason else "")
-            say = {Outcome.PASS: shift.console.good, Outcome.NOT_RUN: shift.console.info}.get(report.outcome, shift.console.warn)
-            say(line)
-            for step in report.steps:
-                shift.console.detail(f"    {step.name}: {step.outcome} ({duration(step.seconds)}) {step.text}".rstrip())
-            for finding in report.findings:
-                accepted = f" (accepted: {finding.accepted})" if finding.accepted else ""
-                shift.console.detail(f"    {finding.severity} {finding.package}: {finding.tag} {finding.text}{accepted}")
-
-
 def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Keys) -> None:
     """Sign one suite's packages, put them into the archive, and prove what a clean client sees."""
     suite = made.suite
@@ -403,13 +377,4 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
             sighting = proof.prove(shift.run, shift.config, published, target=target, by=by, progress=row)
             shift.ledger.add("sightings", sighting)
         row.done("published and installed from the archive")
-    show_published(shift, published)
-
-
-def show_published(shift: Shift, published: Published) -> None:
-    """End by telling how to install it."""
-    verb = "is already in" if published.unchanged else "published to"
-    arches = " ".join(published.arches)
-    shift.console.good(f"{published.source} {published.version} {verb} {shift.config.repo} ({published.suite}: {arches})")
-    for line in archive.instructions(shift.config, published, machine=shift.machine.arch):
-        shift.console.info(f"  {line}")
+    show.published(shift.console, shift.config, published, machine=shift.machine.arch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from debkit.config import Config
     from debkit.console import Progress
+    from debkit.host import Host
     from debkit.model import BuildResult, CheckReport, Chroot, Source, Variation
     from debkit.pipeline.plan import Job
     from debkit.run import Run
@@ -62,6 +64,7 @@ FAILURES: dict[BuildState, tuple[type[DebkitError], str, str]] = {
 }
 
 
+CHECK_MEMORY = 2 * 10**9  # bytes: an unpacked system in memory, and what runs in it
 ACCEPTED = {"lintian": "a lintian tag may be suppressed", "equivalence": "a difference may be accepted"}
 
 
@@ -88,6 +91,11 @@ class Workshop:
 
     def into(self, target: Target) -> Path:
         return self.results / target.suite / target.arch
+
+
+def hands(machine: Host) -> threading.Semaphore:
+    """Say how many checks may run at once here: one a processor, as far as there is memory for each."""
+    return threading.Semaphore(max(1, min(machine.cpus, machine.memory // CHECK_MEMORY)))
 
 
 def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> BuildResult:

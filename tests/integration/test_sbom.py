@@ -10,26 +10,13 @@ import pytest
 
 from debkit import checks
 from debkit.checks import _needs
-from debkit.config import ChecksConfig, ChrootConfig
-from debkit.console import Quiet
 from debkit.model import BuildResult, Outcome, Target
-from debkit.run import Command, Processes
 from tests.conftest import SUITE
 from tests.debs import make_package, make_result
 from tests.spdx import demand_spdx
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(scope="session")
-def target(run: Processes) -> Target:
-    return Target(SUITE, run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip())
-
-
-@pytest.fixture
-def bench(run: Processes, debkit_cache: Path, tmp_path: Path) -> checks.Bench:
-    return checks.Bench(run=run, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
 
 
 @pytest.fixture

@@ -10,10 +10,8 @@ import pytest
 
 from debkit import apt, checks
 from debkit.chroot import store
-from debkit.config import ChecksConfig, ChrootConfig, VulnerabilitiesConfig
-from debkit.console import Quiet
+from debkit.config import ChecksConfig, VulnerabilitiesConfig
 from debkit.model import BuildResult, CheckReport, Outcome, Severity, Target
-from debkit.run import Command, Processes
 from tests.archives import serve
 from tests.conftest import SUITE
 from tests.debs import make_package, make_result
@@ -22,16 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CLOSED = "http://127.0.0.1:9/tracker.json"
-
-
-@pytest.fixture(scope="session")
-def target(run: Processes) -> Target:
-    return Target(SUITE, run(Command(argv=("dpkg", "--print-architecture"))).stdout.strip())
-
-
-@pytest.fixture
-def bench(run: Processes, debkit_cache: Path, tmp_path: Path) -> checks.Bench:
-    return checks.Bench(run=run, config=ChecksConfig(), chroot=ChrootConfig(), progress=Quiet(), work=tmp_path / "dist")
 
 
 @pytest.fixture

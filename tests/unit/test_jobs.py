@@ -17,7 +17,8 @@ from debkit.console import JobProgress
 from debkit.errors import CheckError, CheckIncomplete
 from debkit.model import USUAL, CheckReport, Outcome, Variation, Via
 from debkit.pipeline import jobs
-from debkit.pipeline.execute import CHECK_MEMORY, hands, judge_one, workshop
+from debkit.pipeline.execute import judge_one, workshop
+from debkit.pipeline.jobs import CHECK_MEMORY, hands
 from tests.jobs import make_chroot, make_source
 from tests.shifts import TARGET, built, shift_of
 
