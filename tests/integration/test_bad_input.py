@@ -198,7 +198,7 @@ def test_a_build_that_takes_too_long_is_ended_with_all_it_has_begun(project: Pro
 @pytest.mark.slow
 def test_checks_that_come_to_no_verdict(project: Project, tmp_path: Path) -> None:
     # lintian is ended at once, and what every clean system has cannot be purged, so that piuparts has nothing to judge.
-    spoil(project.path / "config/debkit.toml", f'{CONFIG}[checks]\ntimeout = "0s"\n')
+    spoil(project.path / "config/debkit.toml", f'{CONFIG}[checks]\nrun = ["lintian", "piuparts"]\ntimeout = "0s"\n')
     tree = os.fspath(make_tree(tmp_path / "tzdata", name="tzdata", version="2099.1", distribution="trixie", kind="all"))
     ended = refused(project, 12, "publish all the same with --accept-incomplete-checks", tree)
     outcomes = {"lintian": "environment-error", "piuparts": "skipped"}
