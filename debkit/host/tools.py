@@ -59,6 +59,7 @@ MODULES = {
     "click": "python3-click",
     "debian": "python3-debian",
     "distro_info": "python3-distro-info",
+    "github": "python3-github",
     "gnupg": "python3-gnupg",
     "jinja2": "python3-jinja2",
     "jsonschema": "python3-jsonschema",
