@@ -15,7 +15,7 @@ TESTED := arm64 riscv64
 CORPUS := tests/data/accel-corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deb doctor test test-all test-accel unit lint check bench bench-archive bench-corpus bench-accel accel-verify clean
+.PHONY: help setup deb doctor test test-all test-accel unit lint check bench bench-archive bench-corpus bench-accel accel-verify docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -74,6 +74,12 @@ accel-verify: setup ## prove on the corpus that accelerated builds make the same
 	  $(DEBKIT) accel build --compiler --suite $$suite $(ARCH:%=--arch %) && \
 	  $(DEBKIT) accel verify --suite $$suite $(ARCH:%=--arch %) $(FLAGS) $$(sed -n "s,^$$suite/,,p" $(CORPUS)) || failed=1; \
 	done; [ -z "$$failed" ]
+
+docs: ## the manual and the man pages, into build/docs; fails where they do not say what the code says
+	@sh packaging/setup --test
+	$(PYTHON) -m docs.generate --check
+	$(PYTHON) -m sphinx -W -n --keep-going -q -b html docs build/docs/html
+	$(PYTHON) -m sphinx -W -n --keep-going -q -b man docs build/docs/man
 
 clean: ## remove what a run leaves in the tree
 	rm -rf build $(VENV) debkit.egg-info

@@ -1,7 +1,7 @@
 """What can go wrong, as told to a user: what happened, the likely cause, the next command.
 
 One class a kind of failure, each with an exit code of its own that never changes. Exit codes start at 3: 1 is a defect in
-debkit, 2 a wrong command line. The README lists them; a test holds the two together.
+debkit, 2 a wrong command line. docs/reference/debkit.md lists them.
 """
 
 from __future__ import annotations

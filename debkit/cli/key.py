@@ -41,7 +41,13 @@ def _name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> st
     return value
 
 
-ALGORITHM = click.option("--algorithm", type=click.Choice(["ed25519", "rsa4096"]), default="ed25519", show_default=True)
+ALGORITHM = click.option(
+    "--algorithm",
+    type=click.Choice(["ed25519", "rsa4096"]),
+    default="ed25519",
+    show_default=True,
+    help="rsa4096: for old readers.",
+)
 EXPIRE = click.option(
     "--expire", "life", default="2y", show_default=True, metavar="TIME", callback=_time, help="As gpg takes it: 2y, 2028-01-31."
 )

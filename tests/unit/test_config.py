@@ -294,7 +294,7 @@ def test_unknown_names_on_the_command_line_are_told_at_once() -> None:
 
 
 def test_the_example_in_the_reference_is_read_and_names_every_key(tmp_path: Path) -> None:
-    text = (CHECKOUT / "docs" / "configuration.md").read_text().partition("```toml\n")[2].partition("```")[0]
+    text = (CHECKOUT / "docs/reference/debkit.toml.md").read_text().partition("```toml\n")[2].partition("```")[0]
     for path in ("deps/libx_1_amd64.deb", "config/example.asc", "config/uploaders.pgp"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).touch()
