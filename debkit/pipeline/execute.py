@@ -150,7 +150,12 @@ def describe(request: Request, config: Config, run: Processes) -> SourceFacts:
     )
     if draft is None:
         return SourceFacts(name=request.where)
-    return SourceFacts(name=draft.name, version=draft.version, architectures=draft.architectures, snapshot=draft.snapshot)
+    return SourceFacts(
+        name=draft.name,
+        version=draft.version,
+        architectures=draft.architectures,
+        why=draft.verdict.why,
+    )
 
 
 def is_first(suite: str, config: Config) -> bool:

@@ -41,12 +41,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
-    """What planning must know of the source. `version` is empty and `architectures` a guess until an archive's is fetched."""
+    """What planning must know of the source. `version` is empty and `architectures` a guess until an archive's is fetched.
+
+    `why` says why it has this version.
+    """
 
     name: str
     version: str = ""
     architectures: tuple[str, ...] = ("any", "all")
-    snapshot: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +236,7 @@ def demand_backend(name: str, via: Via, machine: Host) -> None:
 def rendered(plan: Plan) -> tuple[str, ...]:
     """Write the plan as lines for a person."""
     source = " ".join(filter(None, (plan.source.name, plan.source.version or "(version known once fetched)")))
-    lines = [f"source   {source}" + (" (snapshot of an unreleased tree)" if plan.source.snapshot else "")]
+    lines = [f"source   {source}" + (f" ({plan.source.why})" if plan.source.why else "")]
     for job in plan.jobs:
         also = ", with the Architecture: all packages" if job.build_all else ""
         how = f"{job.via} with {plan.backend}{also}" if job.builds else f"{job.via}, nothing of its own to build"

@@ -19,11 +19,15 @@ FIELD = re.compile(r"(?P<name>[!-\"$-,.-9;-~][!-9;-~]*):")  # Debian policy 5.1:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What a source makes. `architectures` is what dpkg-source will write into the .dsc."""
+    """What a source makes. `architectures` is what dpkg-source will write into the .dsc.
+
+    The first of `maintainers` is the Maintainer, the others are the Uploaders.
+    """
 
     source: str
     binaries: tuple[str, ...]
     architectures: tuple[str, ...]
+    maintainers: tuple[str, ...] = ()
 
 
 def read_control(path: Path) -> Control:
@@ -51,7 +55,13 @@ def read_control(path: Path) -> Control:
     if not binaries:
         raise _broken(path, "it names no package: a paragraph with Package and Architecture fields")
     found = [word for binary in binaries for word in str(binary["Architecture"]).split()]
-    return Control(str(source["Source"]), tuple(str(binary["Package"]) for binary in binaries), folded(tuple(found)))
+    people = [str(source["Maintainer"]), *re.split(r"(?<=>)\s*,\s*", str(source.get("Uploaders", "")))]
+    return Control(
+        str(source["Source"]),
+        tuple(str(binary["Package"]) for binary in binaries),
+        folded(tuple(found)),
+        tuple(" ".join(person.split()).rstrip(",") for person in people if person.strip()),
+    )
 
 
 def folded(architectures: tuple[str, ...]) -> tuple[str, ...]:

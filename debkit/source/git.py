@@ -53,11 +53,11 @@ def git_argv(*words: str) -> tuple[str, ...]:
     return ("git", "--no-optional-locks", "-c", "core.quotePath=true", *words)
 
 
-def git(run: Run, tree: Path, *words: str, ok: frozenset[int] = frozenset({0})) -> str:
+def git(run: Run, tree: Path, *words: str, ok: frozenset[int] = frozenset({0}), stdin: bytes = b"") -> str:
     """Run git in the tree and return what it printed. Raises SourceError with git's own words."""
     env = tuple((name, os.environ[name]) for name in SUDO if name in os.environ)
     try:
-        return run(Command(argv=git_argv(*words), cwd=tree, env=env, ok=ok, separate=True)).stdout
+        return run(Command(argv=git_argv(*words), cwd=tree, env=env, ok=ok, stdin=stdin, separate=True)).stdout
     except CommandFailed as failed:
         said = "\n".join(failed.done.tail[-6:])
         if "dubious ownership" in said:

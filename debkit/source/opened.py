@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from debkit.errors import SourceError
 from debkit.source import changelog, copying, snapshot
-from debkit.source.changelog import read_changelog
+from debkit.source.changelog import read_changelog, upstream_of
+from debkit.source.draft import Draft, drafted, implied_by, new_changelog, suffixed
 from debkit.source.dsc import read_dsc, verify_files
 from debkit.source.orig import find_orig, make_orig
 from debkit.source.packing import finish, finished, pack, scratch, unpack, write_changes
 from debkit.source.place import Kind, locate
 from debkit.source.signature import verify_signature
-from debkit.source.tree import Tree, read_tree
+from debkit.source.tree import read_tree
+from debkit.source.version import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,22 +28,9 @@ if TYPE_CHECKING:
     from debkit.run import Run
     from debkit.source.changelog import Entry
     from debkit.source.dsc import DscFile
+    from debkit.source.tree import Tree
 
 KEY_LENGTH = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What a source package will be, told before it is made. `time` is its changelog's, in seconds since the epoch."""
-
-    name: str
-    version: str
-    distribution: str
-    format: str
-    architectures: tuple[str, ...]
-    binaries: tuple[str, ...]
-    snapshot: bool
-    time: int
 
 
 def open_source(
@@ -66,7 +54,7 @@ def open_source(
     if place.kind is Kind.TREE:
         tree = read_tree(run, place.path, given=where, config=config, staging=staging)
         with snapshot.alone(staging):
-            draft, taken = _drafted(tree, suite, first_suite=first_suite, staging=staging)
+            draft, taken = drafted(tree, suite, first_suite=first_suite, staging=staging)
             if taken:
                 snapshot.remember(staging, draft.name, taken)
         return _open_tree(run, tree, draft, suite=suite, staging=staging)
@@ -90,7 +78,7 @@ def describe(run: Run, where: str, *, suite: str, first_suite: bool = True, conf
         return None
     if place.kind is Kind.TREE:
         tree = read_tree(run, place.path, given=where, config=config, staging=staging)
-        return _drafted(tree, suite, first_suite=first_suite, staging=staging)[0]
+        return drafted(tree, suite, first_suite=first_suite, staging=staging)[0]
     dsc = read_dsc(place.path)
     verify_files(dsc)
     return Draft(
@@ -102,51 +90,14 @@ def describe(run: Run, where: str, *, suite: str, first_suite: bool = True, conf
         binaries=dsc.binaries,
         snapshot=False,
         time=0,
+        verdict=Verdict(base=dsc.version, why="as the .dsc says"),
     )
-
-
-def suffixed(version: str, suite: str) -> str:
-    """Give the version for a suite after the first: one pool serves all, and two files of one name must not differ in it."""
-    # A hyphen, as in trixie-backports, would become the start of a Debian revision.
-    return f"{version}~{suite.replace('-', '')}1"
-
-
-def _drafted(tree: Tree, suite: str, *, first_suite: bool, staging: Path) -> tuple[Draft, snapshot.Snapshot | None]:
-    """Decide what the tree's source package will be for a suite."""
-    entry = tree.entry
-    draft = Draft(
-        name=entry.name,
-        version=entry.version,
-        distribution=entry.distribution,
-        format=tree.format,
-        architectures=tree.architectures,
-        binaries=tree.binaries,
-        snapshot=entry.unreleased,
-        time=entry.time,
-    )
-    taken = None
-    if entry.unreleased:
-        taken = snapshot.choose(
-            entry.version,
-            commit=tree.listing.commit,
-            content=tree.content,
-            newest=copying.newest(tree.path, tree.files),
-            now=int(time.time()),
-            last=snapshot.recall(staging, entry.name),
-        )
-        draft = replace(draft, version=taken.version, distribution=suite, time=taken.time)
-    if not first_suite:
-        # An entry of its own comes a second later: lintian wants each dated after the one before.
-        draft = replace(
-            draft, version=suffixed(draft.version, suite), distribution=suite, time=draft.time + (not entry.unreleased)
-        )
-    return draft, taken
 
 
 def _open_tree(run: Run, tree: Tree, draft: Draft, *, suite: str, staging: Path) -> Source:
-    upstream = tree.entry.upstream
+    upstream = upstream_of(draft.verdict.base)
     found = find_orig(tree.path, tree.packaging, name=draft.name, upstream=upstream) if tree.has_orig else ()
-    key = _key(tree.content, draft.distribution, *(_sum(path) for path in found))
+    key = _key(tree.content, draft.distribution, *implied_by(tree, draft), *(_sum(path) for path in found))
     final = _final(staging, draft.name, draft.version, key)
     if source := finished(final, suite=suite, snapshot=draft.snapshot):
         return source
@@ -156,11 +107,11 @@ def _open_tree(run: Run, tree: Tree, draft: Draft, *, suite: str, staging: Path)
         names = tuple(file.name for file in tree.files)
         if copying.digest(copying.take(staged, names)) != tree.content:
             raise copying.changed(tree.path)
+        _write_entry(run, tree, staged, draft)
         if tree.has_orig:
             origs = found or make_orig(run, tree.path, tree.packaging, staged, name=draft.name, upstream=upstream, work=work)
             for orig in origs:
                 shutil.copyfile(orig, work / orig.name)
-        _write_entry(staged, tree.entry, draft)
         copying.normalise(staged, draft.time)
         pack(run, staged, timestamp=draft.time, given=tree.given)
         write_changes(run, staged, name=draft.name, version=draft.version, timestamp=draft.time)
@@ -198,32 +149,25 @@ def _rebuild(run: Run, staged: Path, dsc: DscFile, entry: Entry, *, suite: str) 
             (work / file.name).unlink()
     (work / dsc.path.name).unlink()
     version = suffixed(dsc.version, suite)
-    draft = Draft(
-        name=dsc.name,
-        version=version,
-        distribution=suite,
-        format=dsc.format,
-        architectures=dsc.architectures,
-        binaries=dsc.binaries,
-        snapshot=False,
-        time=timestamp,
-    )
-    _write_entry(staged, entry, draft)
+    text = _changelog(staged)
+    _put_changelog(staged, changelog.with_rebuild(text, entry, version=version, distribution=suite, time=timestamp))
     copying.normalise(staged, timestamp)
     pack(run, staged, timestamp=timestamp, given=f"{dsc.name} {version}")
     write_changes(run, staged, name=dsc.name, version=version, timestamp=timestamp)
 
 
-def _write_entry(staged: Path, entry: Entry, draft: Draft) -> None:
-    """Make the staged changelog's newest entry that of the draft: the same one for a snapshot, else one on top."""
-    if draft.version == entry.version:
-        return
+def _write_entry(run: Run, tree: Tree, staged: Path, draft: Draft) -> None:
+    text = new_changelog(run, tree, draft, debian=staged / "debian", work=staged.parent)
+    if text != _changelog(staged):
+        _put_changelog(staged, text)
+
+
+def _changelog(staged: Path) -> str:
+    return (staged / "debian/changelog").read_text(encoding="utf-8")
+
+
+def _put_changelog(staged: Path, text: str) -> None:
     path = staged / "debian/changelog"
-    text = path.read_text(encoding="utf-8")
-    if draft.snapshot:
-        text = changelog.retitled(text, version=draft.version, distribution=draft.distribution, time=draft.time)
-    else:
-        text = changelog.with_rebuild(text, entry, version=draft.version, distribution=draft.distribution, time=draft.time)
     if path.is_symlink():
         path.unlink()
     path.write_text(text, encoding="utf-8")

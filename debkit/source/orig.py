@@ -56,8 +56,8 @@ def places(tree: Path, packaging: str) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(directory.resolve() for directory in (*named, *(root / place for place in BESIDE))))
 
 
-def gbp_options(conf: Path) -> dict[str, str]:
-    """Read what a gbp.conf says for export-orig, its sections laid over each other as gbp.conf(5) has it."""
+def gbp_options(conf: Path, *sections: str) -> dict[str, str]:
+    """Read what a gbp.conf says, its `sections` (export-orig's by default) laid over each other as gbp.conf(5) has it."""
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read(conf, encoding="utf-8")
@@ -66,7 +66,7 @@ def gbp_options(conf: Path) -> dict[str, str]:
             f"{conf} is broken", cause=str(problem).splitlines()[0], hint=f"${{EDITOR:-editor}} {conf}"
         ) from problem
     options = dict(parser.defaults())
-    for section in ("buildpackage", "export-orig"):
+    for section in sections or ("buildpackage", "export-orig"):
         if parser.has_section(section):
             options |= dict(parser.items(section))
     return options
@@ -86,9 +86,7 @@ def make_orig(run: Run, tree: Path, packaging: str, staged: Path, *, name: str, 
     clone, made = work / "clone", work / "orig"
     made.mkdir(parents=True)
     try:
-        run(Command(argv=clone_argv(toplevel(tree), clone / ".git")))
-        run(Command(argv=git_argv("-C", f"{clone}/.git", "config", "core.bare", "false")))
-        shutil.copytree(staged / "debian", clone / "debian", symlinks=True)
+        make_clone(run, tree, staged / "debian", clone)
         run(Command(argv=export_argv(made), cwd=clone, env=(("GBP_CONF_FILES", "debian/gbp.conf"),)))
     except CommandFailed as failed:
         raise missing(tree, packaging, name=name, upstream=upstream, said=failed.done.tail) from failed
@@ -96,6 +94,13 @@ def make_orig(run: Run, tree: Path, packaging: str, staged: Path, *, name: str, 
     if not found:
         raise missing(tree, packaging, name=name, upstream=upstream, said=("gbp export-orig made nothing",))
     return found
+
+
+def make_clone(run: Run, tree: Path, debian: Path, clone: Path) -> None:
+    """Make a throwaway clone of the tree's repository for gbp, with no file in it but the packaging, as debian/."""
+    run(Command(argv=clone_argv(toplevel(tree), clone / ".git")))
+    run(Command(argv=git_argv("-C", f"{clone}/.git", "config", "core.bare", "false")))
+    shutil.copytree(debian, clone / "debian", symlinks=True)
 
 
 def clone_argv(repository: Path, into: Path) -> tuple[str, ...]:

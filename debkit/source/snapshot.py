@@ -1,4 +1,7 @@
-"""The version of an unreleased tree: VERSION~YYYYMMDDHHMMSS.gHASH, before that version's release and after earlier snapshots.
+"""The version of a snapshot: before a release VERSION~YYYYMMDDHHMMSS.gHASH, after it VERSION+gitYYYYMMDDHHMMSS.gHASH.
+
+Each sorts after earlier snapshots. The tail of a version with a Debian revision is part of the revision, so that the upstream
+tarball stays the released version's, and "+" sorts before "." and all digits: 1.0-1+git… comes before 1.0-1.1 and 1.0-2.
 
 A clean git tree's is made of its last commit, so that every machine gets the same. Otherwise the time is the newest change to
 a file or directory. Times alone do not suffice (an older file may be copied over a newer one, writing output changes a
@@ -24,29 +27,40 @@ if TYPE_CHECKING:
     from debkit.source.git import Commit
 
 HASH_LENGTH = 7
+BEFORE, AFTER = "~", "+git"
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot of the version `base`. `content` is the hash of all files, `time` in seconds since the epoch."""
+    """A snapshot before or after the version `base`. `content` is the hash of all files, `time` in seconds since the epoch."""
 
     base: str
     time: int
     content: str
     id: str
+    mark: str = BEFORE
 
     @property
     def version(self) -> str:
         moment = datetime.fromtimestamp(self.time, UTC)
-        return f"{self.base}~{moment:%Y%m%d%H%M%S}.g{self.id[:HASH_LENGTH]}"
+        return f"{self.base}{self.mark}{moment:%Y%m%d%H%M%S}.g{self.id[:HASH_LENGTH]}"
 
 
-def choose(base: str, *, commit: Commit | None, content: str, newest: int, now: int, last: Snapshot | None) -> Snapshot:
+def choose(
+    base: str,
+    *,
+    mark: str = BEFORE,
+    commit: Commit | None,
+    content: str,
+    newest: int,
+    now: int,
+    last: Snapshot | None,
+) -> Snapshot:
     """Choose the snapshot's version. `newest` is the time of the latest change, `last` the snapshot made before this one."""
     clean = commit if commit and commit.clean else None
     earliest = clean.time if clean else commit.time + 1 if commit else 0
-    own = Snapshot(base, earliest if clean else max(min(newest, now), earliest), content, clean.id if clean else content)
-    if last is None or last.base != base:
+    own = Snapshot(base, earliest if clean else max(min(newest, now), earliest), content, clean.id if clean else content, mark)
+    if last is None or (last.base, last.mark) != (base, mark):
         return own
     if (last.content, last.id) == (own.content, own.id) and last.time >= earliest:
         return last

@@ -11,6 +11,7 @@ from debkit.source.changelog import read_changelog
 from debkit.source.control import read_control
 from debkit.source.listing import Leftovers, list_tree, outputs_of
 from debkit.source.place import find_packaging
+from debkit.source.tags import read_history
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
     from debkit.source.changelog import Entry
     from debkit.source.copying import Taken
     from debkit.source.listing import Listing
+    from debkit.source.tags import History
 
 NATIVE, QUILT, OLD = "3.0 (native)", "3.0 (quilt)", "1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A tree as it was read. `packaging` is its directory that becomes debian/, `content` the hash of all `files`."""
+    """A tree as it was read. `packaging` is its directory that becomes debian/, `content` the hash of all `files`.
+
+    `history` is None where no tag of git counts.
+    """
 
     given: str
     path: Path
@@ -38,10 +43,17 @@ class Tree:
     listing: Listing
     files: tuple[Taken, ...]
     content: str
+    maintainers: tuple[str, ...]
+    history: History | None
 
     @property
     def has_orig(self) -> bool:
-        return self.format == QUILT or (self.format == OLD and self.entry.has_revision)
+        return _has_orig(self.format, self.entry)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing differs from git's last commit."""
+        return self.listing.commit is not None and self.listing.commit.clean
 
 
 def read_tree(run: Run, path: Path, *, given: str, config: Config, staging: Path) -> Tree:
@@ -60,6 +72,9 @@ def read_tree(run: Run, path: Path, *, given: str, config: Config, staging: Path
     leftovers = Leftovers(packaging, control.binaries)
     listing = list_tree(run, root, leftovers=leftovers, outputs=outputs_of(config, staging, root))
     files = copying.take(root, listing.names, packaging=packaging)
+    history = None
+    if listing.commit and listing.commit.id:
+        history = read_history(run, root, packaging, version=entry.version, quilt=_has_orig(kind, entry))
     return Tree(
         given=given,
         path=root,
@@ -71,7 +86,13 @@ def read_tree(run: Run, path: Path, *, given: str, config: Config, staging: Path
         listing=listing,
         files=files,
         content=copying.digest(files),
+        maintainers=control.maintainers,
+        history=history,
     )
+
+
+def _has_orig(kind: str, entry: Entry) -> bool:
+    return kind == QUILT or (kind == OLD and entry.has_revision)
 
 
 def _format(path: Path, entry: Entry) -> str:

@@ -26,7 +26,7 @@ def written(path: Path, text: str) -> Path:
 
 def test_the_newest_entry_is_read(tmp_path: Path) -> None:
     entry = read_changelog(written(tmp_path, changelog("hello", "1:1.0-2", "UNRELEASED") + OLDER))
-    assert entry == Entry("hello", "1:1.0-2", "UNRELEASED", AUTHOR, TIMESTAMP)
+    assert entry == Entry("hello", "1:1.0-2", "UNRELEASED", AUTHOR, TIMESTAMP, "0.9")
     assert entry.unreleased
     assert entry.upstream == "1.0"
     assert entry.has_revision
@@ -71,7 +71,7 @@ def test_a_snapshot_changes_the_newest_entry_only(tmp_path: Path) -> None:
     text = changelog("hello", "1.0", "UNRELEASED", text="Fix (see 1.0); UNRELEASED.") + OLDER
     new = retitled(text, version="1.0~x", distribution="trixie", time=TIMESTAMP + 60)
     assert new == text.replace("(1.0) UNRELEASED;", "(1.0~x) trixie;").replace("03:04:05", "03:05:05")
-    assert read_changelog(written(tmp_path, new)) == Entry("hello", "1.0~x", "trixie", AUTHOR, TIMESTAMP + 60)
+    assert read_changelog(written(tmp_path, new)) == Entry("hello", "1.0~x", "trixie", AUTHOR, TIMESTAMP + 60, "1.0~x")
 
 
 def test_a_rebuild_gets_an_entry_of_its_own(tmp_path: Path) -> None:
@@ -80,4 +80,6 @@ def test_a_rebuild_gets_an_entry_of_its_own(tmp_path: Path) -> None:
                        distribution="bookworm", time=TIMESTAMP + 1)  # fmt: skip
     assert new.endswith(text)
     assert "  * Rebuild for bookworm.\n" in new
-    assert read_changelog(written(tmp_path, new)) == Entry("hello", "1.0-1~bookworm1", "bookworm", AUTHOR, TIMESTAMP + 1)
+    assert read_changelog(written(tmp_path, new)) == Entry(
+        "hello", "1.0-1~bookworm1", "bookworm", AUTHOR, TIMESTAMP + 1, "1.0-1~bookworm1"
+    )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from debian.debian_support import Version
 
+from debkit.source.draft import suffixed
 from debkit.source.git import Commit
-from debkit.source.opened import suffixed
 from debkit.source.snapshot import Snapshot, alone, choose, recall, remember
 
 if TYPE_CHECKING:
