@@ -116,7 +116,7 @@ def demand(config: Config, suite: str, arches: tuple[str, ...]) -> None:
             f"the archive {config.repo} has no suite {suite}" + (f"; did you mean {near[0]}?" if near else ""),
             cause=f"conf/distributions has {', '.join(suites) or 'none'}",
             hint=f"add a stanza for it to {config.repo}/conf/distributions, after an empty line",
-            excerpt=("", *_stanza(config, suite).splitlines()),
+            excerpt=("", *stanza(config, suite).splitlines()),
         )
     missing = [arch for arch in arches if arch != "all" and arch not in suites[suite].arches]
     if missing:
@@ -216,12 +216,14 @@ def _distributions(config: Config) -> str:
             f"there is no archive in {config.repo}",
             cause=f"{file} does not exist",
             hint=f"mkdir -p {file.parent} && editor {file}, with a stanza like the one below; and: touch {file.parent}/uploaders",
-            excerpt=tuple(_stanza(config, config.build.suites[0]).splitlines()),
+            excerpt=tuple(stanza(config, config.build.suites[0]).splitlines()),
         ) from problem
     except OSError as problem:
         raise ConfigError(f"{file} cannot be read", cause=str(problem), hint=f"ls -ld {file}") from problem
 
 
-def _stanza(config: Config, suite: str) -> str:
-    accepts = "UNRELEASED unstable" if base_suite(suite) == suite else f"UNRELEASED unstable {base_suite(suite)}"
-    return STANZA.format(suite=suite, name=config.archive.name, arches=" ".join(config.build.arches), accepts=accepts)
+def stanza(config: Config, suite: str, *also: str) -> str:
+    """Give the stanza of a suite; beside what is usual, it takes uploads for the distributions `also`."""
+    accepts = dict.fromkeys(("UNRELEASED", "unstable", base_suite(suite), *also))
+    accepts.pop(suite, None)
+    return STANZA.format(suite=suite, name=config.archive.name, arches=" ".join(config.build.arches), accepts=" ".join(accepts))

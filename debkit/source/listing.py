@@ -1,4 +1,4 @@
-"""Which files of a tree are its source: git's word where there is git, else all but version control and debkit's own output."""
+"""Which files of a tree are its source: git's word where there is git, else all but version control; nothing of debkit's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from debkit.errors import SourceError
 from debkit.source.git import Commit, in_git, last_commit, list_files
+from debkit.source.ours import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +71,9 @@ def list_tree(run: Run, tree: Path, *, leftovers: Leftovers, outputs: tuple[Outp
         files = list_files(run, root)
         # A tree that a repository around it ignores, such as one in a home directory kept in git, is not that repository's.
         if files.tracked or files.others:
-            others = tuple(n for n in files.others if not (_is_output(root / n, outputs) or leftovers.hold(n)))
-            listed = (*files.tracked, *others)
+            unknown = (n for n in files.others if not (_is_output(root / n, outputs) or leftovers.hold(n)))
+            tracked, others = (tuple(n for n in names if not is_ours(root, n)) for names in (files.tracked, unknown))
+            listed = (*tracked, *others)
             if f"{packaging}/changelog" not in listed:
                 raise SourceError(
                     f"git ignores {packaging}/changelog in {tree}",
@@ -90,10 +92,11 @@ def _walk(root: Path, outputs: tuple[Output, ...]) -> Iterator[str]:
             name for name in subdirectories if name not in VERSION_CONTROL and not _prunable(here / name, outputs)
         ]
         linked = [name for name in subdirectories if (here / name).is_symlink()]
-        taken = [name for name in files if name not in VERSION_CONTROL and not _is_output(here / name, outputs)]
+        ours = {name for name in files if is_ours(root, (here / name).relative_to(root).as_posix())}
+        taken = [name for name in files if name not in VERSION_CONTROL | ours and not _is_output(here / name, outputs)]
         for name in (*linked, *taken):
             yield (here / name).relative_to(root).as_posix()
-        if not subdirectories and not taken and here != root and not _is_output(here, outputs):
+        if not subdirectories and not taken and not ours and here != root and not _is_output(here, outputs):
             yield here.relative_to(root).as_posix()
 
 

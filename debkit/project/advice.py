@@ -1,0 +1,62 @@
+"""What a person must know and do once the files are written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from debkit.source.ours import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from debkit.project.draft import Draft
+    from debkit.project.facts import Facts
+
+WORKFLOW = ".github/workflows/release.yml"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def doubts(facts: Facts, *, action: str, kept: tuple[str, ...]) -> Iterator[str]:
+    """Tell what keeps a pushed tag from doing what it should."""
+    if facts.git is None:
+        yield "this is no git repository, so there is no tag to push: git init"
+    elif facts.git != facts.path.resolve():
+        yield f"GitHub reads workflows at the top of the repository only, which is {facts.git}"
+    if facts.git and not facts.repository:
+        yield "git has no remote origin on GitHub, so [archive] url is left open"
+    if WORKFLOW in kept and MARK not in (facts.path / WORKFLOW).read_text(encoding="utf-8", errors="replace"):
+        yield f"{WORKFLOW} is not debkit's: nothing is released until a job of it uses {used(action)}"
+    elif not COMMIT.fullmatch(action.partition("@")[2]):
+        yield f"{action} is no commit but a name that can be moved to another one: --action OWNER/NAME@COMMIT"
+    if facts.has_orig and not facts.orig_from_git:
+        yield f"no {facts.packaging}/gbp.conf tells how the upstream tarball is made from git, and a clone has none beside it"
+
+
+def steps(facts: Facts, drafts: tuple[Draft, ...]) -> Iterator[str]:
+    """Tell the way from here to the first release."""
+    where = facts.repository or "OWNER/NAME"
+    yield "debkit key init        # then name the key in config/debkit.toml and repo/conf/uploaders, as it says"
+    yield f"debkit key export --secret | gh secret set DEBKIT_ARCHIVE_KEY --env release --repo {where}"
+    yield f"https://github.com/{where}/settings/environments: let the environment release be used by tags only"
+    if drafts:
+        tops = dict.fromkeys(
+            draft.name if draft.name.startswith(facts.packaging) else draft.name.partition("/")[0] for draft in drafts
+        )
+        yield f"git add {shlex.join(tops)} && git commit -m 'Release with debkit'"
+    yield f"git tag {tag(facts)} && git push origin HEAD {tag(facts)}"
+    yield f"https://github.com/{where}/settings/pages: deploy from the branch gh-pages, once the first release has made it"
+    yield "make -f debkit.mk build       # the same on this machine"
+
+
+def tag(facts: Facts) -> str:
+    """Name the tag of the newest changelog entry, with revision as DEP-14 has it."""
+    version = facts.version.replace("~", "_").replace(":", "%")
+    return f"debian/{version}" if facts.has_orig else f"v{version}"
+
+
+def used(action: str) -> str:
+    """Name the reusable workflow of an OWNER/NAME@REF, as `uses:` does."""
+    owner, _, ref = action.partition("@")
+    return f"{owner}/{WORKFLOW}@{ref}"

@@ -1,0 +1,161 @@
+"""`debkit init` in real projects: what it writes works, and makes no other source package of the tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from debkit import apt
+from debkit.chroot import store
+from debkit.run import Command, Processes
+from debkit.source.ours import NAMES
+from tests.command import Project, is_three_parts
+from tests.conftest import SUITE
+from tests.disks import on_another_disk
+from tests.sources import Opener, state, sums
+from tests.trees import commit, git, make_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from debkit.config import Config
+    from debkit.model import Chroot
+
+ORIGIN = "git@github.com:Someone/project.git"
+
+
+def initialised(tree: Path, *options: str) -> None:
+    ended = Project(tree).debkit("init", *options)
+    assert ended.code == 0, ended.err
+
+
+@pytest.fixture
+def libyaml(tmp_path: Path, run: Processes, build_chroot: Callable[[str, str], Chroot]) -> Path:
+    """Debian's libyaml as a stranger has it: its tree in a new git repository, the upstream tarball beside it."""
+    dsc = apt.source(run, store.apt_root(build_chroot(SUITE, "amd64")), "libyaml", tmp_path / "theirs")
+    tree = tmp_path / "theirs/libyaml"
+    run(Command(argv=("dpkg-source", "--skip-patches", "--extract", dsc.name, tree.name), cwd=dsc.parent))
+    shutil.rmtree(tree / ".pc", ignore_errors=True)
+    commit(tree)
+    git(tree, "remote", "add", "origin", ORIGIN)
+    return tree
+
+
+def test_an_autotools_project_in_quilt_format(tmp_path: Path, project: Config, libyaml: Path) -> None:
+    before = sums(Opener(replace(project, project=tmp_path / "one"))(libyaml))
+    initialised(libyaml)
+    untracked = sums(Opener(replace(project, project=tmp_path / "two"))(libyaml))
+    commit(libyaml, "Release with debkit")
+    tracked = sums(Opener(replace(project, project=tmp_path / "three"))(libyaml))
+    assert before == untracked == tracked
+    assert {name.rpartition(".tar")[0] for name in before} >= {"libyaml_0.2.5.orig", "libyaml_0.2.5-2.debian"}
+    # Upstream's .gitignore has config/, Makefile and GNUmakefile.
+    assert set(NAMES) <= set(git(libyaml, "ls-files").splitlines())
+    assert not {"Makefile", "GNUmakefile"} & {path.name for path in libyaml.iterdir()}
+    plan = Project(libyaml).debkit("build", "--dry-run")
+    assert plan.code == 0, plan.err
+    assert "libyaml 0.2.5-2" in plan.err
+
+
+def test_dpkg_source_by_hand_still_works(libyaml: Path, run: Processes) -> None:
+    initialised(libyaml)
+    (libyaml / "dist").mkdir()
+    (libyaml / "dist/libyaml.deb").write_bytes(bytes(range(256)))
+    run(Command(argv=("dpkg-source", "--build", libyaml.name), cwd=libyaml.parent))
+    (made,) = libyaml.parent.glob("*.debian.tar.*")
+    inside = run(Command(argv=("tar", "tf", os.fspath(made)))).stdout
+    assert "debian/source/format" in inside
+    assert "local-options" not in inside
+
+
+@pytest.mark.parametrize("under_git", [False, True])
+@pytest.mark.parametrize("packaging", [False, True])
+def test_a_native_project(tmp_path: Path, project: Config, *, packaging: bool, under_git: bool) -> None:
+    tree = make_tree(tmp_path / "tree", distribution="unstable", packaging=packaging, git=under_git)
+    before = sums(Opener(replace(project, project=tmp_path / "one"))(tree))
+    initialised(tree)
+    assert sums(Opener(replace(project, project=tmp_path / "two"))(tree)) == before
+
+
+def test_a_second_time_and_a_dry_run_write_nothing(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree", git=True)
+    before = state(tree)
+    dry = Project(tree).debkit("init", "--dry-run")
+    assert dry.code == 0, dry.err
+    assert dry.out.count("would write ") == len(NAMES)
+    assert state(tree) == before
+    initialised(tree)
+    after = state(tree)
+    again = Project(tree).debkit("init", "--suite", "sid")
+    assert again.code == 0
+    assert again.out.count("keep ") == len(NAMES)
+    assert "stays as it is" in again.err
+    assert state(tree) == after
+
+
+def test_the_targets_are_debkits(tmp_path: Path, run: Processes) -> None:
+    tree = make_tree(tmp_path / "tree")
+    initialised(tree)
+    (tree / "parts/one").mkdir(parents=True)
+
+    def made(*words: str) -> list[str]:
+        return run(Command(argv=("make", "-f", "debkit.mk", "DEBKIT=echo", *words), cwd=tree)).stdout.splitlines()
+
+    assert made("build", "ARCH=amd64 arm64", "SUITE=sid", "FLAGS=--strict") == [
+        "build --no-publish . --arch amd64 --arch arm64 --suite sid --strict"
+    ]
+    assert made("deb", "SOURCE=../else where") == ["doctor --fix --quiet", "build ../else where"]
+    assert made("restore", "publish", "release") == ["repo restore site", "publish parts/one", "release github"]
+    assert made("ci") == ["build --no-publish ."]
+    assert {line.partition(" ")[0] for line in made()} >= {"setup", "build", "restore", "publish", "release", "ci"}
+
+
+@pytest.mark.parametrize(
+    ("harm", "code", "said"),
+    [
+        (lambda tree: shutil.rmtree(tree / "debian"), 5, "is not a source tree"),
+        (lambda tree: (tree / "debian/control").unlink(), 5, "control is missing"),
+        (lambda tree: (tree / "debian/changelog").unlink(), 5, "has no debian/changelog"),
+        (lambda tree: (tree / "repo").touch(), 5, "is in its way"),
+    ],
+)
+def test_what_is_no_project(tmp_path: Path, harm: Callable[[Path], object], code: int, said: str) -> None:
+    tree = make_tree(tmp_path / "tree")
+    harm(tree)
+    before = state(tree)
+    ended = Project(tree).debkit("init")
+    assert ended.code == code
+    assert is_three_parts(ended), ended.err
+    assert said in ended.err
+    assert state(tree) == before
+
+
+@pytest.mark.parametrize("disk", ["ro64k", "36k"])
+def test_a_disk_that_takes_nothing_or_only_a_part(tmp_path: Path, disk: str) -> None:
+    tree = make_tree(tmp_path / "tree")
+    elsewhere = Project(tmp_path / "elsewhere")
+    elsewhere.path.mkdir()
+    ended = elsewhere.debkit("-C", os.fspath(tree), "init", prefix=on_another_disk(elsewhere, tree, disk))
+    assert ended.code == 17, ended.err
+    assert is_three_parts(ended), ended.err
+    assert state(elsewhere.path / "after").keys() == {
+        os.fspath(elsewhere.path / "after" / p.relative_to(tree)) for p in (tree, *tree.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize("option", [("--action", "debkit"), ("--name", "Our Tools")])
+def test_a_wrong_command_line(tmp_path: Path, option: tuple[str, str]) -> None:
+    tree = make_tree(tmp_path / "tree")
+    assert Project(tree).debkit("init", *option).code == 2
+    assert not (tree / "debkit.mk").exists()
+
+
+def test_it_releases_with_the_debkit_that_is_named(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "tree", git=True)
+    initialised(tree, "--action", "them/fork@v2")
+    assert "uses: them/fork/.github/workflows/release.yml@v2\n" in (tree / ".github/workflows/release.yml").read_text()
