@@ -11,16 +11,18 @@ from debkit.config import parse_names
 
 if TYPE_CHECKING:
     from debkit.cli import Session
+    from debkit.project import Action
 
-ACTION = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+@[A-Za-z0-9._/-]+")
 CONFIG = "config/debkit.toml"
 ARCHIVE = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # as config.schema.json has it
 
 
-def _action(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if value and not ACTION.fullmatch(value):
+def _action(_ctx: click.Context, _param: click.Parameter, value: str) -> Action | None:
+    from debkit.project import parsed  # noqa: PLC0415
+
+    if value and not parsed(value):
         raise click.BadParameter(f"{value!r} is not OWNER/NAME@COMMIT")
-    return value
+    return parsed(value)
 
 
 def _name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -38,7 +40,9 @@ def _name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be written.")
 @click.pass_obj
-def command(session: Session, *, arches: tuple[str, ...], suites: tuple[str, ...], name: str, action: str, dry_run: bool) -> None:
+def command(
+    session: Session, *, arches: tuple[str, ...], suites: tuple[str, ...], name: str, action: Action | None, dry_run: bool
+) -> None:
     """Write what a project with debian/ or packaging/debian/ needs so that a pushed tag releases it.
 
     That is the workflow, its make targets in debkit.mk, config/debkit.toml, and the archive's repo/conf. What is there stays as
@@ -57,7 +61,7 @@ def command(session: Session, *, arches: tuple[str, ...], suites: tuple[str, ...
                 console.warn(f"{CONFIG} stays as it is: what --name, --suite and --arch say is not written into it")
         else:
             config = project.chosen(facts, suites=names.suites, arches=names.arches, name=name)
-        action = action or project.own_action(session.run)
+        action = action or project.own(session.run)
         stanzas = tuple(
             conf.stanza(config, config.archive.suite(suite), *facts.distribution.split()) for suite in config.build.suites
         )

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import TYPE_CHECKING
 
+from debkit.project.action import WORKFLOW
 from debkit.source.ours import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from debkit.project.action import Action
     from debkit.project.draft import Draft
     from debkit.project.facts import Facts
 
-WORKFLOW = ".github/workflows/release.yml"
-COMMIT = re.compile(r"[0-9a-f]{40}")
 
-
-def doubts(facts: Facts, *, action: str, kept: tuple[str, ...]) -> Iterator[str]:
+def doubts(facts: Facts, *, action: Action, kept: tuple[str, ...]) -> Iterator[str]:
     """Tell what keeps a pushed tag from doing what it should."""
     if facts.git is None:
         yield "this is no git repository, so there is no tag to push: git init"
@@ -27,8 +25,8 @@ def doubts(facts: Facts, *, action: str, kept: tuple[str, ...]) -> Iterator[str]
     if facts.git and not facts.repository:
         yield "git has no remote origin on GitHub, so [archive] url is left open"
     if WORKFLOW in kept and MARK not in (facts.path / WORKFLOW).read_text(encoding="utf-8", errors="replace"):
-        yield f"{WORKFLOW} is not debkit's: nothing is released until a job of it uses {used(action)}"
-    elif not COMMIT.fullmatch(action.partition("@")[2]):
+        yield f"{WORKFLOW} is not debkit's: nothing is released until a job of it uses {action.workflow}"
+    elif not action.pinned:
         yield f"{action} is no commit but a name that can be moved to another one: --action OWNER/NAME@COMMIT"
     if facts.has_orig and not facts.orig_from_git:
         yield f"no {facts.packaging}/gbp.conf tells how the upstream tarball is made from git, and a clone has none beside it"
@@ -54,9 +52,3 @@ def tag(facts: Facts) -> str:
     """Name the tag of the newest changelog entry, with revision as DEP-14 has it."""
     version = facts.version.replace("~", "_").replace(":", "%")
     return f"debian/{version}" if facts.has_orig else f"v{version}"
-
-
-def used(action: str) -> str:
-    """Name the reusable workflow of an OWNER/NAME@REF, as `uses:` does."""
-    owner, _, ref = action.partition("@")
-    return f"{owner}/{WORKFLOW}@{ref}"

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from debkit.project.advice import used
+from debkit.project.action import WORKFLOW
 from debkit.source.ours import MARK
 
 if TYPE_CHECKING:
     from debkit.config import Config
+    from debkit.project.action import Action
     from debkit.project.facts import Facts
 
 TEMPLATES = Path(__file__).with_name("templates")
 FILES = {
-    ".github/workflows/release.yml": "release.yml",
+    WORKFLOW: "release.yml",
     "config/debkit.toml": "debkit.toml",
     "debkit.mk": "debkit.mk",
     "repo/conf/distributions": "distributions",
@@ -35,13 +36,13 @@ class Draft:
     added: bool = False
 
 
-def draft(facts: Facts, config: Config, *, action: str, stanzas: tuple[str, ...]) -> tuple[tuple[Draft, ...], tuple[str, ...]]:
+def draft(facts: Facts, config: Config, *, action: Action, stanzas: tuple[str, ...]) -> tuple[tuple[Draft, ...], tuple[str, ...]]:
     """Give the files that the project lacks, and the names of those that stay as they are.
 
-    `config` is what the project's configuration says or is to say, `action` the OWNER/NAME@REF of debkit, and `stanzas` those
+    `config` is what the project's configuration says or is to say, `action` the debkit that releases it, and `stanzas` those
     of conf/distributions. What is there stays, but for two files of lines, which get those that they lack.
     """
-    said = {"facts": facts, "config": config, "workflow": used(action), "stanzas": stanzas, "mark": MARK}
+    said = {"facts": facts, "config": config, "debkit": action, "stanzas": stanzas, "mark": MARK}
     lines = {".gitignore": "gitignore"}
     if facts.quilt:
         lines[f"{facts.packaging}/source/local-options"] = "local-options"

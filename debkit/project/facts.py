@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import debkit
 from debkit.config import ArchiveConfig, BuildConfig, Config
 from debkit.model import ARCHES
 from debkit.source import builds_on
@@ -16,9 +15,10 @@ from debkit.source.ours import NAMES
 from debkit.source.tree import QUILT, read_tree
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.run import Run
 
-HOME = "debkit/debkit"
 OUTPUTS = ("dist", "parts", "repo", "site")
 ORIGIN = re.compile(r"(?:https://|ssh://git@|git@)github\.com[:/](?P<owner>[^/]+)/(?P<name>[^/]+?)(?:\.git)?/?")
 
@@ -89,14 +89,6 @@ def repository(url: str) -> str:
     """Give the OWNER/NAME of a git URL on GitHub, or nothing."""
     found = ORIGIN.fullmatch(url.strip())
     return f"{found['owner']}/{found['name']}" if found else ""
-
-
-def own_action(run: Run) -> str:
-    """Name this debkit as a workflow does: by the commit of the checkout that runs, else by the tag of its version."""
-    checkout = Path(debkit.__file__).parents[1]
-    if (checkout / ".git").exists():
-        return f"{HOME}@{git(run, checkout, 'rev-parse', '--verify', 'HEAD').strip()}"
-    return f"{HOME}@v{debkit.__version__}"
 
 
 def _ignored(run: Run, path: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from debkit import apt
 from debkit.chroot import store
 from debkit.run import Command, Processes
 from debkit.source.ours import NAMES
-from tests.command import Project, is_three_parts
+from tests.command import Ended, Project, is_three_parts
 from tests.conftest import SUITE
 from tests.disks import on_another_disk
 from tests.sources import Opener, state, sums
@@ -111,8 +111,39 @@ def test_the_targets_are_debkits(tmp_path: Path, run: Processes) -> None:
     ]
     assert made("deb", "SOURCE=../else where") == ["doctor --fix --quiet", "build ../else where"]
     assert made("restore", "publish", "release") == ["repo restore site", "publish parts/one", "release github"]
+    assert made("verify-parts") == ["ci verify-parts parts/one"]
+    assert made("pages", "SITE=out") == ["repo deploy --preset pages out", "ci pages push out"]
     assert made("ci") == ["build --no-publish ."]
     assert {line.partition(" ")[0] for line in made()} >= {"setup", "build", "restore", "publish", "release", "ci"}
+    assert Project(tree).debkit("ci", "verify-parts", "parts/one", env={"GITHUB_ACTIONS": ""}).code == 0
+
+
+def test_the_branch_that_pages_serves_has_no_history(tmp_path: Path, run: Processes) -> None:
+    repository = tmp_path / "server/a/b.git"
+    repository.mkdir(parents=True)
+    git(repository, "init", "-q", "--bare")
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": f"file://{tmp_path}/server", "GITHUB_REPOSITORY": "a/b"}
+
+    def pages(verb: str, site: str) -> Ended:
+        return Project(tmp_path).debkit("ci", "pages", verb, site, env=job)
+
+    first = pages("fetch", "first")
+    assert first.code == 0, first.err
+    assert "nothing is deployed yet" in first.err
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first/one").write_text("1\n")
+    assert pages("push", "first").code == 0
+    for site in ("second", "stale"):
+        assert pages("fetch", site).code == 0
+        (tmp_path / site / site).write_text("2\n")
+    assert pages("push", "second").code == 0
+    assert git(repository, "ls-tree", "--name-only", "gh-pages").split() == ["one", "second"]
+    assert git(repository, "rev-list", "--count", "gh-pages").strip() == "1"
+    refused = pages("push", "stale")
+    assert refused.code == 14
+    assert is_three_parts(refused), refused.err
+    assert "another job has deployed meanwhile" in refused.err
+    assert git(repository, "ls-tree", "--name-only", "gh-pages").split() == ["one", "second"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""The debkit that a project's workflow releases with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import debkit
+from debkit.source.git import git
+
+if TYPE_CHECKING:
+    from debkit.run import Run
+
+HOME = "debkit/debkit"
+WORKFLOW = ".github/workflows/release.yml"
+FORM = re.compile(r"(?P<name>[A-Za-z0-9-]+/[A-Za-z0-9._-]+)@(?P<ref>[A-Za-z0-9._/-]+)")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A debkit on GitHub: the OWNER/NAME of its repository, and a commit, tag or branch there."""
+
+    name: str
+    ref: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.ref}"
+
+    @property
+    def workflow(self) -> str:
+        """Give what a job `uses`."""
+        return f"{self.name}/{WORKFLOW}@{self.ref}"
+
+    @property
+    def pinned(self) -> bool:
+        return COMMIT.fullmatch(self.ref) is not None
+
+
+def parsed(text: str) -> Action | None:
+    """Read OWNER/NAME@REF; None for what is none."""
+    found = FORM.fullmatch(text)
+    return Action(found["name"], found["ref"]) if found else None
+
+
+def own(run: Run) -> Action:
+    """Name the debkit that runs: by the commit of its checkout, else by the tag of its version."""
+    checkout = Path(debkit.__file__).parents[1]
+    if (checkout / ".git").exists():
+        return Action(HOME, git(run, checkout, "rev-parse", "--verify", "HEAD").strip())
+    return Action(HOME, f"v{debkit.__version__}")
