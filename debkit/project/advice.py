@@ -29,7 +29,10 @@ def doubts(facts: Facts, *, action: Action, kept: tuple[str, ...]) -> Iterator[s
     elif not action.pinned:
         yield f"{action} is no commit but a name that can be moved to another one: --action OWNER/NAME@COMMIT"
     if facts.has_orig and not facts.orig_from_git:
-        yield f"no {facts.packaging}/gbp.conf tells how the upstream tarball is made from git, and a clone has none beside it"
+        yield (
+            f"no {facts.packaging}/gbp.conf tells how the upstream tarball is made from git: a clone, which has none beside it, "
+            "gets one only while the suite's archive has this upstream version"
+        )
 
 
 def steps(facts: Facts, drafts: tuple[Draft, ...]) -> Iterator[str]:

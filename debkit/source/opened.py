@@ -12,7 +12,7 @@ from debkit.source import changelog, copying, snapshot
 from debkit.source.changelog import read_changelog, upstream_of
 from debkit.source.draft import Draft, drafted, implied_by, new_changelog, suffixed
 from debkit.source.dsc import read_dsc, verify_files
-from debkit.source.orig import find_orig, make_orig
+from debkit.source.orig import archived_orig, find_orig, make_orig
 from debkit.source.packing import finish, finished, pack, scratch, unpack, write_changes
 from debkit.source.place import Kind, locate
 from debkit.source.signature import verify_signature
@@ -57,7 +57,7 @@ def open_source(
             draft, taken = drafted(tree, suite, first_suite=first_suite, staging=staging)
             if taken:
                 snapshot.remember(staging, draft.name, taken)
-        return _open_tree(run, tree, draft, suite=suite, staging=staging)
+        return _open_tree(run, tree, draft, suite=suite, staging=staging, fetch=fetch)
     if place.kind is Kind.NAME and fetch is None:
         raise SourceError(
             f"there is no source tree {where}",
@@ -94,7 +94,7 @@ def describe(run: Run, where: str, *, suite: str, first_suite: bool = True, conf
     )
 
 
-def _open_tree(run: Run, tree: Tree, draft: Draft, *, suite: str, staging: Path) -> Source:
+def _open_tree(run: Run, tree: Tree, draft: Draft, *, suite: str, staging: Path, fetch: Callable[[str], Path] | None) -> Source:
     upstream = upstream_of(draft.verdict.base)
     found = find_orig(tree.path, tree.packaging, name=draft.name, upstream=upstream) if tree.has_orig else ()
     key = _key(tree.content, draft.distribution, *implied_by(tree, draft), *(_sum(path) for path in found))
@@ -109,14 +109,24 @@ def _open_tree(run: Run, tree: Tree, draft: Draft, *, suite: str, staging: Path)
             raise copying.changed(tree.path)
         _write_entry(run, tree, staged, draft)
         if tree.has_orig:
-            origs = found or make_orig(run, tree.path, tree.packaging, staged, name=draft.name, upstream=upstream, work=work)
-            for orig in origs:
+            for orig in found or _origs(run, tree, staged, upstream=upstream, fetch=fetch):
                 shutil.copyfile(orig, work / orig.name)
         copying.normalise(staged, draft.time)
         pack(run, staged, timestamp=draft.time, given=tree.given)
         write_changes(run, staged, name=draft.name, version=draft.version, timestamp=draft.time)
         finish(work, final)
     return _proven(final, suite, snapshot=draft.snapshot)
+
+
+def _origs(run: Run, tree: Tree, staged: Path, *, upstream: str, fetch: Callable[[str], Path] | None) -> tuple[Path, ...]:
+    """Have the upstream tarball that is not beside the tree."""
+    name = tree.entry.name
+    try:
+        return make_orig(run, tree.path, tree.packaging, staged, name=name, upstream=upstream, work=staged.parent)
+    except SourceError as lacking:
+        if fetch is None:
+            raise
+        return archived_orig(fetch, name=name, upstream=upstream, lacking=lacking)
 
 
 def _open_dsc(run: Run, path: Path, *, suite: str, first_suite: bool, keyring: Path | None, staging: Path) -> Source:

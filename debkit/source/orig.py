@@ -1,4 +1,4 @@
-"""The upstream tarball of a source that has one: found beside the tree, or made from its git by git-buildpackage.
+"""The upstream tarball of a source that has one: found beside the tree, made from its git, or as the suite's archive has it.
 
 Owns gbp export-orig. It runs in a throwaway clone, since it writes beside the tree and knows packaging only as debian/.
 """
@@ -10,11 +10,12 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from debkit.errors import SourceError
+from debkit.errors import NetworkError, SourceError
 from debkit.run import Command, CommandFailed, require_tool
 from debkit.source.git import git_argv, in_git, toplevel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from debkit.run import Run
@@ -101,6 +102,24 @@ def make_clone(run: Run, tree: Path, debian: Path, clone: Path) -> None:
     run(Command(argv=clone_argv(toplevel(tree), clone / ".git")))
     run(Command(argv=git_argv("-C", f"{clone}/.git", "config", "core.bare", "false")))
     shutil.copytree(debian, clone / "debian", symlinks=True)
+
+
+def archived_orig(fetch: Callable[[str], Path], *, name: str, upstream: str, lacking: SourceError) -> tuple[Path, ...]:
+    """Take the tarball out of the source package that the suite's own archive has, as origtargz(1) does first.
+
+    Raises `lacking`, the error of there being none elsewhere, with what the archive has instead.
+    """
+    try:
+        dsc = fetch(name)
+    except (SourceError, NetworkError) as problem:
+        raise _extended(lacking, f"nor could it be had from the suite's archive: {problem.what}") from problem
+    if not (found := _matching(dsc.parent, name, upstream)):
+        raise _extended(lacking, f"nor has the suite's archive that version; it has {dsc.stem}")
+    return found
+
+
+def _extended(lacking: SourceError, also: str) -> SourceError:
+    return SourceError(lacking.what, cause=f"{lacking.cause}\n{also}", hint=lacking.hint)
 
 
 def clone_argv(repository: Path, into: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.errors import SourceError
+from debkit.errors import NetworkError, SourceError
 from debkit.run import Command
 from tests.sources import Opener, edit, state, sums
 from tests.trees import commit, git, make_tree
@@ -65,6 +65,33 @@ def test_the_upstream_tarball_comes_out_of_a_remotes_pristine_tar(tmp_path: Path
     wanted = commit_tarball(run, tree, orig)
     git(tmp_path, "clone", "-q", f"{tree}", "clone/tree")
     assert sums(opened(tmp_path / "clone/tree"))[orig.name] == wanted
+
+
+def test_the_upstream_tarball_comes_from_the_suites_archive(tmp_path: Path, opened: Opener) -> None:
+    (tmp_path / "fetched").mkdir()
+    tree = make_tree(tmp_path / "in/tree", native=False)
+    orig = (tree / "../hello-debkit_1.0.orig.tar.gz").resolve().rename(tmp_path / "fetched/hello-debkit_1.0.orig.tar.gz")
+    assert (
+        sums(opened(tree, fetch=lambda name: orig.parent / f"{name}_1.0-7.dsc"))[orig.name]
+        == hashlib.sha256(orig.read_bytes()).hexdigest()
+    )
+
+
+def test_an_archive_that_has_not_the_upstream_tarball(tmp_path: Path, opened: Opener) -> None:
+    tree = make_tree(tmp_path / "in/tree", native=False)
+    (tree / "../hello-debkit_1.0.orig.tar.gz").rename(tmp_path / "hello-debkit_2.0.orig.tar.gz")
+
+    def offline(name: str) -> Path:
+        raise NetworkError(f"{name} cannot be downloaded", cause="no network", hint="ip link")
+
+    for fetch, said in (
+        (lambda name: tmp_path / f"{name}_2.0-1.dsc", "it has hello-debkit_2.0-1"),
+        (offline, "cannot be downloaded"),
+    ):
+        with pytest.raises(SourceError, match=r"hello-debkit_1\.0\.orig\.tar\.\* is missing") as error:
+            opened(tree, fetch=fetch)
+        assert said in error.value.cause
+        assert "debian/gbp.conf" in error.value.cause
 
 
 def test_a_missing_upstream_tarball_is_told(tmp_path: Path, opened: Opener) -> None:

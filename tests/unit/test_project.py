@@ -196,6 +196,7 @@ def test_doubts(tmp_path: Path) -> None:
     assert "no git repository" in told(facts(tmp_path, git=None))
     assert "top of the repository" in told(facts(tmp_path, git=tmp_path.parent))
     assert "no remote origin on GitHub" in told(facts(tmp_path, repository=""))
+    assert "no debian/gbp.conf tells" in told(facts(tmp_path, orig_from_git=False))
     assert "debkit/debkit@v1 is no commit" in told(facts(tmp_path), project.Action("debkit/debkit", "v1"))
     (tmp_path / ".github/workflows").mkdir(parents=True)
     (tmp_path / ".github/workflows/release.yml").write_text("on: push\n")
