@@ -42,10 +42,7 @@ def steps(facts: Facts, drafts: tuple[Draft, ...]) -> Iterator[str]:
     yield f"debkit key export --secret | gh secret set DEBKIT_ARCHIVE_KEY --env release --repo {where}"
     yield f"https://github.com/{where}/settings/environments: let the environment release be used by tags only"
     if drafts:
-        tops = dict.fromkeys(
-            draft.name if draft.name.startswith(facts.packaging) else draft.name.partition("/")[0] for draft in drafts
-        )
-        yield f"git add {shlex.join(tops)} && git commit -m 'Release with debkit'"
+        yield f"git add {shlex.join(draft.name for draft in drafts)} && git commit -m 'Release with debkit'"
     yield f"git tag {tag(facts)} && git push origin HEAD {tag(facts)}"
     yield f"https://github.com/{where}/settings/pages: deploy from the branch gh-pages, once the first release has made it"
     yield "make -f debkit.mk build       # the same on this machine"
