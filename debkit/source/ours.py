@@ -1,6 +1,7 @@
 """What `debkit init` has put into a tree: it is there for debkit and for GitHub, and is no part of the source package.
 
-dpkg-source by hand is told the same by debian/source/local-options, which is never in a source package itself (dpkg-source(1)).
+Where that would count as a change to upstream's files, dpkg-source by hand is told the same by debian/source/local-options, which
+is never in a source package itself (dpkg-source(1)). A native source made by hand has them.
 """
 
 from __future__ import annotations
