@@ -13,19 +13,22 @@ import threading
 import time
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import debkit
 from debkit.errors import DebkitError, defect, disk_error
 from debkit.paths import put
+from debkit.report import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from debkit.run import Completed
 
 SCHEMA_VERSION = 1
 LONGEST_WORD = 500
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 SCHEMA = Path(__file__).with_name("report.schema.json")
 
 
@@ -79,8 +82,8 @@ class Ledger:
             self._data["commands"].append({"argv": argv, "code": done.code, "seconds": round(done.seconds, 3)})
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[None]:
-        """Write how the run ended, whichever way it ends.
+    def recording(self, environ: Mapping[str, str] = NOWHERE) -> Iterator[None]:
+        """Write how the run ended, whichever way it ends, and append a summary where `environ` names a file for it.
 
         What fails before anything was recorded changes a report that is there, which would tell of another run, and makes none.
         """
@@ -88,13 +91,16 @@ class Ledger:
             yield
         except BaseException as problem:
             with contextlib.suppress(OSError):  # the disk is full, say: that is the error which the caller is to see
-                if self._data["plan"] or self.path.exists():
-                    self.finish(as_failure(problem))
+                self.finish(as_failure(problem), write=bool(self._data["plan"]) or self.path.exists())
             raise
-        self.finish(None)
+        else:
+            self.finish(None)
+        finally:
+            with contextlib.suppress(OSError):
+                summary.append(self._data, environ)
 
-    def finish(self, failure: DebkitError | None) -> None:
-        """Write how the run ended."""
+    def finish(self, failure: DebkitError | None, *, write: bool = True) -> None:
+        """Take note of how the run ended, and write it."""
         with self._lock:
             self._data["seconds"] = round(time.time() - self._started, 3)
             self._data["outcome"] = "failed" if failure else "succeeded"
@@ -106,7 +112,8 @@ class Ledger:
                     "hint": failure.hint,
                     "log": plain(failure.log),
                 }
-            self._save()
+            if write:
+                self._save()
 
     def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
