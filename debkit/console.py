@@ -52,7 +52,7 @@ def as_typed(hint: str) -> str:
     """Give debkit's commands in a hint as debkit itself was called: in a checkout there is no `debkit` to type."""
     if Path(sys.argv[0]).name != "__main__.py":
         return hint
-    return re.sub(r"(?<![\w./-])debkit (?=(accel|doctor|chroot|build|key|release|repo)\b)", f"{sys.executable} -m debkit ", hint)
+    return re.sub(r"(?<![\w./-])debkit (?=(accel|doctor|chroot|build|key|release|repo|publish)\b)", f"{sys.executable} -m debkit ", hint)
 
 
 @dataclass(slots=True)

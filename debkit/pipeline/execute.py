@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -17,10 +15,11 @@ from debkit.apt import source as fetch_source
 from debkit.archive import proof
 from debkit.chroot import store
 from debkit.console import DEVELOPMENT_KEY_NOTICE
-from debkit.errors import DebkitError, Interrupted, LockedError
+from debkit.errors import DebkitError, Interrupted
 from debkit.model import BuildResult, ChrootKind, Target, Via
 from debkit.paths import state_home
-from debkit.pipeline import jobs, show
+from debkit.pipeline import jobs, parts, show
+from debkit.pipeline.alone import alone
 from debkit.pipeline.plan import SourceFacts, plan
 from debkit.report import Ledger
 from debkit.run import Processes
@@ -85,21 +84,25 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
         if dry_run:
             show.plan(console, prepared(request, config, run)[0])
             return
-        with alone(config.dist), ledger.recording():
-            made, machine = prepared(request, config, run)
-            show.plan(console, made)
-            ledger.put("plan", made)
-            shift = Shift(
-                plan=made,
-                config=config,
-                console=console,
-                ledger=ledger,
-                run=run,
-                machine=machine,
-                accelerator=accelerator_for(request, machine, console, told=made.notes),
-                hands=jobs.hands(machine),
-            )
-            carry_out(shift, passphrase)
+        with alone(config.dist):
+            parts.forget(config.dist)
+            with ledger.recording(os.environ):
+                made, machine = prepared(request, config, run)
+                show.plan(console, made)
+                ledger.put("plan", made)
+                shift = Shift(
+                    plan=made,
+                    config=config,
+                    console=console,
+                    ledger=ledger,
+                    run=run,
+                    machine=machine,
+                    accelerator=accelerator_for(request, machine, console, told=made.notes),
+                    hands=jobs.hands(machine),
+                )
+                left = carry_out(shift, passphrase)
+            if not request.publish:
+                parts.write_sums(config.dist, (*left, ledger.path))
         console.info(f"report: {ledger.path}")
 
 
@@ -108,31 +111,6 @@ def accelerator_for(request: Request, machine: Host, console: Console, told: Ite
     insists = request.via is Via.ACCELERATED
     notebook = Notebook(told=set(told))
     return Accelerator(native=machine.arch, insists=insists, tell=console.info, warn=console.warn, notebook=notebook)
-
-
-@contextlib.contextmanager
-def alone(dist: Path) -> Iterator[None]:
-    """Keep other runs from writing into `dist` meanwhile. Raises LockedError when one does."""
-    made = not dist.exists()
-    dist.mkdir(parents=True, exist_ok=True)
-    with (dist / ".lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            lock.seek(0)
-            raise LockedError(
-                f"another run works in {dist}",
-                cause=f"process {lock.read().strip() or 'unknown'} builds for this project",
-                hint="wait for it to end, or build elsewhere: debkit -C ANOTHER-PROJECT build …",
-            ) from problem
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        try:
-            yield
-        finally:
-            if made and [path.name for path in dist.iterdir()] == [".lock"]:
-                shutil.rmtree(dist)
 
 
 def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Host]:
@@ -168,40 +146,57 @@ def staging(config: Config) -> Path:
     return config.dist / "source"
 
 
-def carry_out(shift: Shift, passphrase: Passphrase) -> None:
-    """Do all that the plan says, in the order in which a failure costs least: the key is proven before anything is built."""
+def carry_out(shift: Shift, passphrase: Passphrase) -> tuple[Path, ...]:
+    """Do all that the plan says, in the order in which a failure costs least: the key is proven before anything is built.
+
+    Gives the files that were made, and what they were made of.
+    """
     shift.ledger.put("tools", host.installed_versions(shift.run, TOOLS))
     with contextlib.ExitStack() as stack:
         signing: Keys | None = None
         if shift.plan.request.publish:
-            archive.require(shift.config, tuple(published_as(shift, job.target) for job in shift.plan.jobs))
-            sign.require()
-            signing = stack.enter_context(
-                keys.find_keys(
-                    shift.run,
-                    shift.config.keys,
-                    environ=os.environ,
-                    state=state_home(),
-                    passphrase=passphrase,
-                    release=shift.plan.request.release,
-                )
-            )
-            keys.prove(signing)
-            if signing.upload.development:
-                shift.console.warn(DEVELOPMENT_KEY_NOTICE)
-            for warning in keys.warnings(shift.run, signing):
-                shift.console.warn(f"{warning}; debkit key check tells what mends it")
+            signing = stack.enter_context(ready_to_sign(shift, passphrase))
         sources = {suite: make_source(shift, suite) for suite in shift.plan.suites}
         shift = informed(shift, sources)
         if signing:
-            archive.require_upload(
-                shift.config, {shift.config.archive.suite(suite): made for suite, made in sources.items()}, signing.upload
-            )
+            demand_uploads(shift, sources, signing)
         judged = build_and_check(shift, sources)
         if signing:
             for suite, made in sources.items():
                 signing = keys.unlock(signing, passphrase)  # an agent forgets a passphrase within minutes, and builds take hours
-                publish(shift, made, tuple(j for j in judged if j.job.target.suite == suite), signing)
+                there = tuple(each for each in judged if each.job.target.suite == suite)
+                results = tuple(each.build for each in there if each.job.builds)
+                publish(shift, made, results, tuple(each.job for each in there), signing)
+    builds = (each.build for each in judged if each.job.builds)
+    return parts.files(sources.values(), builds, (report for each in judged for report in each.checks))
+
+
+@contextlib.contextmanager
+def ready_to_sign(shift: Shift, passphrase: Passphrase) -> Iterator[Keys]:
+    """Give the keys, once it is proven that they sign, and known that the archive takes what the plan is for."""
+    archive.require(shift.config, tuple(published_as(shift, job.target) for job in shift.plan.jobs))
+    sign.require()
+    with keys.find_keys(
+        shift.run,
+        shift.config.keys,
+        environ=os.environ,
+        state=state_home(),
+        passphrase=passphrase,
+        release=shift.plan.request.release,
+    ) as signing:
+        keys.prove(signing)
+        if signing.upload.development:
+            shift.console.warn(DEVELOPMENT_KEY_NOTICE)
+        for warning in keys.warnings(shift.run, signing):
+            shift.console.warn(f"{warning}; debkit key check tells what mends it")
+        yield signing
+
+
+def demand_uploads(shift: Shift, sources: dict[str, Source], signing: Keys) -> None:
+    """Check that the archive will take these sources (by suite) from who signs them."""
+    archive.require_upload(
+        shift.config, {shift.config.archive.suite(suite): made for suite, made in sources.items()}, signing.upload
+    )
 
 
 def published_as(shift: Shift, target: Target) -> Target:
@@ -364,10 +359,9 @@ def settled(future: Future[Judged], shift: Shift) -> Judged | DebkitError:
         raise
 
 
-def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Keys) -> None:
-    """Sign one suite's packages, put them into the archive, and prove what a clean client sees."""
+def publish(shift: Shift, made: Source, results: tuple[BuildResult, ...], tried: tuple[Job, ...], signing: Keys) -> None:
+    """Sign one suite's packages, put them into the archive, and prove what a clean client sees for each job that is `tried`."""
     suite = made.suite
-    results = tuple(each.build for each in judged if each.job.builds)
     with shift.console.step(f"sign and publish for {suite}"), shift.console.jobs((suite,)) as rows:
         row = rows[suite]
         row.phase("signing")
@@ -377,9 +371,10 @@ def publish(shift: Shift, made: Source, judged: tuple[Judged, ...], signing: Key
         upload = replace(upload, suite=shift.config.archive.suite(suite))
         published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
         shift.ledger.add("published", published)
-        for target, by in ((each.job.target, workshop(shift).by(each.job.tried)) for each in judged):
-            row.phase(f"installing on a clean {target}")
-            sighting = proof.prove(shift.run, shift.config, published, target=target, by=by, progress=row)
+        for job in tried:
+            row.phase(f"installing on a clean {job.target}")
+            by = workshop(shift).by(job.tried)
+            sighting = proof.prove(shift.run, shift.config, published, target=job.target, by=by, progress=row)
             shift.ledger.add("sightings", sighting)
         row.done("published and installed from the archive")
     show.published(shift.console, shift.config, published, machine=shift.machine.arch)

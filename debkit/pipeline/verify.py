@@ -17,7 +17,8 @@ from debkit.console import duration
 from debkit.errors import AccelDifference, BuildError, DebkitError, DependencyError, Interrupted
 from debkit.model import ChrootKind, Via
 from debkit.pipeline import jobs
-from debkit.pipeline.execute import Shift, accelerator_for, alone, informed, make_source, prepared, workshop
+from debkit.pipeline.alone import alone
+from debkit.pipeline.execute import Shift, accelerator_for, informed, make_source, prepared, workshop
 from debkit.pipeline.plan import Request, choose_via
 from debkit.report import Ledger
 from debkit.run import Processes

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[2]
 # Verbs that the pages tell of and that other work in progress brings.
-COMING = {"publish", "github", "restore"}
+COMING = {"github"}
 PAGES = sorted((CHECKOUT / "docs").rglob("*.md"))
 SYMPTOMS = re.findall(r"^### `(.+)`$", (CHECKOUT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
 

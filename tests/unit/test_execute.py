@@ -16,7 +16,8 @@ from debkit.errors import LockedError
 from debkit.keys import Keys
 from debkit.model import ChrootSpec, Outcome, Published, SignedUpload, SigningKey, Via
 from debkit.pipeline import jobs
-from debkit.pipeline.execute import Judged, alone, judge_one, publish, published_as, workshop
+from debkit.pipeline.alone import alone
+from debkit.pipeline.execute import judge_one, publish, published_as, workshop
 from tests.jobs import make_source
 from tests.shifts import TARGET, built, shift_of
 
@@ -82,7 +83,7 @@ def test_what_was_cross_built_is_checked_and_installed_as_quickly_as_what_was_no
     done.set_result(built(job.via))
     judged = judge_one(shift, job, {"trixie": make_source()}, {TARGET: done}, JobProgress("x", shift.console))
     assert {report.outcome for report in judged.checks} == {Outcome.ERROR}
-    publish(shift, make_source(), (judged,), Keys(upload=KEY, archive=KEY))
+    publish(shift, make_source(), (judged.build,), (job,), Keys(upload=KEY, archive=KEY))
     assert given == [shift.accelerator if accelerated else None] * (len(shift.config.checks.run) + 1)
 
 
@@ -107,8 +108,7 @@ def test_a_stream_is_published_into_and_seen_by_its_own_name(tmp_path: Path, mon
     shift = shift_of(tmp_path, None, accelerate=False)
     shift = replace(shift, config=replace(shift.config, archive=replace(shift.config.archive, stream="unstable")))
     (job,) = shift.plan.jobs
-    judged = Judged(job=job, build=built(job.via), checks=())
-    publish(shift, make_source(), (judged,), Keys(upload=KEY, archive=KEY))
+    publish(shift, make_source(), (built(job.via),), (job,), Keys(upload=KEY, archive=KEY))
     assert [upload.suite for upload in published] == ["trixie-unstable"]
     assert seen == [("trixie-unstable", "trixie")]
     assert published_as(shift, TARGET).suite == "trixie-unstable"
