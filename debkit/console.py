@@ -52,7 +52,9 @@ def as_typed(hint: str) -> str:
     """Give debkit's commands in a hint as debkit itself was called: in a checkout there is no `debkit` to type."""
     if Path(sys.argv[0]).name != "__main__.py":
         return hint
-    return re.sub(r"(?<![\w./-])debkit (?=(accel|doctor|chroot|build|key|release|repo|publish)\b)", f"{sys.executable} -m debkit ", hint)
+    return re.sub(
+        r"(?<![\w./-])debkit (?=(accel|doctor|chroot|build|key|release|repo|publish)\b)", f"{sys.executable} -m debkit ", hint
+    )
 
 
 @dataclass(slots=True)
@@ -92,6 +94,8 @@ class Console:
         self._err = Rich(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._out = Rich(highlight=False, soft_wrap=True, emoji=False)
         self._lock = threading.Lock()
+        self._rows: Live | None = None
+        self._unsaid: list[str] | None = None
         self.ci = os.environ.get("GITHUB_ACTIONS") == "true"
         self.live = self._err.is_terminal and not self._err.is_dumb_terminal and not self.ci
         self.verbose = verbose
@@ -156,8 +160,26 @@ class Console:
         if not self.live:
             yield rows
             return
-        with Live(console=self._err, refresh_per_second=4, get_renderable=lambda: _table(tuple(rows.values()))):
+        with Live(console=self._err, refresh_per_second=4, get_renderable=lambda: _table(tuple(rows.values()))) as self._rows:
             yield rows
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Draw nothing, and keep what is said until afterwards: the terminal is somebody else's."""
+        rows = self._rows
+        if rows:
+            rows.stop()
+        with self._lock:
+            self._unsaid = []
+        try:
+            yield
+        finally:
+            with self._lock:
+                unsaid, self._unsaid = self._unsaid, None
+            for markup in unsaid:
+                self._say(markup)
+            if rows:
+                rows.start()
 
     def fold(self, title: str, lines: tuple[str, ...]) -> None:
         """In CI, fold a log's tail under a title; elsewhere the log's path says enough."""
@@ -166,7 +188,10 @@ class Console:
 
     def _say(self, markup: str) -> None:
         with self._lock:
-            self._err.print(markup)
+            if self._unsaid is None:
+                self._err.print(markup)
+            else:
+                self._unsaid.append(markup)
 
 
 def counted(number: int, noun: str) -> str:

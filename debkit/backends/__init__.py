@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from debkit.console import Progress
     from debkit.model import BuildResult, Chroot, Source, Target, Variation, Via
     from debkit.run import Run
+    from debkit.run.lending import Lent
 
 
 class Backend(Protocol):
@@ -36,8 +37,12 @@ class Backend(Protocol):
         build_all: bool,
         progress: Progress,
         variation: Variation = USUAL,
+        shell: Lent | None = None,
     ) -> BuildResult:
         """Build `source` for `target` in `chroot`. A varied build says in its log what it has found around itself (`_vary`).
+
+        Where a terminal is lent, a build that fails ends with a root shell on it, in the build directory as the build left it;
+        nothing but the person there limits its time then.
 
         A build that does not succeed is not an exception: its state is in the result. `into` gets the packages, .changes and
         .buildinfo of a success, all or none, in place of those of an earlier version; the log is written there as it grows.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from debkit.config import BuildConfig
     from debkit.model import Chroot, Source, Target, Variation
+    from debkit.run.lending import Lent
 
 # One path for every build and backend: the path is part of what a build makes, and the same source must make the same packages.
 # It is what Debian's own builders use since sbuild 0.88.
@@ -35,10 +36,27 @@ class Job:
     build_all: bool
     cpus: int
     variation: Variation = USUAL
+    shell: Lent | None = None
 
     @property
     def build_path(self) -> str:
         return self.variation.path or BUILD_PATH
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds for the whole build; none where a person may sit in a shell in it."""
+        return None if self.shell else self.config.timeout
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return self.shell.fds if self.shell else ()
+
+    @property
+    def failure_script(self) -> str:
+        """What bash is to run in the chroot once the build has failed, empty for nothing. The source is all that is there."""
+        if not self.shell:
+            return ""
+        return self.shell.script(f"cd {self.build_path}/*/debian/.. || cd {self.build_path}", title=f"{self.target} failed")
 
     @property
     def log_name(self) -> str:

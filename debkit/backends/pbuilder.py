@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from debkit.console import Progress
     from debkit.model import BuildResult, Chroot, Source, Target, Variation
     from debkit.run import Run
+    from debkit.run.lending import Lent
 
 NAME = "pbuilder"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # pbuilder's own
@@ -40,6 +41,7 @@ HEADINGS = (
     (re.compile(r"^I: -> Attempting to satisfy build-dependencies"), "install dependencies"),
     (re.compile(r"^I: Building the package"), "build"),
     (re.compile(r"^I: user script \S+/[BC]90space starting"), "collect"),
+    (re.compile(r"^I: user script \S+/C95shell starting"), "shell"),
     (re.compile(r"^I: unmounting "), "clean up"),
 )
 
@@ -91,6 +93,7 @@ def build(
     build_all: bool,
     progress: Progress,
     variation: Variation = USUAL,
+    shell: Lent | None = None,
 ) -> BuildResult:
     """Build with pbuilder. See `Backend.build`."""
     job = Job(
@@ -102,6 +105,7 @@ def build(
         build_all=build_all,
         cpus=variation.processors or cpus(),
         variation=variation,
+        shell=shell,
     )
     require_tool(NAME)  # what is started first is unshare
     with _outcome.opened(run, job, into, NAME) as site:
@@ -115,7 +119,8 @@ def build(
         command = Command(
             argv=_vary.on_processors(job, argv(job, site)),
             env=environment(job, site),
-            timeout=config.timeout,
+            timeout=job.timeout,
+            pass_fds=job.fds,
             ok=_outcome.ANY_CODE,
             log=site.log,
             keep=False,
@@ -232,7 +237,14 @@ def hooks(job: Job) -> dict[str, str]:
     ]
     prepare = _vary.preparation(job)
     varied = {"A10vary": f"#!/bin/sh\nexec {shlex.join(prepare)}\n"} if prepare else {}
-    return {**varied, "B90space": space, "C90space": space, **({} if job.offline else {"D10update": "\n".join(update) + "\n"})}
+    shell = {"C95shell": f"#!/bin/bash\n{job.failure_script}\n"} if job.failure_script else {}
+    return {
+        **varied,
+        **shell,
+        "B90space": space,
+        "C90space": space,
+        **({} if job.offline else {"D10update": "\n".join(update) + "\n"}),
+    }
 
 
 def judge(code: int, reading: Reading) -> BuildState:

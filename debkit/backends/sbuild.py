@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from debkit.console import Progress
     from debkit.model import BuildResult, Chroot, Source, Target, Variation
     from debkit.run import Run
+    from debkit.run.lending import Lent
 
 NAME = "sbuild"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games"  # sbuild's default
@@ -45,6 +46,7 @@ PHASES = {
     "Fetch source files": "fetch source",
     "Install package build dependencies": "install dependencies",
     "Build": "build",
+    "Generic Build Failed Commands": "shell",
     "Changes": "collect",
     "Post Build": "collect",
     "Cleanup": "clean up",
@@ -99,6 +101,7 @@ def build(
     build_all: bool,
     progress: Progress,
     variation: Variation = USUAL,
+    shell: Lent | None = None,
 ) -> BuildResult:
     """Build with sbuild. See `Backend.build`."""
     job = Job(
@@ -110,6 +113,7 @@ def build(
         build_all=build_all,
         cpus=variation.processors or cpus(),
         variation=variation,
+        shell=shell,
     )
     with _outcome.opened(run, job, into, NAME) as site:
         demand_passage(site.work)
@@ -127,7 +131,8 @@ def build(
             name=NAME,
             env=environment(job, site),
             cwd=site.results,
-            timeout=config.timeout,
+            timeout=job.timeout,
+            pass_fds=job.fds,
             ok=_outcome.ANY_CODE,
             log=site.log,
             keep=False,
@@ -169,6 +174,8 @@ def argv(job: Job, site: Site, distribution: str) -> tuple[str, ...]:
     extras += [f"--extra-repository={repository.line}" for repository in job.config.repositories]
     keys = [(number, repository.key) for number, repository in enumerate(job.config.repositories) if repository.key]
     extras += [f"--pre-build-commands={_hand_in(key.absolute(), key_place(number, key))}" for number, key in keys]
+    if job.failure_script:
+        extras.append(f"--build-failed-commands={shlex.join(('bash', '-c', job.failure_script)).replace('%', '%%')}")
     if prepare := _vary.preparation(job):
         extras.append(f"--pre-build-commands=%SBUILD_CHROOT_EXEC {shlex.join(prepare)}")
     return (

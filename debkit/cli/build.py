@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Boot foreign systems in a full machine.")
 @click.option("--refresh", is_flag=True, help="Make the chroots anew.")
 @click.option("--no-layers", is_flag=True, help="Install the build dependencies again.")
+@click.option("--shell-on-failure", is_flag=True, help="Open a root shell in the chroot of a build that fails.")
 @with_passphrase
 @click.pass_obj
 def command(
@@ -51,6 +52,7 @@ def command(
     strict: bool,
     refresh: bool,
     no_layers: bool,
+    shell_on_failure: bool,
     passphrase: Passphrase,
 ) -> None:
     """Build SOURCE: a tree with debian/ or packaging/debian/, a .dsc, or the name of a source package in the suite."""
@@ -75,6 +77,7 @@ def command(
             accept_incomplete=accept_incomplete_checks,
             refresh=refresh,
             accelerate=session.accelerate,
+            shell=shell_on_failure,
         ),
         config,
         session.console,

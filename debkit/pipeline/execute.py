@@ -23,6 +23,7 @@ from debkit.pipeline.alone import alone
 from debkit.pipeline.plan import SourceFacts, plan
 from debkit.report import Ledger
 from debkit.run import Processes
+from debkit.run.lending import Lender, demand_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,6 +66,7 @@ class Shift:
     machine: Host
     accelerator: Accelerator
     hands: threading.Semaphore = field(default_factory=threading.Semaphore)
+    lender: Lender | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,8 @@ class Judged:
 
 def execute(request: Request, config: Config, console: Console, *, passphrase: Passphrase, dry_run: bool) -> None:
     """Plan, show the plan, carry it out. Raises the first error once every job has ended; `report.json` has them all."""
+    if request.shell:
+        demand_terminal()
     ledger = Ledger(config.dist / "report.json")
     run = Processes(ledger.command)
     with run.interruptible():
@@ -99,6 +103,7 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
                     machine=machine,
                     accelerator=accelerator_for(request, machine, console, told=made.notes),
                     hands=jobs.hands(machine),
+                    lender=Lender(console.paused) if request.shell else None,
                 )
                 left = carry_out(shift, passphrase)
             if not request.publish:
@@ -290,6 +295,7 @@ def workshop(shift: Shift) -> jobs.Workshop:
         refresh=shift.plan.request.refresh,
         note_tool=shift.ledger.tool,
         hands=shift.hands,
+        lender=shift.lender,
     )
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from debkit.model import BuildResult, CheckReport, Chroot, Source, Variation
     from debkit.pipeline.plan import Job
     from debkit.run import Run
+    from debkit.run.lending import Lender
 
 FAILURES: dict[BuildState, tuple[type[DebkitError], str, str]] = {
     BuildState.FAILED: (BuildError, "the build ended with the error below", "mend the source, then run the same command again"),
@@ -72,7 +73,8 @@ ACCEPTED = {"lintian": "a lintian tag may be suppressed", "equivalence": "a diff
 class Workshop:
     """What every job of a run shares. `results` is where packages are put, by suite and architecture; builds are in `kind`.
 
-    `hands` is held by each check that is running: a semaphore, so that no more run at once than the machine can bear.
+    `hands` is held by each check that is running: a semaphore, so that no more run at once than the machine can bear. Where there
+    is a `lender`, a build that fails opens a shell on the terminal that it lends.
     """
 
     run: Run
@@ -84,6 +86,7 @@ class Workshop:
     note_tool: Callable[[str, str], None]
     hands: AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
     kind: ChrootKind = ChrootKind.BUILD
+    lender: Lender | None = None
 
     def by(self, via: Via) -> accel.Accelerator | None:
         """Give what makes programs run that way, where it is more than an emulator."""
@@ -109,6 +112,7 @@ def rebuild(variation: Variation, into: Path, *, job: Job, source: Source, shop:
     """Build one job once more, varied, into another directory; its chroot is the one of before. A failed build is a result."""
     backend = backends.find(shop.config.build.backend)
     with base_chroot(job, replace(shop, refresh=False), progress) as chroot:
+        shop = replace(shop, lender=None)
         return _build(job, source, shop, progress, backend=backend, chroot=chroot, into=into, variation=variation)
 
 
@@ -135,7 +139,8 @@ def _build(
             config=shop.config.chroot,
             progress=progress,
         )
-    with store.held(chroot):
+    greeting = f"{job.target} does not build: a root shell in its chroot, in the build directory; exit or Ctrl-D ends it"
+    with store.held(chroot), shop.lender.ready(greeting) if shop.lender else contextlib.nullcontext() as shell:
         return backend.build(
             shop.run,
             source=source,
@@ -147,6 +152,7 @@ def _build(
             build_all=job.build_all,
             progress=progress,
             variation=variation,
+            shell=shell,
         )
 
 

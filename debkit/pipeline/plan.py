@@ -25,7 +25,8 @@ ALL_BUILDER = "amd64"
 class Request:
     """What the caller asked for. `where` is a tree, a .dsc or a source package's name; `via` None lets the plan choose.
 
-    `publish` False stops after the checks; `accept_incomplete` publishes although a check was skipped or broke.
+    `publish` False stops after the checks; `accept_incomplete` publishes although a check was skipped or broke. `shell` opens one
+    where a build fails.
     """
 
     where: str
@@ -37,6 +38,7 @@ class Request:
     accept_incomplete: bool = False
     refresh: bool = False
     accelerate: bool = True
+    shell: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
