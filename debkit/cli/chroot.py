@@ -97,16 +97,23 @@ def update(session: Session, *, names: tuple[str, ...], suites: tuple[str, ...],
 
 @command.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="For programs: sizes in bytes, times in seconds since the epoch.")
+@click.option("--outdated", is_flag=True, help="Only chroots and layers of which the mirror has newer packages.")
 @click.pass_obj
-def list_(session: Session, *, as_json: bool) -> None:
+def list_(session: Session, *, as_json: bool, outdated: bool) -> None:
     """List what is in the cache: chroots, build-dependency layers, tool roots, toolboxes."""
     from debkit.chroot import upkeep  # noqa: PLC0415
 
     found = upkeep.listing(session.config.chroot)
+    waiting = _waiting(session, found) if outdated else {}
+    if outdated:
+        found = tuple(item for item in found if item.name in waiting)
     if as_json:
-        session.console.result(json.dumps([{**asdict(item), "path": str(item.path)} for item in found], indent=1))
+        more = {name: {"newer": packages} for name, packages in waiting.items()}
+        rows = [{**asdict(item), "path": str(item.path), **more.get(item.name, {})} for item in found]
+        session.console.result(json.dumps(rows, indent=1))
         return
-    session.console.table([("NAME", "AGE", "USED", "SIZE", "PACKAGES", "NOTE"), *map(_row, found)])
+    notes = {name: f"newer: {', '.join(packages)}" for name, packages in waiting.items()}
+    session.console.table([("NAME", "AGE", "USED", "SIZE", "PACKAGES", "NOTE"), *(_row(item, notes) for item in found)])
 
 
 @command.command()
@@ -224,11 +231,20 @@ def _known(session: Session, names: tuple[str, ...]) -> list[Cached]:
     return [cached[name] for name in names]
 
 
-def _row(item: Cached) -> tuple[str, ...]:
+def _waiting(session: Session, found: tuple[Cached, ...]) -> dict[str, tuple[str, ...]]:
+    """Give the packages that each outdated chroot or layer could have newer, by its name."""
+    from debkit.chroot.outdated import newer  # noqa: PLC0415
+
+    with session.run.interruptible():
+        waiting = {item.name: newer(session.run, item) for item in found}
+    return {name: packages for name, packages in waiting.items() if packages}
+
+
+def _row(item: Cached, notes: dict[str, str]) -> tuple[str, ...]:
     from debkit.console import age, megabytes  # noqa: PLC0415
 
     now = time.time()
-    note = f"for {item.source}" if item.source else ""
+    note = notes.get(item.name) or (f"for {item.source}" if item.source else "")
     if not item.fresh:
         note = "its chroot is gone" if item.base else "made anew at its next use"
     return (item.name, age(now - item.created), age(now - item.used), megabytes(item.size), str(item.package_count), note)

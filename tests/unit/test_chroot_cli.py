@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from debkit import cli
-from debkit.chroot import cache, roots, store, upkeep
+from debkit.chroot import cache, outdated, roots, store, upkeep
 from debkit.errors import ConfigError, LockedError, NetworkError
 from debkit.model import Chroot, ChrootKind, ChrootSpec, Target
 from tests.recorder import Recorder
@@ -74,6 +74,26 @@ def test_the_list_for_programs_is_json(machine: Recorder, debkit: Callable[..., 
     (item,) = json.loads(debkit("list", "--json").stdout)
     assert (item["name"], item["kind"], item["size"], item["fresh"]) == (name, "build", 150_000_000, True)
     assert item["path"].endswith(".tar.zst")
+
+
+def test_of_what_is_outdated_the_list_tells_what_is_newer(
+    machine: Recorder, debkit: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = put(machine, "chroots", "build")
+    put(machine, "chroots", "build", arch="arm64")
+    monkeypatch.setattr(outdated, "newer", lambda run, item: ("libc6 3", "zlib1g 2") if item.name == old else ())
+    (row,) = debkit("list", "--outdated").stdout.splitlines()[1:]
+    assert row.startswith(old)
+    assert row.endswith("newer: libc6 3, zlib1g 2")
+    (item,) = json.loads(debkit("list", "--outdated", "--json").stdout)
+    assert (item["name"], item["newer"]) == (old, ["libc6 3", "zlib1g 2"])
+
+
+def test_what_is_no_system_is_never_outdated(machine: Recorder, debkit: Callable[..., Result]) -> None:
+    put(machine, "tools", "tools")
+    machine.commands.clear()
+    assert json.loads(debkit("list", "--outdated", "--json").stdout) == []
+    assert machine.commands == []
 
 
 def test_an_empty_cache_is_an_empty_list(debkit: Callable[..., Result]) -> None:
