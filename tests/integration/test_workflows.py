@@ -1,0 +1,80 @@
+"""What the workflows say is what runs: `make ci`, from nothing, in a container that has nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import debkit
+from debkit.chroot import namespace, roots
+from debkit.run import Command, Processes
+from tests import ci
+from tests.clients import clean
+from tests.command import CHECKOUT
+from tests.trees import make_tree
+
+if TYPE_CHECKING:
+    from tests.clients import Client
+
+# A machine whose network has an authority of its own says so here; pip and apt go by it.
+TRUSTED = ("etc/ssl/certs", "usr/local/share/ca-certificates")
+SCRIPT = (
+    "apt-get update -q && apt-get install -q --yes --no-install-recommends ca-certificates git make && cd /root/debkit && make ci"
+)
+
+
+def furnish(run: Processes, client: Client) -> None:
+    """Give the container a checkout, and ids for the namespaces that are made in it: all that it has itself."""
+    for name in ("subuid", "subgid"):
+        (client.root / "etc" / name).write_text("root:0:65536\n")
+    for name in TRUSTED:
+        if Path("/", name).is_dir():
+            shutil.copytree(Path("/", name), client.root / name, dirs_exist_ok=True)
+    run(Command(argv=("git", "clone", "--quiet", os.fspath(CHECKOUT), os.fspath(client.root / "root/debkit"))))
+
+
+def test_the_action_puts_debkit_on_path_and_runs_a_target_for_a_project(
+    run: Processes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    work = tmp_path / "work"
+    make_tree(work / "project")
+    (work / "debkit").symlink_to(CHECKOUT)
+    machine = ci.Machine(tmp_path, {})
+    given = {"target": "build", "project": "project", "arch": "amd64", "suite": "bookworm", "flags": "--dry-run"}
+    outputs = machine.composite(tmp_path, work / "debkit", given, {"github": {}})
+    assert re.fullmatch(r"\d{4}-W\d\d", outputs["week"])
+    assert "bookworm/amd64" in capfd.readouterr().err
+    (place,) = (tmp_path / "GITHUB_PATH").read_text().splitlines()
+    told = run(Command(argv=(f"{place}/debkit", "--version"), cwd=tmp_path)).stdout
+    assert told == f"debkit, version {debkit.__version__}\n"
+
+
+@pytest.mark.slow
+def test_make_ci_does_from_nothing_what_the_workflows_do(run: Processes, debkit_cache: Path) -> None:
+    with clean(run, "trixie") as client:
+        furnish(run, client)
+        argv = namespace.inside(client.root, ("sh", "-c", SCRIPT), read_only=((roots.RESOLVER, os.fspath(roots.RESOLVER)),))
+        done = run(Command(argv=argv, env=(("DEBIAN_FRONTEND", "noninteractive"),), ok=frozenset(range(256))))
+        checkout = client.root / "root/debkit"
+        assert done.code == 0, done.stdout[-6000:]
+        ran = re.findall(r"^── (\S+): .*?make (?:-f \S+ )?([a-z-]+)$", done.stdout, re.MULTILINE)
+        assert [pair for pair in ran if pair[1] != "setup-action"] == [
+            (job.title, step["run"].split()[-1])
+            for job in ci.plan({"ref": "", "event_name": "push", "repository": "", "sha": "", "token": "", "run_id": ""}, {})
+            for step in job.about["steps"]
+            if "run" in step and job.title not in ci.LEFT_OUT
+        ]
+        site = checkout / "build/ci/release-publish/work/project/site"
+        assert (site / "dists/trixie/InRelease").is_file()
+        assert {path.name.rpartition("_")[2] for path in site.glob("pool/main/l/local-rag/local-rag_*.deb")} == {
+            "amd64.deb",
+            "arm64.deb",
+        }
+        assert "attestations: only GitHub can sign them" in done.stdout
+        assert not (checkout / "dist").exists()
+        assert [path.name for path in (checkout / "repo").iterdir()] == ["conf"]
