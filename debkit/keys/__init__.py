@@ -9,6 +9,7 @@ from debkit.keys.find import find_keys, located, own_home, unlock
 from debkit.keys.home import by_hand
 from debkit.keys.passphrase import Passphrase, ask_on_terminal
 from debkit.keys.ring import Keys, Place, Places, Secret, export_public, good_signers, prove, signed_text, unsigned_text
+from debkit.keys.texts import clearsign, is_signed, sign_beside
 
 __all__ = [
     "Keys",
@@ -18,12 +19,15 @@ __all__ = [
     "Secret",
     "ask_on_terminal",
     "by_hand",
+    "clearsign",
     "export_public",
     "find_keys",
     "good_signers",
+    "is_signed",
     "located",
     "own_home",
     "prove",
+    "sign_beside",
     "signed_text",
     "unlock",
     "unsigned_text",
