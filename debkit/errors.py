@@ -120,7 +120,7 @@ class ArchiveConflict(DebkitError):
 
 class NetworkError(DebkitError):
     exit_code = 16
-    meaning = "a download failed"
+    meaning = "a download or an upload failed"
 
 
 class DiskError(DebkitError):
@@ -146,6 +146,16 @@ class AccelError(DebkitError):
 class AccelDifference(DebkitError):
     exit_code = 21
     meaning = "an accelerated build did not make what an emulated one made"
+
+
+class ReleaseError(DebkitError):
+    exit_code = 22
+    meaning = "GitHub could not take the release"
+
+
+class ReleaseConflict(DebkitError):
+    exit_code = 23
+    meaning = "the release on GitHub has a file with other content"
 
 
 class Interrupted(DebkitError):

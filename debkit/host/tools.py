@@ -59,13 +59,15 @@ MODULES = {
     "click": "python3-click",
     "debian": "python3-debian",
     "distro_info": "python3-distro-info",
+    "elftools": "python3-pyelftools",
     "github": "python3-github",
     "gnupg": "python3-gnupg",
     "jinja2": "python3-jinja2",
     "jsonschema": "python3-jsonschema",
     "pexpect": "python3-pexpect",
-    "elftools": "python3-pyelftools",
+    "requests": "python3-requests",
     "rich": "python3-rich",
+    "urllib3": "python3-urllib3",
 }
 KEYRINGS = ("debian-archive-keyring.pgp", "debian-archive-keyring.gpg")
 KEYRING_PACKAGE = "debian-archive-keyring"

@@ -29,6 +29,7 @@ INHERITED = (
 
 # "command not found" is most often a Debian package that is not there.
 PROVIDED_BY = {
+    "apt-ftparchive": "apt-utils",
     "autopkgtest": "autopkgtest",
     "debsign": "devscripts",
     "dpkg-source": "dpkg-dev",

@@ -90,7 +90,7 @@ def test_nothing_is_touched_where_all_is_there(machine: Callable[..., Machine]) 
     done = here.setup()
     assert (done.code, done.stdout) == (0, "debkit doctor --fix --quiet\n")
     (call,) = here.calls
-    assert call.startswith("1000 apt-get satisfy --dry-run --no-install-recommends arch-test, ")
+    assert call.startswith("1000 apt-get satisfy --dry-run --no-install-recommends apt-utils, ")
 
 
 def test_architectures_are_handed_on(machine: Callable[..., Machine]) -> None:
@@ -103,7 +103,7 @@ def test_root_installs_exactly_what_the_package_depends_on(machine: Callable[...
     assert here.setup().code == 0
     update, satisfy = (call for call in here.calls if "--dry-run" not in call)
     assert update == "0 apt-get update -q -o DPkg::Lock::Timeout=300"
-    assert satisfy.startswith("0 apt-get satisfy -q --yes --no-install-recommends -o DPkg::Lock::Timeout=300 arch-test, ")
+    assert satisfy.startswith("0 apt-get satisfy -q --yes --no-install-recommends -o DPkg::Lock::Timeout=300 apt-utils, ")
     assert "qemu-user-binfmt (>= 1:9.1) | qemu-user-static, " in satisfy
     assert "$" not in satisfy
     assert "pytest" not in satisfy
@@ -143,7 +143,7 @@ def test_a_user_without_sudo_is_told_what_root_should_type(machine: Callable[...
     assert done.code == 4
     assert three_parts(done)
     assert "there is no sudo for dev" in done.stdout
-    assert "next: as root: apt-get update && apt-get satisfy --no-install-recommends 'arch-test, " in done.stdout
+    assert "next: as root: apt-get update && apt-get satisfy --no-install-recommends 'apt-utils, " in done.stdout
 
 
 def test_sudo_that_refuses(machine: Callable[..., Machine]) -> None:

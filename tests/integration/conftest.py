@@ -20,6 +20,7 @@ from debkit.run.tree import descendants
 from tests.apt_world import PACKAGES, STATUS, World
 from tests.archives import make_deb, make_source, serve, throwaway_key
 from tests.conftest import SUITE
+from tests.prism import prism
 from tests.publisher import Desk
 from tests.publishing import CONF, Upload, signed
 from tests.sources import Opener
@@ -222,3 +223,13 @@ def extracted(tmp_path: Path, run: Processes) -> Callable[[Source], Path]:
         return into
 
     return extract
+
+
+# The release room
+
+
+@pytest.fixture(scope="session")
+def github_description(debkit_cache: Path) -> Iterator[str]:
+    """The URL of a server that answers requests which fit GitHub's own description, and refuses others."""
+    with prism(debkit_cache.parent / "debkit-tests") as url:
+        yield url
