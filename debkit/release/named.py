@@ -5,6 +5,7 @@ GitHub Actions says most of it in the environment.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from debkit.source.changelog import Entry
 
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+NO_CONF = Path(os.devnull)
 SERVER = "https://github.com"
 
 
@@ -76,9 +78,9 @@ def source_of(where: str, tag: str) -> tuple[str, str]:
     place = locate(where)
     match place.kind:
         case Kind.NAME:
-            return where, _version(tag, Path("gbp.conf.none"))
+            return where, _version(tag, NO_CONF)
         case Kind.DSC:
-            return read_dsc(place.path).name, _version(tag, Path("gbp.conf.none"))
+            return read_dsc(place.path).name, _version(tag, NO_CONF)
         case Kind.TREE:
             packaging = place.path / find_packaging(place.path, where)
             entry = read_changelog(packaging / "changelog")
