@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.archive import client
 from debkit.archive.released import read_released, reading
+from debkit.errors import SourceError
 from debkit.keys import clearsign, find_keys, sign_beside
 from debkit.paths import state_home
+from debkit.pipeline.execute import staging
 from debkit.release import assets as names
-from debkit.release import flat, named, text
+from debkit.release import flat, named, notes, text
 from debkit.release.assets import SIGNATURE, SUMS, Asset
 from debkit.run import temporary
+from debkit.source import changes_of
+from debkit.source.git import in_git
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -53,6 +57,7 @@ def release(
 
     token, repository = named.find_token(environ), named.find_repository(request.repository, environ)
     tag = named.find_tag(run, request.tag, Path(request.where), environ)
+    request = replace(request, notes=_notes(run, request, config, console, tag))
     config.dist.mkdir(parents=True, exist_ok=True)
     with (
         run.interruptible(),
@@ -95,11 +100,23 @@ def preview(run: Processes, request: Request, config: Config, console: Console, 
     console.table([("asset", "in the archive"), *rows, *((name, "") for name in made)])
 
 
+def _notes(run: Processes, request: Request, config: Config, console: Console, tag: str) -> str:
+    """Give what the release's text begins with: what was handed over, or the notes of a tree whose last commit has the tag."""
+    tree = Path(request.where)
+    if request.notes or not (tree.is_dir() and in_git(tree) and tag in named.tags_at(run, tree)):
+        return request.notes
+    try:
+        return notes.written(changes_of(run, request.where, config=config, staging=staging(config)))
+    except SourceError as problem:
+        console.warn(f"the release has no notes: {problem.what}")
+        return ""
+
+
 def _describe(
     request: Request, config: Config, keys: Keys, found: Released, fixed: tuple[Asset, ...], *, place: str
 ) -> str:  # fmt: skip
     """Write the release's text. `place` is where its files are downloaded from."""
-    notes = request.notes or f"{found.source} {found.version}, as it is in the archive {config.archive.name}."
+    words = request.notes or f"{found.source} {found.version}, as it is in the archive {config.archive.name}."
     apt = ""
     if request.flat:
         suite = flat_suite(config, found)
@@ -107,7 +124,7 @@ def _describe(
         apt = text.apt_lines(
             suite, place, keyring=client.keyring_name(config), name=config.archive.name, packages=tuple(packages)
         )
-    return text.compose(notes, fixed, signers=tuple(key.fingerprint for key in keys.signers), apt=apt)
+    return text.compose(words, fixed, signers=tuple(key.fingerprint for key in keys.signers), apt=apt)
 
 
 def _lay_out(

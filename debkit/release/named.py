@@ -35,7 +35,7 @@ def find_tag(run: Run, tag: str, tree: Path, environ: Mapping[str, str]) -> str:
         return tag
     if environ.get("GITHUB_REF_TYPE") == "tag" and environ.get("GITHUB_REF_NAME"):
         return environ["GITHUB_REF_NAME"]
-    tags = git(run, tree if tree.is_dir() else Path(), "tag", "--points-at", "HEAD").split()
+    tags = tags_at(run, tree if tree.is_dir() else Path())
     if len(tags) != 1:
         raise ConfigError(
             "which tag is to be released is not known",
@@ -43,6 +43,11 @@ def find_tag(run: Run, tag: str, tree: Path, environ: Mapping[str, str]) -> str:
             hint=f"debkit release github --tag {tags[0] if tags else 'TAG'}",
         )
     return tags[0]
+
+
+def tags_at(run: Run, tree: Path) -> list[str]:
+    """List the tags of a tree's last commit."""
+    return git(run, tree, "tag", "--points-at", "HEAD").split()
 
 
 def find_repository(name: str, environ: Mapping[str, str]) -> str:

@@ -137,6 +137,26 @@ def test_the_judge_refuses_what_does_not_fit(desk: Desk, github_description: str
     assert ["422" in verdict for verdict in desk.github.verdicts] == [True, True]
 
 
+def test_a_tree_that_has_the_tag_is_released_with_its_notes(desk: Desk, run: Processes, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "debian/source").mkdir(parents=True)
+    (tree / "debian/source/format").write_text("3.0 (native)\n")
+    (tree / "debian/control").write_text(
+        f"Source: {SOURCE}\nMaintainer: A B <a@b.c>\n\nPackage: {SOURCE}\nArchitecture: any\nDescription: x\n"
+    )
+    (tree / "debian/changelog").write_text(
+        f"{SOURCE} (1.0) unstable; urgency=medium\n\n  * New.\n\n -- A B <a@b.c>  Tue, 02 Jan 2024 03:04:05 +0000\n"
+    )
+    identity = ("-c", "user.name=A B", "-c", "user.email=a@b.c")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "fix: greet politely"), ("tag", "v1.0")):
+        run(Command(argv=("git", *identity, *words), cwd=tree))
+    ended = desk.project.debkit("release", "github", f"{tree}", env=desk.env)
+    assert ended.code == 0, ended.err
+    (release,) = desk.github.releases.values()
+    assert release["tag_name"] == "v1.0"
+    assert "greet politely" in release["body"].partition("<!-- debkit -->")[0]
+
+
 def test_what_is_published_already_is_left_alone(desk: Desk) -> None:
     desk.release()
     before = json.dumps(desk.github.releases), dict(desk.github.content), len(desk.github.changes)

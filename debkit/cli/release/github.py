@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--repository", default="", metavar="OWNER/NAME", help="The repository on GitHub, else GITHUB_REPOSITORY.")
 @click.option("--flat-repo", is_flag=True, help="Add signed indices, with which apt reads the release as a repository.")
 @click.option("--notes", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-              help="What the release's text begins with.")  # fmt: skip
+              help="What the text begins with, else the notes of the tree.")  # fmt: skip
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be released and stop; needs no token.")
 @with_passphrase
 @click.pass_obj
