@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKOUT = Path(__file__).parents[2]
-# Verbs that the pages tell of and that other work in progress brings.
-COMING = {"github"}
 PAGES = sorted((CHECKOUT / "docs").rglob("*.md"))
 SYMPTOMS = re.findall(r"^### `(.+)`$", (CHECKOUT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
 
@@ -130,7 +128,7 @@ def wrong(words: list[str]) -> str:
         elif isinstance(command, click.Group) and not word.isupper() and not word.startswith(("[", "…", "ANOTHER")):
             below = commands.verbs(command).get(word)
             if not below:
-                return "" if word in COMING else word
+                return word
             command, path = below, (*path, below)
     return ""
 
