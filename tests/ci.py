@@ -33,7 +33,7 @@ LEFT_OUT = {
 # The same targets, with other variables, and why.
 OTHERWISE: dict[str, tuple[dict[str, str], str]] = {
     "publish": ({"FLAGS": ""}, "the release key: signed with a development key, unless this machine's configuration names one"),
-    "release": ({"FLAGS": "--dry-run --tag v{version}"}, "the GitHub release: a dry run told what it would be"),
+    "release": ({"FLAGS": "--dry-run --tag debian/{version}"}, "the GitHub release: a dry run told what it would be"),
     "pages": ({}, "the push of gh-pages: build/ci has what would be pushed"),
 }
 OURS = ("GITHUB_", "RUNNER_", "DEBKIT_SIGNING_KEY", "DEBKIT_ARCHIVE_KEY", "MAKE", "MFLAGS", "SOURCE", "ARCH", "SUITE", "FLAGS")
@@ -116,9 +116,9 @@ class Machine:
 
     @property
     def version(self) -> str:
-        """Give the version that was built."""
+        """Give the version that was built, as a tag has it (DEP-14)."""
         report = next((self.root / "artifacts").glob("*/report.json"))
-        return str(json.loads(report.read_text())["plan"]["source"]["version"])
+        return str(json.loads(report.read_text())["plan"]["source"]["version"]).replace(":", "%").replace("~", "_")
 
     def checkout(self, work: Path, given: Names) -> Names:
         into = work / given.get("path", ".")

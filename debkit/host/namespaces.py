@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from debkit.run import Run
 
-IDS = 65536  # what Debian's own files are numbered with
+IDS = 65536  # what useradd gives to a user
+ENOUGH = 65535  # what Debian's own files are numbered with: the last one must not be used (policy 9.2.2)
 FIRST_ID = 100000  # SUB_UID_MIN, login.defs(5)
 RESERVED_FROM = 1 << 31  # ids above are not safe everywhere
 SECONDS = 30.0
@@ -190,15 +191,15 @@ def ids_fact(root: Path) -> Fact:
     files = (root / "etc/subuid", root / "etc/subgid")
     uids, gids = map(read_ranges, files)
     mine = tuple(_first(ranges, user, uid) for ranges in (uids, gids))
-    if all(r and r.count >= IDS for r in mine):
+    if all(r and r.count >= ENOUGH for r in mine):
         spans = " and ".join(f"{r.first}-{r.last}" for r in dict.fromkeys(mine) if r)
         return Fact(name=name, state=State.OK, text=f"{user} has {spans}")
     lacking = " and ".join(
         f"{r.count if r else 'none'} in /etc/{file}"
         for file, r in zip(("subuid", "subgid"), mine, strict=True)
-        if not r or r.count < IDS
+        if not r or r.count < ENOUGH
     )
-    text = f"{user} has {lacking}; {IDS} are needed"
+    text = f"{user} has {lacking}; {ENOUGH} are needed"
     start, limit = free_ids((*uids, *gids)), mapped_ids(root)
     if start + IDS > limit:
         if uid or limit < IDS:
@@ -212,17 +213,19 @@ def ids_fact(root: Path) -> Fact:
         start = 1  # a container's root may pass on all ids that it has but its own
     absent = tuple(os.fspath(file) for file in files if not file.exists())
     touch = (Step(argv=("touch", *absent)),) if absent else ()  # usermod gives no ids where the file is not there
-    return Fact(name=name, state=State.BAD, text=text, mend=(*touch, *_give_ids(user, mine, start)))
+    return Fact(
+        name=name, state=State.BAD, text=text, mend=(*touch, *_give_ids(user, mine, range(start, min(start + IDS, limit))))
+    )
 
 
-def _give_ids(user: str, mine: tuple[Range | None, ...], start: int) -> tuple[Step, ...]:
-    """Give fresh ranges, and take those that are too small, since the first line that matches counts."""
+def _give_ids(user: str, mine: tuple[Range | None, ...], fresh: range) -> tuple[Step, ...]:
+    """Give `fresh` ids, and take those that are too small, since the first line that matches counts."""
     give, take = [], []
     for kind, range_ in zip(("subuids", "subgids"), mine, strict=True):
-        if range_ and range_.count < IDS:
+        if range_ and range_.count < ENOUGH:
             take += [f"--del-{kind}", f"{range_.first}-{range_.last}"]
-        if not range_ or range_.count < IDS:
-            give += [f"--add-{kind}", f"{start}-{start + IDS - 1}"]
+        if not range_ or range_.count < ENOUGH:
+            give += [f"--add-{kind}", f"{fresh[0]}-{fresh[-1]}"]
     return tuple(Step(argv=("usermod", *options, user)) for options in (take, give) if options)
 
 

@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Project:
 def elsewhere(tmp_path: Path) -> tuple[str, ...]:
     """Run what follows as root of a machine that has ids to give, but no binfmt_misc."""
     ids = tmp_path / "subids"
-    ids.write_text("root:1:65536\n")
+    ids.write_text("root:1:65535\n")
     enter = f'mount --bind {ids} /etc/subuid && mount --bind {ids} /etc/subgid && exec "$@"'
     namespace = ("--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     return ("unshare", *namespace, "--", "sh", "-c", enter, "sh")

@@ -222,14 +222,14 @@ def test_ids_by_number(machine: Path) -> None:
 def test_root_needs_ids_too_and_gets_free_ones(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     become(monkeypatch, "root", 0)
     fact = ids_fact(machine)
-    assert fact.text == "root has none in /etc/subuid and none in /etc/subgid; 65536 are needed"
+    assert fact.text == "root has none in /etc/subuid and none in /etc/subgid; 65535 are needed"
     assert fact.remedy(root=True) == "usermod --add-subuids 165536-231071 --add-subgids 165536-231071 root"
 
 
 def test_too_few_are_replaced_since_the_first_line_counts(machine: Path) -> None:
     put(machine, "etc/subuid", "dev:100000:1000\ndev:200000:65536\n")
     fact = ids_fact(machine)
-    assert fact.text == "dev has 1000 in /etc/subuid; 65536 are needed"
+    assert fact.text == "dev has 1000 in /etc/subuid; 65535 are needed"
     assert fact.remedy(root=True) == "usermod --del-subuids 100000-100999 dev && usermod --add-subuids 265536-331071 dev"
 
 
@@ -241,7 +241,10 @@ def test_missing_files_are_made_first(machine: Path) -> None:
 def test_a_containers_root_passes_on_its_own(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     become(monkeypatch, "root", 0)
     put(machine, "proc/self/uid_map", "         0     100000      65536\n")
-    assert "--add-subuids 1-65536" in ids_fact(machine).remedy(root=True)
+    assert ids_fact(machine).remedy(root=True) == "usermod --add-subuids 1-65535 --add-subgids 1-65535 root"
+    for name in ("subuid", "subgid"):
+        put(machine, f"etc/{name}", "root:1:65535\n")
+    assert (ids_fact(machine).state, ids_fact(machine).text) == (State.OK, "root has 1-65535")
 
 
 def test_a_containers_user_has_none_to_be_given(machine: Path) -> None:
