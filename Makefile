@@ -19,7 +19,7 @@ TESTED := arm64 riscv64
 CORPUS := tests/data/accel-corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-action deb build deployed restore verify-parts publish release pages outdated doctor ci \
+.PHONY: help setup setup-action deb build deployed restore verify-parts publish onboard release pages outdated doctor ci \
   test test-all test-accel unit lint check bench bench-archive bench-corpus bench-accel accel-verify docs clean
 
 help: ## list the targets
@@ -49,6 +49,9 @@ verify-parts: ## in GitHub's Actions, verify that a build of this very commit ha
 
 publish: ## sign PARTS, each the dist/ of a build, and publish them into repo/
 	@$(DEBKIT) publish $(FLAGS) $(PARTS)
+
+onboard: ## publish the keyring package, and write the lines for users, where they are not as they should be
+	@$(DEBKIT) repo onboard $(FLAGS)
 
 release: ## make the GitHub release of the tag from what was published of SOURCE
 	@$(DEBKIT) release github $(FLAGS) "$(SOURCE)"

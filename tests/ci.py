@@ -20,10 +20,11 @@ from tests import workflows
 from tests.workflows import CHECKOUT, Job, Names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 ROOT = CHECKOUT / "build/ci"
+OURSELVES = "debkit/debkit"
 # Not run here, and why.
 LEFT_OUT = {
     "test-test": "make test: it takes up to 25 minutes by itself",
@@ -32,6 +33,7 @@ LEFT_OUT = {
 }
 # The same targets, with other variables, and why.
 OTHERWISE: dict[str, tuple[dict[str, str], str]] = {
+    "onboard": ({"FLAGS": ""}, ""),
     "publish": ({"FLAGS": ""}, "the release key: signed with a development key, unless this machine's configuration names one"),
     "release": ({"FLAGS": "--dry-run --tag debian/{version}"}, "the GitHub release: a dry run told what it would be"),
     "pages": ({}, "the push of gh-pages: build/ci has what would be pushed"),
@@ -40,11 +42,20 @@ OURS = ("GITHUB_", "RUNNER_", "DEBKIT_SIGNING_KEY", "DEBKIT_ARCHIVE_KEY", "MAKE"
 
 
 class Machine:
-    """What stands in for the machines of GitHub's Actions."""
+    """What stands in for the machines of GitHub's Actions. `repositories` are those there beside this checkout, by name."""
 
-    def __init__(self, root: Path, github: dict[str, str]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        github: dict[str, str],
+        *,
+        repositories: Mapping[str, Path] | None = None,
+        otherwise: Mapping[str, tuple[dict[str, str], str]] = OTHERWISE,
+    ) -> None:
         self.root = root
         self.github = github
+        self.repositories = {OURSELVES: CHECKOUT, **(repositories or {})}
+        self.otherwise = otherwise
         self.run = Processes()
         self.not_done: list[str] = []
         self.actions: dict[str, Callable[[Path, Names], Names]] = {
@@ -95,10 +106,10 @@ class Machine:
     def command(self, home: Path, step: dict[str, Any], env: Names, names: Names) -> Names:
         """Run a `run:` step as its shell would, with files for what it tells the next ones; give its outputs."""
         target = step["run"].split()[-1]
-        if target in OTHERWISE:
-            instead, why = OTHERWISE[target]
+        if target in self.otherwise:
+            instead, why = self.otherwise[target]
             env = {**env, **{key: value.format(version=self.version) for key, value in instead.items()}}
-            self.not_done.append(why)
+            self.not_done += [why] if why else []
         files = {name: home / name for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
         files["GITHUB_OUTPUT"].unlink(missing_ok=True)
         for path in files.values():
@@ -122,7 +133,8 @@ class Machine:
 
     def checkout(self, work: Path, given: Names) -> Names:
         into = work / given.get("path", ".")
-        self.run(Command(argv=("git", "clone", "--quiet", os.fspath(CHECKOUT), os.fspath(into))))
+        theirs = self.repositories[given.get("repository", self.github["repository"])]
+        self.run(Command(argv=("git", "clone", "--quiet", os.fspath(theirs), os.fspath(into))))
         return {}
 
     def upload(self, work: Path, given: Names) -> Names:
@@ -155,7 +167,7 @@ def here(run: Processes) -> dict[str, str]:
     if git("status", "--porcelain"):
         sys.stderr.write("what is not committed is left out, as it is in GitHub's Actions\n")
     return {
-        "repository": "debkit/debkit",
+        "repository": OURSELVES,
         "sha": git("rev-parse", "HEAD"),
         "ref": f"refs/{'tags' if tag else 'heads'}/{name}",
         "ref_name": name,

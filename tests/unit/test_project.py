@@ -233,7 +233,20 @@ def test_what_init_wrote_is_no_source(tmp_path: Path, recorder: Recorder) -> Non
 def test_every_target_calls_debkit_alone(tmp_path: Path) -> None:
     text = made(facts(tmp_path))["debkit.mk"]
     recipes = re.findall(r"^([a-z-]+):[^\n]*## [^\n]+\n((?:\t.*\n)*)", text, flags=re.MULTILINE)
-    contract = {"setup", "deb", "build", "restore", "verify-parts", "publish", "release", "pages", "ci", "doctor", "help"}
+    contract = {
+        "setup",
+        "deb",
+        "build",
+        "restore",
+        "verify-parts",
+        "publish",
+        "onboard",
+        "release",
+        "pages",
+        "ci",
+        "doctor",
+        "help",
+    }
     assert {name for name, _ in recipes} == contract
     assert all(
         line.startswith("\t@$(DEBKIT) ") for name, lines in recipes if name != "help" for line in lines.splitlines(keepends=True)

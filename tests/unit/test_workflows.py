@@ -143,7 +143,7 @@ def test_only_the_protected_job_sees_secrets_and_only_where_it_signs() -> None:
     keys = ("DEBKIT_SIGNING_KEY", "DEBKIT_ARCHIVE_KEY")
     assert seen == {
         ("release", "publish", f"make -f ../debkit/Makefile {target}", key)
-        for target in ("restore", "publish", "release")
+        for target in ("restore", "publish", "onboard", "release")
         for key in keys
     }
     release = workflows.read(WORKFLOWS / "release.yml")["jobs"]["publish"]
@@ -200,7 +200,10 @@ def test_make_ci_takes_the_steps_of_a_change_and_of_a_tag_in_their_order() -> No
     assert ran == [
         *(("test-check", target) for target in ("lint", "unit", "docs")),
         *((f"build-packages-build-trixie-{arch}", "build") for arch in ("amd64", "arm64")),
-        *(("release-publish", target) for target in ("deployed", "restore", "verify-parts", "publish", "release", "pages")),
+        *(
+            ("release-publish", target)
+            for target in ("deployed", "restore", "verify-parts", "publish", "onboard", "release", "pages")
+        ),
     ]
     assert set(ci.LEFT_OUT) <= {job.title for job in ci.plan(NAMES["github"], {})}
     assert set(ci.OTHERWISE) <= {target for _, target in ran}
