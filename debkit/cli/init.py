@@ -45,8 +45,8 @@ def command(
 ) -> None:
     """Write what a project with debian/ or packaging/debian/ needs so that a pushed tag releases it.
 
-    That is the workflow, its make targets in debkit.mk, config/debkit.toml, and the archive's repo/conf. What is there stays as
-    it is, and so do source packages: what is written here is left out of them.
+    That is the workflow, the same make targets for this machine in debkit.mk, config/debkit.toml, and the archive's repo/conf.
+    What is there stays as it is, and so do source packages: what is written here is left out of them.
     """
     from debkit import project  # noqa: PLC0415
     from debkit.archive import conf  # noqa: PLC0415
