@@ -67,6 +67,11 @@ def test_the_workflow_is_ten_lines(tmp_path: Path) -> None:
     assert text.count("\n") <= 10
 
 
+def test_the_readme_shows_the_workflow_as_it_is_written() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert re.findall(r"^```yaml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL) == [WORKFLOW.replace(COMMIT, "COMMIT")]
+
+
 def test_all_but_lines_in_files_of_others_is_marked(tmp_path: Path) -> None:
     drafts = made(facts(tmp_path))
     assert set(drafts) == {*NAMES, "debian/source/local-options"}

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from tests import ci, workflows
 from tests.workflows import CHECKOUT, WORKFLOWS, Job, Unknown, evaluate, resolved
@@ -59,6 +60,15 @@ def test_the_composite_action_too_and_values_come_by_the_environment() -> None:
     runs = [step["run"] for step in workflows.read(CHECKOUT / "action.yml")["runs"]["steps"]]
     assert runs == ['make -C "$GITHUB_ACTION_PATH" setup-action', 'make -f "$GITHUB_ACTION_PATH/Makefile" "$TARGET"']
     assert "setup-action" in TARGETS
+
+
+def test_the_workflow_that_the_manual_shows_gives_the_action_what_it_takes() -> None:
+    shown = re.search(r"^```yaml\n(.*?)^```$", (CHECKOUT / "docs/maintainers.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert shown
+    own = yaml.safe_load(shown[1])["jobs"]["packages"]["steps"]
+    given = next(step["with"] for step in own if step["uses"].startswith("debkit/"))
+    assert given.keys() <= workflows.read(CHECKOUT / "action.yml")["inputs"].keys()
+    assert given["target"] in TARGETS
 
 
 def test_a_build_gets_its_suite_architecture_and_flags() -> None:
