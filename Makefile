@@ -6,11 +6,19 @@ ARCH ?=
 SUITE ?=
 FLAGS ?=
 PARTS ?= parts/*
+PART ?= parts/here
 SITE ?= site
+
+# What is chosen reaches recipes by the environment, and unread: make would run a $(shell …) in it, and a shell what follows a ";".
+$(foreach name,SOURCE ARCH SUITE FLAGS PARTS PART SITE,$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
+# ARCH and SUITE as options, and FLAGS, word for word.
+OPTIONS := set -f; set --; for one in $$ARCH; do set -- "$$@" --arch "$$one"; done; \
+  for one in $$SUITE; do set -- "$$@" --suite "$$one"; done; set -- "$$@" $$FLAGS;
 
 PYTHON := /usr/bin/python3
 CHECKOUT := $(shell dirname "$$(readlink -f "$(lastword $(MAKEFILE_LIST))")")
-DEBKIT := PYTHONPATH="$(CHECKOUT)" $(PYTHON) -m debkit
+# With -P, for Python would look for modules in the project first.
+DEBKIT := PYTHONPATH="$(CHECKOUT)" $(PYTHON) -P -m debkit
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
 VENV := .venv
 # What slow tests have foreign chroots of.
@@ -19,46 +27,49 @@ TESTED := arm64 riscv64
 CORPUS := tests/data/accel-corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-action deb build deployed restore verify-parts publish onboard release pages outdated doctor ci \
+.PHONY: help setup setup-action deb build part deployed restore verify-parts publish onboard release pages outdated doctor ci \
   test test-all test-accel unit lint check bench bench-archive bench-corpus bench-accel accel-verify docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## install what debkit needs and mend this machine (root or sudo)
-	@sh "$(CHECKOUT)/packaging/setup" $(ARCH)
+	@set -f; sh "$(CHECKOUT)/packaging/setup" $$ARCH
 
 setup-action: setup # for action.yml: debkit on PATH, and the week as an output
 	@echo "$(CHECKOUT)/packaging/bin" >>"$$GITHUB_PATH"
 	@date --utc +week=%G-W%V >>"$$GITHUB_OUTPUT"
 
 deb: setup ## build, check, sign and publish SOURCE for ARCH and SUITE
-	@$(DEBKIT) build "$(SOURCE)" $(ARCH:%=--arch %) $(SUITE:%=--suite %) $(FLAGS)
+	@$(OPTIONS) $(DEBKIT) build "$$@" -- "$$SOURCE"
 
 build: ## build and check SOURCE for ARCH and SUITE, and leave it in dist/ for publish
-	@$(DEBKIT) build --no-publish "$(SOURCE)" $(ARCH:%=--arch %) $(SUITE:%=--suite %) $(FLAGS)
+	@$(OPTIONS) $(DEBKIT) build --no-publish "$$@" -- "$$SOURCE"
+
+part: ## keep what is in dist/ as PART, one of PARTS
+	@mkdir -p -- "$$(dirname -- "$$PART")" && mkdir -- "$$PART" && cp -a dist/. "$$PART"
 
 deployed: ## in GitHub's Actions, bring the branch gh-pages to SITE
-	@$(DEBKIT) ci pages fetch "$(SITE)"
+	@$(DEBKIT) ci pages fetch "$$SITE"
 
 restore: ## have the archive back from its last deployment, SITE, and verify it
-	@$(DEBKIT) repo restore "$(SITE)"
+	@$(DEBKIT) repo restore "$$SITE"
 
 verify-parts: ## in GitHub's Actions, verify that a build of this very commit has attested each of PARTS
-	@$(DEBKIT) ci verify-parts $(PARTS)
+	@$(DEBKIT) ci verify-parts $$PARTS
 
 publish: ## sign PARTS, each the dist/ of a build, and publish them into repo/
-	@$(DEBKIT) publish $(FLAGS) $(PARTS)
+	@set -f; set -- $$FLAGS; set +f; $(DEBKIT) publish "$$@" $$PARTS
 
 onboard: ## publish the keyring package, and write the lines for users, where they are not as they should be
-	@$(DEBKIT) repo onboard $(FLAGS)
+	@set -f; $(DEBKIT) repo onboard $$FLAGS
 
 release: ## make the GitHub release of the tag from what was published of SOURCE
-	@$(DEBKIT) release github $(FLAGS) "$(SOURCE)"
+	@set -f; $(DEBKIT) release github $$FLAGS -- "$$SOURCE"
 
 pages: ## copy the archive to SITE; in GitHub's Actions, push it as the branch gh-pages
-	@$(DEBKIT) repo deploy --preset pages "$(SITE)"
-	@$(DEBKIT) ci pages push "$(SITE)"
+	@$(DEBKIT) repo deploy --preset pages "$$SITE"
+	@$(DEBKIT) ci pages push "$$SITE"
 
 outdated: ## list the cached chroots and layers that lack updates of their suites
 	@found=$$($(DEBKIT) chroot list --outdated --json) && echo "$$found" && \
@@ -84,7 +95,7 @@ unit: ## the quick tests: no network, no root
 
 ci: ## do here what the workflows do for a change and for a tag, on what is committed (SOURCE: examples/local-rag)
 	@sh packaging/setup --test
-	@$(PYTHON) -m tests.ci --source "$(patsubst .,examples/local-rag,$(SOURCE))" $(SUITE:%=--suite %) $(ARCH:%=--arch %)
+	@[ "$$SOURCE" != . ] || SOURCE=examples/local-rag; $(OPTIONS) $(PYTHON) -m tests.ci "$$@" --source "$$SOURCE"
 
 lint: $(VENV)/stamp ## style, types, layers and workflows
 	$(VENV)/bin/ruff format --check .
@@ -117,9 +128,11 @@ bench-accel: ## measure accelerated builds against native and emulated ones (hou
 	$(PYTHON) -m tests.bench_accel
 
 accel-verify: setup ## prove on the corpus that accelerated builds make the same bytes (hours)
-	@failed=; for suite in $(or $(SUITE),$(sort $(shell sed -n 's,^\([a-z]*\)/.*,\1,p' $(CORPUS)))); do \
-	  $(DEBKIT) accel build --compiler --suite $$suite $(ARCH:%=--arch %) && \
-	  $(DEBKIT) accel verify --suite $$suite $(ARCH:%=--arch %) $(FLAGS) $$(sed -n "s,^$$suite/,,p" $(CORPUS)) || failed=1; \
+	@set -f; set --; for one in $$ARCH; do set -- "$$@" --arch "$$one"; done; \
+	failed=; for suite in $${SUITE:-$$(sed -n 's,^\([a-z]*\)/.*,\1,p' $(CORPUS) | sort -u)}; do \
+	  $(DEBKIT) accel build --compiler --suite "$$suite" "$$@" && \
+	  $(DEBKIT) accel verify --suite "$$suite" "$$@" $$FLAGS $$(awk -F / -v suite="$$suite" '$$1 == suite {print substr($$0, length(suite) + 2)}' \
+	    $(CORPUS)) || failed=1; \
 	done; [ -z "$$failed" ]
 
 docs: ## the manual and the man pages, into build/docs; fails where they do not say what the code says

@@ -107,13 +107,17 @@ def test_the_targets_are_debkits(tmp_path: Path, run: Processes) -> None:
         return run(Command(argv=("make", "-f", "debkit.mk", "DEBKIT=echo", *words), cwd=tree)).stdout.splitlines()
 
     assert made("build", "ARCH=amd64 arm64", "SUITE=sid", "FLAGS=--strict") == [
-        "build --no-publish . --arch amd64 --arch arm64 --suite sid --strict"
+        "build --no-publish --arch amd64 --arch arm64 --suite sid --strict -- ."
     ]
-    assert made("deb", "SOURCE=../else where") == ["doctor --fix --quiet", "build ../else where"]
-    assert made("restore", "publish", "release") == ["repo restore site", "publish parts/one", "release github"]
+    assert made("deb", "SOURCE=../else where", "ARCH=arm64") == [
+        "doctor --fix --quiet --arch arm64", "build --arch arm64 -- ../else where"
+    ]  # fmt: skip
+    assert made("deployed", "restore", "publish", "release") == [
+        "ci pages fetch site", "repo restore site", "publish parts/one", "release github -- ."
+    ]  # fmt: skip
     assert made("verify-parts") == ["ci verify-parts parts/one"]
     assert made("pages", "SITE=out") == ["repo deploy --preset pages out", "ci pages push out"]
-    assert made("ci") == ["build --no-publish ."]
+    assert made("ci") == ["build --no-publish -- ."]
     assert {line.partition(" ")[0] for line in made()} >= {"setup", "build", "restore", "publish", "release", "ci"}
     assert Project(tree).debkit("ci", "verify-parts", "parts/one", env={"GITHUB_ACTIONS": ""}).code == 0
 
