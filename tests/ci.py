@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from debkit.errors import DebkitError
@@ -21,24 +22,35 @@ from tests.workflows import CHECKOUT, Job, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 ROOT = CHECKOUT / "build/ci"
 OURSELVES = "debkit/debkit"
-# Not run here, and why.
+# Jobs that are not run here, and why.
 LEFT_OUT = {
     "test-test": "make test: it takes up to 25 minutes by itself",
-    "test-arm64": "make deb on a native arm64 machine",
-    "build-packages-attest": "attestations: only GitHub can sign them",
+    "accel-verify-verify-trixie": "make accel-verify for trixie: it builds a compiler, and the corpus twice, which takes hours",
+    "accel-verify-verify-bookworm": "make accel-verify for bookworm: as for trixie",
+    "accel-verify-tests": "make test-accel: it takes hours",
+    "release-attest": "attestations: only GitHub can sign them",
 }
 # The same targets, with other variables, and why.
 OTHERWISE: dict[str, tuple[dict[str, str], str]] = {
+    "deployed": ({}, "the branch gh-pages is not fetched: the archive begins anew"),
+    "verify-parts": ({}, "attestations are not verified: none were made"),
     "onboard": ({"FLAGS": ""}, ""),
     "publish": ({"FLAGS": ""}, "the release key: signed with a development key, unless this machine's configuration names one"),
     "release": ({"FLAGS": "--dry-run --tag debian/{version}"}, "the GitHub release: a dry run told what it would be"),
     "pages": ({}, "the push of gh-pages: build/ci has what would be pushed"),
 }
-OURS = ("GITHUB_", "RUNNER_", "DEBKIT_SIGNING_KEY", "DEBKIT_ARCHIVE_KEY", "MAKE", "MFLAGS", "SOURCE", "ARCH", "SUITE", "FLAGS")
+# What else is not as on GitHub.
+UNLIKE = (
+    "packages are built once, as a tag has it: what a change, or an update of the chroots, has built runs the same steps",
+    "one machine for all jobs, and of its architecture: arm64 is accelerated or emulated, in the job test-arm64 too",
+    "caches: chroots are this machine's own",
+)
+OTHER_SOURCE = "the package of this very tree, which GitHub builds: {source} in its place, which takes a fraction of the time"
+OURS = ("GITHUB_", "RUNNER_", "DEBKIT_SIGNING_KEY", "DEBKIT_ARCHIVE_KEY", "MAKE", "MFLAGS", "SOURCE", "ARCH", "SUITE",
+        "FLAGS", "PART", "SITE")  # fmt: skip
 
 
 class Machine:
@@ -69,7 +81,7 @@ class Machine:
     def job(self, job: Job) -> None:
         """Run one job's steps in a directory of its own."""
         if job.title in LEFT_OUT:
-            self.not_done.append(LEFT_OUT[job.title])
+            self.tell(LEFT_OUT[job.title])
             return
         home = self.root / job.title
         home.mkdir(parents=True)
@@ -89,18 +101,23 @@ class Machine:
                 both = {**env, **step.get("env", {})}
                 outputs = self.command(home, step, {key: workflows.resolved(value, names) for key, value in both.items()}, names)
             elif step["uses"].startswith("./"):
-                outputs = self.composite(home, home / "work" / step["uses"], with_, names)
+                outputs = self.composite(home, home / "work" / step["uses"], with_, names, env=env)
             else:
                 outputs = self.actions[step["uses"].partition("@")[0]](home / "work", with_)
             if "id" in step:
                 names["steps"][step["id"]] = {"outputs": outputs}
 
-    def composite(self, home: Path, where: Path, given: Names, names: Names) -> Names:
+    def tell(self, what: str) -> None:
+        """Keep what is not done, or not as it is on GitHub, for the end."""
+        if what not in self.not_done:
+            self.not_done.append(what)
+
+    def composite(self, home: Path, where: Path, given: Names, names: Names, *, env: Names | None = None) -> Names:
         """Run an action's own steps, and give its outputs."""
         action = workflows.read(where / "action.yml")
         inputs = {name: given.get(name, about["default"]) for name, about in action["inputs"].items()}
         inner = {**names, "inputs": inputs, "steps": {}}
-        self.steps(home, action["runs"]["steps"], inner, env={"GITHUB_ACTION_PATH": os.fspath(where.resolve())})
+        self.steps(home, action["runs"]["steps"], inner, env={**(env or {}), "GITHUB_ACTION_PATH": os.fspath(where.resolve())})
         return {name: workflows.resolved(about["value"], inner) for name, about in action["outputs"].items()}
 
     def command(self, home: Path, step: dict[str, Any], env: Names, names: Names) -> Names:
@@ -109,7 +126,8 @@ class Machine:
         if target in self.otherwise:
             instead, why = self.otherwise[target]
             env = {**env, **{key: value.format(version=self.version) for key, value in instead.items()}}
-            self.not_done += [why] if why else []
+            if why:
+                self.tell(why)
         files = {name: home / name for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
         files["GITHUB_OUTPUT"].unlink(missing_ok=True)
         for path in files.values():
@@ -128,7 +146,7 @@ class Machine:
     @property
     def version(self) -> str:
         """Give the version that was built, as a tag has it (DEP-14)."""
-        report = next((self.root / "artifacts").glob("*/report.json"))
+        report = next((self.root / "artifacts").glob("*/*/report.json"))
         return str(json.loads(report.read_text())["plan"]["source"]["version"]).replace(":", "%").replace("~", "_")
 
     def checkout(self, work: Path, given: Names) -> Names:
@@ -138,13 +156,30 @@ class Machine:
         return {}
 
     def upload(self, work: Path, given: Names) -> Names:
-        """Keep a directory, without what is hidden: so does the action."""
-        shutil.copytree(work / given["path"], self.root / "artifacts" / given["name"], ignore=shutil.ignore_patterns(".*"))
+        """Keep files, less what is hidden, by their names below the deepest directory that all lines of `path` have in common.
+
+        So does the action, for which a line's directory ends before its first wildcard; and it refuses a name that is taken.
+        """
+        into = self.root / "artifacts" / given["name"]
+        if into.exists() and not given.get("overwrite"):
+            raise FileExistsError(into)
+        shutil.rmtree(into, ignore_errors=True)
+        lines = given["path"].splitlines()
+        top = Path(os.path.commonpath([work / f"{line}/".partition("*")[0].rpartition("/")[0] for line in lines]))
+        top = top.parent if top.is_file() else top
+        for path in sorted({path for line in lines for found in work.glob(line) for path in (found, *found.rglob("*"))}):
+            name = path.relative_to(top)
+            if path.is_file() and not any(part.startswith(".") for part in name.parts):
+                (into / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, into / name)
         return {}
 
     def download(self, work: Path, given: Names) -> Names:
-        for artifact in sorted((self.root / "artifacts").glob(given["pattern"])):
-            shutil.copytree(artifact, work / given["path"] / artifact.name)
+        """Unpack artifacts side by side; one alone, as the action does since version 5, straight into `path`."""
+        found = sorted((self.root / "artifacts").glob(given["pattern"]))
+        for artifact in found:
+            merged = given.get("merge-multiple") or len(found) == 1
+            shutil.copytree(artifact, work / given["path"] / ("" if merged else artifact.name), dirs_exist_ok=True)
         return {}
 
 
@@ -180,16 +215,25 @@ def here(run: Processes) -> dict[str, str]:
     }
 
 
-def plan(github: Names, inputs: dict[str, str]) -> list[Job]:
-    """Give what a change has to pass, but for building the packages, and then what a tag brings about."""
-    names = {
+def contexts(github: Names, **secrets: str) -> Names:
+    """Give what expressions may name, in a job of a workflow of debkit's own."""
+    return {
         "github": github,
-        "secrets": {"DEBKIT_SIGNING_KEY": "", "DEBKIT_ARCHIVE_KEY": ""},
+        "job": {"workflow_repository": OURSELVES, "workflow_sha": github["sha"]},
+        "secrets": {"DEBKIT_SIGNING_KEY": "", "DEBKIT_ARCHIVE_KEY": "", **secrets},
         "runner": {"arch": "X64"},
         "needs": {},
     }
-    change = [job for job in workflows.jobs("test", names) if job.workflow == "test"]
-    return [*change, *workflows.jobs("release", names, inputs)]
+
+
+def plan(github: Names, inputs: dict[str, str]) -> list[Job]:
+    """Give what a change has to pass, what a tag brings about, and what is done from time to time; packages are built once."""
+    names = contexts(github)
+
+    def own(name: str) -> list[Job]:
+        return [job for job in workflows.jobs(name, names) if job.workflow == name]
+
+    return [*own("test"), *workflows.jobs("release", names, inputs), *own("rebuild"), *own("accel-verify")]
 
 
 def main() -> None:
@@ -212,8 +256,9 @@ def main() -> None:
                 machine.job(job)
     except DebkitError as failed:
         sys.exit(f"error: {failed.what}\n  likely cause: {failed.cause}\n  next: {failed.hint}")
-    show(f"done in {(time.monotonic() - started) / 60:.0f} min; not done here:")
-    for what in machine.not_done:
+    show(f"done in {(time.monotonic() - started) / 60:.0f} min; not done here, or not as on GitHub:")
+    other = (OTHER_SOURCE.format(source=asked.source),) if asked.source != "." else ()
+    for what in (*machine.not_done, *other, *UNLIKE):
         print_now(f"  {what}")
 
 

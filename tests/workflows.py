@@ -24,7 +24,7 @@ EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 TOKEN = re.compile(r"\s*(?:('(?:[^']|'')*')|(\d+)|([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)|(&&|\|\||==|!=|!|\(|\)|,))")
 LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
-Names = dict[str, Any]  # the contexts: github, inputs, matrix, needs, runner, secrets, steps
+Names = dict[str, Any]  # the contexts: github, inputs, job, matrix, needs, runner, secrets, steps
 
 
 class Unknown(Exception):

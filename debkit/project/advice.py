@@ -40,7 +40,7 @@ def steps(facts: Facts, drafts: tuple[Draft, ...]) -> Iterator[str]:
     where = facts.repository or "OWNER/NAME"
     yield "debkit key init --no-passphrase        # a job has nobody to type one; then name the key in the two files, as it says"
     yield f"https://github.com/{where}/settings/environments: make the environment release, to be used by tags only"
-    yield f"debkit key export --secret | gh secret set DEBKIT_ARCHIVE_KEY --env release --repo {where}"
+    yield f"debkit key export --secret | gh secret set DEBKIT_ARCHIVE_KEY --repo {where}"
     if drafts:
         yield f"git add {shlex.join(draft.name for draft in drafts)} && git commit -m 'Release with debkit'"
     yield f"git tag {tag(facts)} && git push origin HEAD {tag(facts)}"

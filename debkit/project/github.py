@@ -1,6 +1,7 @@
 """What only a job of GitHub's Actions can do, for debkit's own targets and a project's. Owns gh's attestations.
 
-Each variable stands as Actions sets it; DEBKIT_REPOSITORY is whose workflow has built, where that is not the project itself.
+Each variable stands as Actions sets it; DEBKIT_REPOSITORY and DEBKIT_COMMIT are whose workflow has attested, and in which state,
+where that is not the project itself.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 PAGES = Path(__file__).with_name("pages")
-BUILT_BY = ".github/workflows/build-packages.yml"
+ATTESTED_BY = ".github/workflows/release.yml"
 SEEN = ("GITHUB_ACTIONS", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_TOKEN")
 
 
@@ -26,30 +27,35 @@ def is_job(environ: Mapping[str, str]) -> bool:
     return environ.get("GITHUB_ACTIONS") == "true"
 
 
-def verify_argv(sums: Path, *, repository: str, commit: str, builder: str) -> tuple[str, ...]:
-    whose = ("--repo", repository, "--source-digest", commit, "--signer-workflow", f"{builder}/{BUILT_BY}")
-    return ("gh", "attestation", "verify", f"{sums}", *whose)
+def verify_argv(sums: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Ask for an attestation by debkit's workflow, of the very commit that runs now, for the project's commit and ref."""
+    repository, commit = environ["GITHUB_REPOSITORY"], environ["GITHUB_SHA"]
+    signer = f"{environ.get('DEBKIT_REPOSITORY') or repository}/{ATTESTED_BY}"
+    return (
+        "gh", "attestation", "verify", f"{sums}", "--repo", repository, "--source-digest", commit,
+        "--source-ref", environ["GITHUB_REF"], "--signer-workflow", signer,
+        "--signer-digest", environ.get("DEBKIT_COMMIT") or commit, "--deny-self-hosted-runners",
+    )  # fmt: skip
 
 
 def verify(run: Run, parts: tuple[Path, ...], *, environ: Mapping[str, str]) -> None:
-    """Verify that debkit's workflow has built each part from this very commit. Raises ArchiveError for one that it has not."""
-    missing = [name for name in ("GITHUB_REPOSITORY", "GITHUB_SHA", "GITHUB_TOKEN") if not environ.get(name)]
+    """Verify that debkit's workflow has attested each part for this very commit. Raises ArchiveError for one that it has not."""
+    missing = [name for name in ("GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_SHA", "GITHUB_TOKEN") if not environ.get(name)]
     if missing:
         raise HostError(
             f"no attestation can be verified: {', '.join(missing)} is not set",
             cause="the step of the workflow does not hand it on",
             hint="env: {GITHUB_TOKEN: ${{ github.token }}}",
         )
-    token, repository = environ["GITHUB_TOKEN"], environ["GITHUB_REPOSITORY"]
-    builder = environ.get("DEBKIT_REPOSITORY") or repository
+    token = environ["GITHUB_TOKEN"]
     for part in parts:
-        argv = verify_argv(part / "SHA256SUMS", repository=repository, commit=environ["GITHUB_SHA"], builder=builder)
+        argv = verify_argv(part / "SHA256SUMS", environ)
         try:
             run(Command(argv=argv, env=(("GH_TOKEN", token),), secrets=(token,)))
         except CommandFailed as failed:
             raise ArchiveError(
                 f"{part} is not attested",
-                cause="\n".join(failed.done.tail[-6:]) or f"{builder}/{BUILT_BY} has not built it from this commit",
+                cause="\n".join(failed.done.tail[-6:]) or f"{ATTESTED_BY} has not attested it for this commit",
                 hint="build anew, and publish what that build has made",
             ) from failed
 

@@ -58,7 +58,7 @@ def release(machine: ci.Machine, tree: Path, key: str) -> None:
     """Push the tag: every job of the workflow runs that the project's own one calls."""
     (job,) = workflows.read(tree / WORKFLOW)["jobs"].values()
     secrets = {"DEBKIT_ARCHIVE_KEY": key, "DEBKIT_SIGNING_KEY": ""}
-    names = {"github": machine.github, "secrets": secrets, "runner": {"arch": "X64"}, "needs": {}}
+    names = ci.contexts(machine.github, **secrets)
     given = {name: workflows.resolved(value, names) for name, value in job["with"].items()}
     assert {name: workflows.resolved(value, names) for name, value in job["secrets"].items()} == secrets
     for each in workflows.jobs("release", names, given):
@@ -95,12 +95,12 @@ def test_from_a_tag_to_apt_install(
         assets = github.contents(tag)
         assert {name.rpartition("_")[2] for name in assets if name.startswith("libyaml-0-2_")} == {"amd64.deb", "arm64.deb"}
         assert parse_checksums(assets["SHA256SUMS"].decode()).keys() >= {name for name in assets if name.endswith(".deb")}
-        project = machine.root / "release-publish/work/project"
-        pool = {path.name: path.read_bytes() for path in (project / "site/pool").rglob("*.deb")}
+        deployed = machine.root / "release-publish/work/site"
+        pool = {path.name: path.read_bytes() for path in (deployed / "pool").rglob("*.deb")}
         ours = {name: content for name, content in pool.items() if not name.startswith("hello-archive-keyring")}
         assert {name: assets.get(name) for name in ours} == ours
 
-        shutil.copytree(project / "site", www, dirs_exist_ok=True)
+        shutil.copytree(deployed, www, dirs_exist_ok=True)
         with clean(run, SUITE) as client:
             block = re.search(
                 rf"^## [^\n]*\({SUITE}\)\n.*?^```sh\n(.*?)^```$", (www / "INSTALL.md").read_text(), re.MULTILINE | re.DOTALL

@@ -30,7 +30,7 @@ permissions: {{}}
 jobs:
   debkit:
     uses: debkit/debkit/.github/workflows/release.yml@{COMMIT}
-    with: {{debkit-repository: debkit/debkit, debkit-ref: "{COMMIT}", suites: '["trixie"]', arches: '["amd64", "arm64"]'}}
+    with: {{suites: '["trixie"]', arches: '["amd64", "arm64"]'}}
     permissions: {{contents: write, id-token: write, attestations: write}}
     secrets: {{DEBKIT_ARCHIVE_KEY: "${{{{ secrets.DEBKIT_ARCHIVE_KEY }}}}", DEBKIT_SIGNING_KEY: "${{{{ secrets.DEBKIT_SIGNING_KEY }}}}"}}
 """  # noqa: E501 (as the file has it)
@@ -215,7 +215,7 @@ def test_the_way_to_the_first_release(tmp_path: Path) -> None:
     told = "\n".join(project.steps(facts(tmp_path), drafts))
     assert "git add .github/workflows/release.yml config/debkit.toml debkit.mk repo/conf/distributions" in told
     assert "git tag debian/1%1.0_rc1-1 && git push origin HEAD debian/1%1.0_rc1-1" in told  # DEP-14
-    assert "gh secret set DEBKIT_ARCHIVE_KEY --env release --repo Someone/Hello" in told
+    assert "gh secret set DEBKIT_ARCHIVE_KEY --repo Someone/Hello" in told
     assert "git tag v2.0 " in "\n".join(project.steps(facts(tmp_path, has_orig=False, version="2.0"), ()))
 
 

@@ -13,23 +13,27 @@ from debkit.project import github
 if TYPE_CHECKING:
     from tests.recorder import Recorder
 
-JOB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b", "GITHUB_SHA": "c0ffee", "GITHUB_TOKEN": "s3cret", "OTHER": "x"}
+JOB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b", "GITHUB_SHA": "c0ffee", "GITHUB_REF": "refs/tags/v1",
+       "GITHUB_TOKEN": "s3cret", "OTHER": "x"}  # fmt: skip
 
 
 def test_each_part_must_be_attested_by_the_workflow_for_the_commit(recorder: Recorder) -> None:
-    github.verify(recorder, (Path("parts/one"), Path("parts/two")), environ={**JOB, "DEBKIT_REPOSITORY": "debkit/debkit"})
-    whose = ("--signer-workflow", "debkit/debkit/.github/workflows/build-packages.yml")
-    assert recorder.argvs == [
-        ("gh", "attestation", "verify", f"parts/{name}/SHA256SUMS", "--repo", "a/b", "--source-digest", "c0ffee", *whose)
-        for name in ("one", "two")
-    ]
+    environ = {**JOB, "DEBKIT_REPOSITORY": "debkit/debkit", "DEBKIT_COMMIT": "d15ea5e"}
+    github.verify(recorder, (Path("parts/one"), Path("parts/two")), environ=environ)
+    whose = (
+        "--repo", "a/b", "--source-digest", "c0ffee", "--source-ref", "refs/tags/v1", "--signer-workflow",
+        "debkit/debkit/.github/workflows/release.yml", "--signer-digest", "d15ea5e", "--deny-self-hosted-runners",
+    )  # fmt: skip
+    assert recorder.argvs == [("gh", "attestation", "verify", f"parts/{name}/SHA256SUMS", *whose) for name in ("one", "two")]
     assert {command.env for command in recorder.commands} == {(("GH_TOKEN", "s3cret"),)}
     assert {command.secrets for command in recorder.commands} == {("s3cret",)}
 
 
 def test_a_project_that_has_debkit_in_it_attests_itself(recorder: Recorder) -> None:
     github.verify(recorder, (Path("parts/one"),), environ=JOB)
-    assert recorder.argvs[0][-1] == "a/b/.github/workflows/build-packages.yml"
+    assert recorder.argvs[0][-5:] == (
+        "--signer-workflow", "a/b/.github/workflows/release.yml", "--signer-digest", "c0ffee", "--deny-self-hosted-runners"
+    )  # fmt: skip
 
 
 def test_what_is_not_attested_is_told(recorder: Recorder) -> None:
@@ -39,7 +43,7 @@ def test_what_is_not_attested_is_told(recorder: Recorder) -> None:
     assert caught.value.cause == "no attestations found"
 
 
-@pytest.mark.parametrize("name", ["GITHUB_REPOSITORY", "GITHUB_SHA", "GITHUB_TOKEN"])
+@pytest.mark.parametrize("name", ["GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_SHA", "GITHUB_TOKEN"])
 def test_without_a_token_nothing_is_verified(recorder: Recorder, name: str) -> None:
     with pytest.raises(HostError, match=f"{name} is not set"):
         github.verify(recorder, (Path("parts/one"),), environ={**JOB, name: ""})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,14 @@ from tests.workflows import CHECKOUT, WORKFLOWS, Job, Unknown, evaluate, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-NAMES = {
-    "github": {"ref": "refs/heads/main", "event_name": "push", "repository": "o/n", "sha": "5" * 40, "token": "T",
-               "workspace": "/w", "run_id": "7"},
-    "secrets": {"DEBKIT_SIGNING_KEY": "S", "DEBKIT_ARCHIVE_KEY": "A"},
-    "runner": {"arch": "X64"},
-    "needs": {},
-}  # fmt: skip
+NAMES = ci.contexts(
+    {"ref": "refs/heads/main", "event_name": "push", "repository": "o/n", "sha": "5" * 40, "token": "T", "workspace": "/w",
+     "run_id": "7"},
+    DEBKIT_SIGNING_KEY="S",
+    DEBKIT_ARCHIVE_KEY="A",
+)  # fmt: skip
 MAKEFILE = (CHECKOUT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 CALLED: dict[str, dict[str, Any]] = {"build-packages": {}}  # only ever called
@@ -129,9 +130,26 @@ def test_no_checkout_keeps_the_token() -> None:
     assert all(step["with"]["persist-credentials"] is False for step in found)
 
 
+def test_debkit_is_of_the_commit_that_the_workflow_is_of_whoever_calls_it() -> None:
+    found = [
+        {key: resolved(value, job.names) for key, value in step["with"].items()}
+        for job, step in steps("uses")
+        if step["uses"].startswith("actions/checkout@") and step["with"].get("path") == "debkit"
+    ]
+    assert len(found) == 3
+    job = NAMES["job"]
+    assert all((each["repository"], each["ref"]) == (job["workflow_repository"], job["workflow_sha"]) for each in found)
+
+
+def test_a_job_that_is_run_again_may_upload_again() -> None:
+    found = [step for _, step in steps("uses") if step["uses"].startswith("actions/upload-artifact@")]
+    assert len(found) == 4
+    assert all(step["with"]["overwrite"] is True for step in found)
+
+
 # All that any job may do beyond reading the repository.
 WRITES = {
-    ("build-packages", "attest"): {"id-token": "write", "attestations": "write"},
+    ("release", "attest"): {"id-token": "write", "attestations": "write"},
     ("release", "publish"): {"contents": "write", "attestations": "read"},
 }
 
@@ -141,6 +159,27 @@ def test_permissions_are_few() -> None:
         assert workflows.read(WORKFLOWS / f"{name}.yml")["permissions"] == {}
     for job in every_job():
         assert job.about["permissions"] == WRITES.get((job.workflow, job.name), {"contents": "read"}), job.title
+    for name in workflows.names_of_workflows():
+        for called in workflows.read(WORKFLOWS / f"{name}.yml")["jobs"].values():
+            assert "uses" not in called or called["permissions"] == {"contents": "read"}
+
+
+def test_the_release_has_a_flat_repository_where_it_is_asked_for() -> None:
+    found = {
+        flat: environment(job, step)["FLAGS"]
+        for flat in (False, True)
+        for job in workflows.jobs("release", NAMES, {"flat-repo": flat})
+        for step in job.about["steps"]
+        if step.get("run", "").endswith(" release")
+    }
+    assert found == {False: "", True: "--flat-repo"}
+
+
+def test_what_the_workflow_makes_is_beside_the_project() -> None:
+    found = [environment(job, step) for job, step in steps("run") if step.get("working-directory") == "project"]
+    places = {value for env in found for key, value in env.items() if key in {"PART", "PARTS", "SITE"}}
+    assert len(places) == 4
+    assert all(place.startswith("../") for place in places)
 
 
 def test_only_the_protected_job_sees_secrets_and_only_where_it_signs() -> None:
@@ -209,14 +248,67 @@ def test_make_ci_takes_the_steps_of_a_change_and_of_a_tag_in_their_order() -> No
     ]
     assert ran == [
         *(("test-check", target) for target in ("lint", "unit", "docs")),
-        *((f"build-packages-build-trixie-{arch}", "build") for arch in ("amd64", "arm64")),
+        ("test-arm64", "deb"),
+        *((f"build-packages-build-trixie-{arch}", target) for arch in ("amd64", "arm64") for target in ("build", "part")),
         *(
             ("release-publish", target)
-            for target in ("deployed", "restore", "verify-parts", "publish", "onboard", "release", "pages")
+            for target in ("deployed", "verify-parts", "restore", "publish", "onboard", "pages", "release")
         ),
+        *((f"rebuild-look-trixie-{arch}", target) for arch in ("amd64", "arm64") for target in ("setup", "outdated")),
     ]
-    assert set(ci.LEFT_OUT) <= {job.title for job in ci.plan(NAMES["github"], {})}
     assert set(ci.OTHERWISE) <= {target for _, target in ran}
+
+
+def test_make_ci_knows_every_job() -> None:
+    planned = {job.title for job in ci.plan(NAMES["github"], {})}
+    assert planned == {job.title for job in every_job()}
+    assert set(ci.LEFT_OUT) <= planned
+
+
+def test_artifacts_are_laid_out_as_the_actions_do_it(tmp_path: Path) -> None:
+    machine, work = ci.Machine(tmp_path, {}), tmp_path / "work"
+    for name in ("parts/one/a", "parts/one/.hidden", "dist/x/b.txt", "dist/x/c"):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).touch()
+
+    def files(top: Path) -> list[str]:
+        return sorted(os.fspath(path.relative_to(top)) for path in top.rglob("*") if path.is_file())
+
+    machine.upload(work, {"name": "p-1", "path": "parts"})
+    assert files(tmp_path / "artifacts/p-1") == ["one/a"]
+    with pytest.raises(FileExistsError):
+        machine.upload(work, {"name": "p-1", "path": "parts"})
+    machine.upload(work, {"name": "p-1", "path": "dist/**/*.txt\nparts/one", "overwrite": True})
+    assert files(tmp_path / "artifacts/p-1") == ["dist/x/b.txt", "parts/one/a"]
+    machine.upload(work, {"name": "p-1", "path": "dist/x/*", "overwrite": True})
+    machine.download(work, {"pattern": "p-*", "path": "alone"})
+    assert files(work / "alone") == ["b.txt", "c"]
+    machine.upload(work, {"name": "p-2", "path": "parts"})
+    machine.download(work, {"pattern": "p-*", "path": "both"})
+    assert files(work / "both") == ["p-1/b.txt", "p-1/c", "p-2/one/a"]
+    machine.download(work, {"pattern": "p-*", "path": "merged", "merge-multiple": True})
+    assert files(work / "merged") == ["b.txt", "c", "one/a"]
+
+
+@pytest.mark.parametrize("arches", ['["amd64"]', '["amd64", "arm64"]'])
+def test_parts_are_found_of_one_build_as_of_many(tmp_path: Path, arches: str) -> None:
+    machine = ci.Machine(tmp_path, {})
+    parts = []
+    for job in workflows.jobs("release", NAMES, {"arches": arches}):
+        work = tmp_path / job.title
+        for step in job.about["steps"]:
+            if step.get("run", "").endswith(" part"):
+                parts.append((work / "project" / environment(job, step)["PART"]).resolve())
+                parts[-1].mkdir(parents=True)
+                (parts[-1] / "SHA256SUMS").touch()
+            for kind, do in (("upload-artifact", machine.upload), ("download-artifact", machine.download)):
+                if f"/{kind}@" in step.get("uses", ""):
+                    do(work, {key: resolved(value, job.names) for key, value in step["with"].items()})
+    names = {part.name for part in parts}
+    (subjects,) = (step["with"]["subject-path"].splitlines()[0] for _, step in steps("uses") if "attest-" in step["uses"])
+    assert {path.parent.name for path in (tmp_path / "release-attest").glob(subjects)} == names
+    published = (tmp_path / "release-publish").glob("parts/*")
+    assert {path.name for path in published if (path / "SHA256SUMS").exists()} == names
 
 
 @pytest.mark.parametrize(
