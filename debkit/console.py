@@ -53,7 +53,9 @@ def as_typed(hint: str) -> str:
     if Path(sys.argv[0]).name != "__main__.py":
         return hint
     return re.sub(
-        r"(?<![\w./-])debkit (?=(accel|doctor|chroot|build|key|release|repo|publish)\b)", f"{sys.executable} -m debkit ", hint
+        r"(?<![\w./-])debkit (?=(accel|build|chroot|ci|doctor|init|key|publish|release|repo)\b)",
+        f"{sys.executable} -m debkit ",
+        hint,
     )
 
 

@@ -73,7 +73,7 @@ def command(
         console.result(f"{would}{'add to' if draft.added else 'write'} {draft.name}")
     for there in kept:
         console.result(f"keep {there}, which is there")
-    for doubt in project.doubts(facts, action=action, kept=kept):
+    for doubt in project.doubts(facts, config, action=action, kept=kept):
         console.warn(doubt)
     if dry_run:
         return

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import debkit
+from debkit.errors import ConfigError
+from debkit.project.facts import repository
 from debkit.source.git import git
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ HOME = "debkit/debkit"
 WORKFLOW = ".github/workflows/release.yml"
 FORM = re.compile(r"(?P<name>[A-Za-z0-9-]+/[A-Za-z0-9._-]+)@(?P<ref>[A-Za-z0-9._/-]+)")
 COMMIT = re.compile(r"[0-9a-f]{40}")
+RELEASED = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,18 @@ def parsed(text: str) -> Action | None:
     return Action(found["name"], found["ref"]) if found else None
 
 
-def own(run: Run) -> Action:
-    """Name the debkit that runs: by the commit of its checkout, else by the tag of its version."""
-    checkout = Path(debkit.__file__).parents[1]
+def own(run: Run, checkout: Path = Path(debkit.__file__).parents[1], version: str = debkit.__version__) -> Action:
+    """Name the debkit that runs: by its checkout's commit and origin, else by the tag of its version.
+
+    Raises ConfigError for one that is neither a checkout nor released.
+    """
     if (checkout / ".git").exists():
-        return Action(HOME, git(run, checkout, "rev-parse", "--verify", "HEAD").strip())
-    return Action(HOME, f"v{debkit.__version__}")
+        origin = repository(git(run, checkout, "remote", "get-url", "origin", ok=frozenset({0, 2})))
+        return Action(origin or HOME, git(run, checkout, "rev-parse", "--verify", "HEAD").strip())
+    if not RELEASED.fullmatch(version):
+        raise ConfigError(
+            "which debkit is to release this project is not known",
+            cause=f"this one is {version}, which is no release, and no checkout, whose commit could be named",
+            hint="debkit init --action OWNER/NAME@COMMIT",
+        )
+    return Action(HOME, f"v{version}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import TYPE_CHECKING
 
@@ -11,21 +12,27 @@ from debkit.source.ours import MARK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from debkit.config import Config
     from debkit.project.action import Action
     from debkit.project.draft import Draft
     from debkit.project.facts import Facts
 
 
-def doubts(facts: Facts, *, action: Action, kept: tuple[str, ...]) -> Iterator[str]:
+def doubts(facts: Facts, config: Config, *, action: Action, kept: tuple[str, ...]) -> Iterator[str]:
     """Tell what keeps a pushed tag from doing what it should."""
+    workflow = (facts.path / WORKFLOW).read_text(encoding="utf-8", errors="replace") if WORKFLOW in kept else None
     if facts.git is None:
         yield "this is no git repository, so there is no tag to push: git init"
     elif facts.git != facts.path.resolve():
         yield f"GitHub reads workflows at the top of the repository only, which is {facts.git}"
     if facts.git and not facts.repository:
         yield "git has no remote origin on GitHub, so [archive] url is left open"
-    if WORKFLOW in kept and MARK not in (facts.path / WORKFLOW).read_text(encoding="utf-8", errors="replace"):
+    if workflow is not None and MARK not in workflow:
         yield f"{WORKFLOW} is not debkit's: nothing is released until a job of it uses {action.workflow}"
+    elif workflow is not None:
+        for names in (config.build.suites, config.build.arches):
+            if (said := json.dumps(names)) not in workflow:
+                yield f"{WORKFLOW} does not build what [build] in config/debkit.toml has, {said}: change it by hand"
     elif not action.pinned:
         yield f"{action} is no commit but a name that can be moved to another one: --action OWNER/NAME@COMMIT"
     if facts.has_orig and not facts.orig_from_git:

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from debkit.model import Chroot
 
 ORIGIN = "git@github.com:Someone/project.git"
+ACTION = ("--action", f"debkit/debkit@{'0' * 40}")  # else the tests' own, which may be neither a checkout nor a release
 
 
 def initialised(tree: Path, *options: str) -> None:
-    ended = Project(tree).debkit("init", *options)
+    ended = Project(tree).debkit("init", *(() if "--action" in options else ACTION), *options)
     assert ended.code == 0, ended.err
 
 
@@ -85,13 +86,13 @@ def test_a_native_project(tmp_path: Path, project: Config, *, packaging: bool, u
 def test_a_second_time_and_a_dry_run_write_nothing(tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "tree", git=True)
     before = state(tree)
-    dry = Project(tree).debkit("init", "--dry-run")
+    dry = Project(tree).debkit("init", *ACTION, "--dry-run")
     assert dry.code == 0, dry.err
     assert dry.out.count("would write ") == len(NAMES)
     assert state(tree) == before
     initialised(tree)
     after = state(tree)
-    again = Project(tree).debkit("init", "--suite", "sid")
+    again = Project(tree).debkit("init", *ACTION, "--suite", "sid")
     assert again.code == 0
     assert again.out.count("keep ") == len(NAMES)
     assert "stays as it is" in again.err
@@ -163,7 +164,7 @@ def test_what_is_no_project(tmp_path: Path, harm: Callable[[Path], object], code
     tree = make_tree(tmp_path / "tree")
     harm(tree)
     before = state(tree)
-    ended = Project(tree).debkit("init")
+    ended = Project(tree).debkit("init", *ACTION)
     assert ended.code == code
     assert is_three_parts(ended), ended.err
     assert said in ended.err
@@ -175,7 +176,7 @@ def test_a_disk_that_takes_nothing_or_only_a_part(tmp_path: Path, disk: str) -> 
     tree = make_tree(tmp_path / "tree")
     elsewhere = Project(tmp_path / "elsewhere")
     elsewhere.path.mkdir()
-    ended = elsewhere.debkit("-C", os.fspath(tree), "init", prefix=on_another_disk(elsewhere, tree, disk))
+    ended = elsewhere.debkit("-C", os.fspath(tree), "init", *ACTION, prefix=on_another_disk(elsewhere, tree, disk))
     assert ended.code == 17, ended.err
     assert is_three_parts(ended), ended.err
     assert state(elsewhere.path / "after").keys() == {

@@ -3,10 +3,12 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from rich.console import Console as Rich
 
-from debkit.console import Console, JobProgress, _table, counted, duration
+from debkit.cli import debkit_command
+from debkit.console import Console, JobProgress, _table, as_typed, counted, duration
 from debkit.errors import BuildError
 
 if TYPE_CHECKING:
@@ -43,6 +45,14 @@ def test_an_error_shows_its_three_parts_its_log_and_the_lines_that_matter(
         "",
         "  | x.c:100:5: error",
     ]
+
+
+def test_every_command_in_a_hint_is_typed_as_debkit_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/src/debkit/__main__.py"])
+    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
+    assert isinstance(debkit_command, click.Group)
+    for name in debkit_command.list_commands(click.Context(debkit_command)):
+        assert as_typed(f"debkit {name}") == f"/usr/bin/python3 -m debkit {name}"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from debkit import project
 from debkit.archive import conf
 from debkit.config import ArchiveConfig, Config, load
-from debkit.errors import SourceError
+from debkit.errors import ConfigError, SourceError
 from debkit.project.facts import repository
 from debkit.source.listing import Leftovers, list_tree
 from debkit.source.ours import MARK, NAMES
@@ -195,7 +195,7 @@ def test_it_is_built_for_what_it_has(tmp_path: Path, recorder: Recorder, archite
 
 def test_doubts(tmp_path: Path) -> None:
     def told(found: project.Facts, action: project.Action = ACTION, kept: tuple[str, ...] = ()) -> str:
-        return "\n".join(project.doubts(found, action=action, kept=kept))
+        return "\n".join(project.doubts(found, Config(project=tmp_path), action=action, kept=kept))
 
     assert told(facts(tmp_path)) == ""
     assert "no git repository" in told(facts(tmp_path, git=None))
@@ -205,9 +205,28 @@ def test_doubts(tmp_path: Path) -> None:
     assert "debkit/debkit@v1 is no commit" in told(facts(tmp_path), project.Action("debkit/debkit", "v1"))
     (tmp_path / ".github/workflows").mkdir(parents=True)
     (tmp_path / ".github/workflows/release.yml").write_text("on: push\n")
-    assert f"uses debkit/debkit/.github/workflows/release.yml@{COMMIT}" in told(
-        facts(tmp_path), kept=(".github/workflows/release.yml",)
-    )
+    kept = (".github/workflows/release.yml",)
+    assert f"uses debkit/debkit/.github/workflows/release.yml@{COMMIT}" in told(facts(tmp_path), kept=kept)
+    (tmp_path / ".github/workflows/release.yml").write_text(WORKFLOW)
+    assert told(facts(tmp_path), kept=kept) == ""
+    (tmp_path / ".github/workflows/release.yml").write_text(WORKFLOW.replace('"trixie"', '"sid"'))
+    assert 'does not build what [build] in config/debkit.toml has, ["trixie"]' in told(facts(tmp_path), kept=kept)
+
+
+def test_the_debkit_that_releases_is_the_one_that_runs(tmp_path: Path, recorder: Recorder) -> None:
+    assert project.own(recorder, tmp_path, "1.2") == project.Action("debkit/debkit", "v1.2")
+    with pytest.raises(ConfigError) as caught:
+        project.own(recorder, tmp_path, "1.2~20261127.gc0ffee")
+    assert "--action OWNER/NAME@COMMIT" in caught.value.hint
+    (tmp_path / ".git").mkdir()
+    for url, name in (
+        ("git@github.com:them/fork.git\n", "them/fork"),
+        ("/srv/git/debkit\n", "debkit/debkit"),
+        ("", "debkit/debkit"),
+    ):
+        recorder.reply("remote", stdout=url)
+        recorder.reply("rev-parse", stdout=f"{COMMIT}\n")
+        assert project.own(recorder, tmp_path, "1.2~20261127.gc0ffee") == project.Action(name, COMMIT)
 
 
 def test_the_way_to_the_first_release(tmp_path: Path) -> None:
