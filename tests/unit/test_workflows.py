@@ -345,3 +345,14 @@ def test_a_whole_value_keeps_its_type_and_a_part_becomes_text() -> None:
 def test_a_call_with_an_input_that_is_not_declared_is_an_error() -> None:
     with pytest.raises(Unknown):
         list(workflows.jobs("build-packages", NAMES, {"suite": "x"}))
+
+
+def test_what_is_pinned_is_kept_up_to_date() -> None:
+    updates = workflows.read(CHECKOUT / ".github/dependabot.yml")["updates"]
+    assert {(each["package-ecosystem"], each["directory"]) for each in updates} == {
+        ("github-actions", "/"),
+        ("pip", "/packaging/lint"),
+        ("npm", "/tests/prism"),
+    }
+    lines = (CHECKOUT / "packaging/lint/requirements.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"#.*|[\w-]+==[0-9.]+", line) for line in lines)
