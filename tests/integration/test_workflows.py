@@ -15,7 +15,8 @@ from debkit.chroot import namespace, roots
 from debkit.run import Command, Processes
 from tests import ci
 from tests.clients import clean
-from tests.command import CHECKOUT
+from tests.command import CHECKOUT, make_project
+from tests.parts import make_part
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # A machine whose network has an authority of its own says so here; pip and apt go by it.
 TRUSTED = ("etc/ssl/certs", "usr/local/share/ca-certificates")
+CONFIG = '[archive]\nurl = "https://o.github.io/n"\n[build]\narches = ["amd64", "arm64"]\n[checks]\nrun = ["lintian"]\n'
 SCRIPT = (
     "apt-get update -q && apt-get install -q --yes --no-install-recommends ca-certificates git make && cd /root/debkit && make ci"
 )
@@ -50,6 +52,26 @@ def test_the_action_puts_debkit_on_path_and_runs_a_target_for_a_project(
     (place,) = (tmp_path / "GITHUB_PATH").read_text().splitlines()
     told = run(Command(argv=(f"{place}/debkit", "--version"), cwd=tmp_path)).stdout
     assert told == f"debkit, version {debkit.__version__}\n"
+
+
+def test_a_job_that_is_run_again_has_the_bytes_that_the_first_has_pushed(
+    tmp_path: Path, debkit_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", os.fspath(tmp_path / "state"))
+    part, site = os.fspath(make_part(tmp_path / "part", "amd64")), os.fspath(tmp_path / "site")
+    steps = (("repo", "restore", site), ("publish", part), ("repo", "onboard"), ("repo", "deploy", "--preset", "pages", site))
+    states = []
+    for job in ("first", "again"):
+        project = make_project(tmp_path / job, CONFIG)
+        for words in steps:
+            ended = project.debkit(*words)
+            assert ended.code == 0, ended.err
+            if words[0] == "publish":
+                assert [done["unchanged"] for done in project.report["published"]] == [job == "again"]
+        pools = (project.archive / "pool", tmp_path / "site/pool")
+        states += [{path.relative_to(pool): path.read_bytes() for path in pool.rglob("*") if path.is_file()} for pool in pools]
+    assert {path.suffix for path in states[0]} >= {".deb", ".dsc", ".changes", ".buildinfo"}
+    assert all(state == states[0] for state in states)
 
 
 @pytest.mark.slow
