@@ -74,7 +74,8 @@ def test_an_ordinary_user_can_do_it_all(world: World, tmp_path: Path, tarball: P
     who = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
     as_root = os.geteuid() == 0
     if as_root:
-        shutil.copytree(CHECKOUT / "debkit", tmp_path / "code/debkit")  # the checkout may be in root's own home
+        for name in ("debkit", "packaging/debian"):  # the checkout may be in root's own home
+            shutil.copytree(CHECKOUT / name, tmp_path / "code" / name)
         os.chown(home, 65534, 65534)
         for path in (tarball, *tmp_path.parents[:2], tmp_path):
             path.chmod(0o755)
