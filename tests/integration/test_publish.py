@@ -43,6 +43,7 @@ def nothing_happened(project: Project) -> bool:
     return not list(project.archive.glob("*/**/*.deb")) and not list(project.path.glob("dist/*/upload"))
 
 
+@pytest.mark.slow
 def test_two_suites_are_published_and_seen_by_apt_and_the_same_again_changes_nothing(project: Project, tmp_path: Path) -> None:
     trixie = make_part(tmp_path / "parts/trixie", "amd64")
     bookworm = make_part(tmp_path / "parts/bookworm", "amd64", suite="bookworm", version="1.0~bookworm1")
@@ -67,6 +68,7 @@ def test_two_suites_are_published_and_seen_by_apt_and_the_same_again_changes_not
     assert [done["unchanged"] for done in project.report["published"]] == [True, True]
 
 
+@pytest.mark.slow
 def test_what_was_cut_off_between_signature_and_archive_is_finished_by_the_next(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,7 +62,7 @@ def downloads(assets: dict[str, bytes], tag: str) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize(("version", "tag"), [("1.0", "v1.0"), (RC, "debian/1.1_rc1")])
+@pytest.mark.parametrize(("version", "tag"), [("1.0", "v1.0"), pytest.param(RC, "debian/1.1_rc1", marks=pytest.mark.slow)])
 def test_apt_installs_from_the_release_as_its_text_says(  # noqa: PLR0917
     desk: Desk, run: Processes, archive: Config, keys: Keys, make_upload: Upload, debkit_cache: Path, version: str, tag: str
 ) -> None:

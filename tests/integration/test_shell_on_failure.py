@@ -103,6 +103,7 @@ def test_of_two_that_fail_at_once_one_has_the_terminal(project: Project, tree: P
     assert "error: bookworm/amd64: package failed" in text
 
 
+@pytest.mark.slow
 def test_a_terminal_that_goes_away_ends_the_run(project: Project, tree: Path, scratch: Path) -> None:
     person = Person(project, os.fspath(tree))
     person.wait_for_shell("trixie/amd64")
