@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import sys
 from functools import partial
@@ -34,6 +35,8 @@ PASSABLE = 0o711  # a chroot's own root, who is a subordinate id, must pass thro
 # ioctl_iflags(2): read and write what chattr(1) sets, here its T.
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_TOPDIR_FL = 0x80086601, 0x40086602, 0x00020000
 LIMIT = Path("/proc/sys/user/max_user_namespaces")
+SUBORDINATE = (Path("/etc/subuid"), Path("/etc/subgid"))
+LAST_ID = 65535
 # unshare(1) blocks SIGTERM while it waits, and the namespace's first process ignores it as every init does. So a shell that
 # dies of it stands before them, and its death kills unshare, which takes the whole namespace along: at once, and also when
 # debkit is killed.
@@ -43,6 +46,25 @@ MORTAL = ("sh", "-c", 'setpriv --pdeathsig KILL -- "$@"; exit $?', "sh")
 def confined() -> bool:
     """Whether root here is root of a user namespace: always, but for the machine's own root where these are switched off."""
     return os.geteuid() != 0 or not LIMIT.exists() or LIMIT.read_text().strip() != "0"
+
+
+def mapping() -> tuple[str, ...]:
+    """Say which subordinate ids a namespace gets: the caller's, or, where a container's root passes on its own, each as itself.
+
+    --map-auto starts with 0, which is root's already, and so leaves out the last: of a container's 65536, in the namespace that
+    sbuild makes in an accelerated one, that would be nogroup.
+    """
+    if os.geteuid() == 0 and (counts := [_passed_on(file) for file in SUBORDINATE]) and all(counts):
+        return tuple(f"--map-{kind}=1,1,{count}" for kind, count in zip(("users", "groups"), counts, strict=True))
+    return ("--map-auto",)
+
+
+def _passed_on(file: Path) -> int:
+    """Give how many ids from 1 on are root's subordinate ones; 0 where its first range is another."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    first = next((line for line in lines if line.startswith(("root:", "0:"))), "")
+    found = re.fullmatch(r"\w+:1:(\d+)", first)
+    return min(int(found[1]), LAST_ID) if found else 0
 
 
 def as_root(
@@ -64,7 +86,7 @@ def as_root(
         where = os.fspath(at or toolbox.path)
         entry = binfmt_entry(ARCHES[toolbox.arch])
         argv = (os.fspath(REGISTER), os.fspath(toolbox.path), where, os.fspath(trace or ""), *entry, "--", *argv)
-    user = ("--user", "--map-auto", "--map-root-user") if confined() else ()
+    user = ("--user", *mapping(), "--map-root-user") if confined() else ()
     private = () if network else ("--net",)
     return (
         *MORTAL, "unshare", *user, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--uts", *private,

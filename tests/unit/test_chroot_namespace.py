@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,32 @@ def test_a_toolbox_is_bound_in_a_namespace_around_the_command() -> None:
     assert argv[argv.index(registered[0]) :] == (*registered, "--", "ls", "/")
     plain = namespace.as_root(("ls", "/"), toolbox=toolbox)
     assert plain[plain.index(registered[0]) :][1:4] == ("/toolbox", "/toolbox", "")
+
+
+AUTO = ("--map-auto",)
+ITSELF = ("--map-users=1,1,65535", "--map-groups=1,1,65535")
+
+
+@pytest.mark.parametrize(
+    ("uid", "subuid", "subgid", "mapped"),
+    [
+        (0, "root:165536:65536\n", "root:165536:65536\n", AUTO),
+        (0, "dev:1:65535\nroot:1:65535\n", "0:1:65536\n", ITSELF),
+        (0, "root:1:65535\n", "root:165536:65536\nroot:1:65535\n", AUTO),
+        (0, "root:1:65535\n", None, AUTO),
+        (1000, "root:1:65535\n", "root:1:65535\n", AUTO),
+    ],
+)
+def test_a_containers_root_loses_no_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, uid: int, subuid: str, subgid: str | None, mapped: tuple[str, ...]
+) -> None:
+    files = (tmp_path / "subuid", tmp_path / "subgid")
+    for file, text in zip(files, (subuid, subgid), strict=True):
+        if text is not None:
+            file.write_text(text)
+    monkeypatch.setattr(namespace, "SUBORDINATE", files)
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    assert namespace.mapping() == mapped
 
 
 def test_a_scratch_directory_can_be_passed_through_and_goes(home: Path, recorder: Recorder) -> None:
