@@ -173,3 +173,9 @@ def test_a_component_that_is_not_enabled(machine: Callable[..., Machine]) -> Non
     assert three_parts(done)
     assert "error: apt knows no package for: reprepro\n" in done.stdout
     assert "universe" in done.stdout
+
+
+def test_the_command_of_a_checkout_runs_no_module_of_the_project_that_it_is_called_in(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('the key is mine')\n")
+    done = Processes()(Command(argv=(os.fspath(CHECKOUT / "packaging/bin/debkit"), "--version"), cwd=tmp_path))
+    assert done.stdout.startswith("debkit")
