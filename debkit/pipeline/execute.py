@@ -1,4 +1,4 @@
-"""Doing what the plan says: sources, builds and checks beside each other, then sign, publish and prove."""
+"""Doing what the plan says: sources, builds and checks beside each other, then sign, publish and, without the keys, prove."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from debkit.console import Console, JobProgress
     from debkit.host import Host
     from debkit.keys import Keys, Passphrase
-    from debkit.model import CheckReport, Source
+    from debkit.model import CheckReport, Published, Source
     from debkit.pipeline.plan import Job, Plan, Request
 
 TOOLS = (
@@ -166,12 +166,13 @@ def carry_out(shift: Shift, passphrase: Passphrase) -> tuple[Path, ...]:
         if signing:
             demand_uploads(shift, sources, signing)
         judged = build_and_check(shift, sources)
+        published: dict[str, Published] = {}
         if signing:
             for suite, made in sources.items():
                 signing = keys.unlock(signing, passphrase)  # an agent forgets a passphrase within minutes, and builds take hours
-                there = tuple(each for each in judged if each.job.target.suite == suite)
-                results = tuple(each.build for each in there if each.job.builds)
-                publish(shift, made, results, tuple(each.job for each in there), signing)
+                results = tuple(each.build for each in judged if each.job.builds and each.job.target.suite == suite)
+                published[suite] = publish(shift, made, results, signing)
+    prove(shift, published, tuple(each.job for each in judged))
     builds = (each.build for each in judged if each.job.builds)
     return parts.files(sources.values(), builds, (report for each in judged for report in each.checks))
 
@@ -365,8 +366,8 @@ def settled(future: Future[Judged], shift: Shift) -> Judged | DebkitError:
         raise
 
 
-def publish(shift: Shift, made: Source, results: tuple[BuildResult, ...], tried: tuple[Job, ...], signing: Keys) -> None:
-    """Sign one suite's packages, put them into the archive, and prove what a clean client sees for each job that is `tried`."""
+def publish(shift: Shift, made: Source, results: tuple[BuildResult, ...], signing: Keys) -> Published:
+    """Sign one suite's packages, and put them into the archive."""
     suite = made.suite
     with shift.console.step(f"sign and publish for {suite}"), shift.console.jobs((suite,)) as rows:
         row = rows[suite]
@@ -377,10 +378,22 @@ def publish(shift: Shift, made: Source, results: tuple[BuildResult, ...], tried:
         upload = replace(upload, suite=shift.config.archive.suite(suite))
         published = archive.publish(shift.run, shift.config, upload, signing, progress=row)
         shift.ledger.add("published", published)
-        for job in tried:
-            row.phase(f"installing on a clean {job.target}")
-            by = workshop(shift).by(job.tried)
-            sighting = proof.prove(shift.run, shift.config, published, target=job.target, by=by, progress=row)
-            shift.ledger.add("sightings", sighting)
-        row.done("published and installed from the archive")
-    show.published(shift.console, shift.config, published, machine=shift.machine.arch)
+        row.done("published")
+    return published
+
+
+def prove(shift: Shift, published: dict[str, Published], tried: tuple[Job, ...]) -> None:
+    """Prove what a clean client sees of each suite for each job that is `tried`, and end by telling how to install it.
+
+    This runs programs of the packages, as root in their system: no key may be open to it.
+    """
+    for suite, done in published.items():
+        with shift.console.step(f"install from the archive on {suite}"), shift.console.jobs((suite,)) as rows:
+            row = rows[suite]
+            for job in (job for job in tried if job.target.suite == suite):
+                row.phase(f"installing on a clean {job.target}")
+                by = workshop(shift).by(job.tried)
+                sighting = proof.prove(shift.run, shift.config, done, target=job.target, by=by, progress=row)
+                shift.ledger.add("sightings", sighting)
+            row.done("installed from the archive")
+        show.published(shift.console, shift.config, done, machine=shift.machine.arch)

@@ -11,7 +11,7 @@ from debkit import host, keys
 from debkit.errors import ConfigError
 from debkit.pipeline import jobs, parts, show
 from debkit.pipeline.alone import alone
-from debkit.pipeline.execute import TOOLS, Shift, accelerator_for, demand_uploads, publish, ready_to_sign
+from debkit.pipeline.execute import TOOLS, Shift, accelerator_for, demand_uploads, prove, publish, ready_to_sign
 from debkit.pipeline.join import join, share, verdicts
 from debkit.pipeline.plan import Plan, Request, SourceFacts, choose_via, why_nothing_is
 from debkit.report import Ledger
@@ -39,9 +39,10 @@ class Wish:
 
 
 def publish_parts(wish: Wish, config: Config, console: Console, *, passphrase: Passphrase) -> None:
-    """Publish what the parts have, a suite at a time. Nothing of a part is written to; the same again changes nothing.
+    """Publish what the parts have, a suite at a time, and prove it without the keys. Nothing of a part is written to.
 
-    Raises ConfigError, ArchiveError, CheckError, CheckIncomplete and what signing, publishing and the proof raise.
+    The same again changes nothing. Raises ConfigError, ArchiveError, CheckError, CheckIncomplete and what signing, publishing and
+    the proof raise.
     """
     demand_elsewhere(wish.parts, config)
     ledger = Ledger(config.dist / parts.REPORT)
@@ -134,9 +135,12 @@ def carry_out(shift: Shift, suites: tuple[Suite, ...], passphrase: Passphrase) -
     show.checks(shift.console, reports)
     if unpublishable := jobs.check_failure(reports, accept_incomplete=request.accept_incomplete):
         raise unpublishable
-    tried = {job.target: job for job in shift.plan.jobs}
     with ready_to_sign(shift, passphrase) as signing, temporary("debkit-publish.") as desk:
         demand_uploads(shift, {suite.source.suite: suite.source for suite in suites}, signing)
+        published = {}
         for suite in suites:
-            unlocked = keys.unlock(signing, passphrase)  # an agent forgets a passphrase, and a proof may take long
-            publish(shift, suite.source, share(suite, desk), tuple(tried[piece.target] for piece in suite.pieces), unlocked)
+            unlocked = keys.unlock(
+                signing, passphrase
+            )  # an agent forgets a passphrase, and publishing may wait long for the archive
+            published[suite.source.suite] = publish(shift, suite.source, share(suite, desk), unlocked)
+    prove(shift, published, shift.plan.jobs)

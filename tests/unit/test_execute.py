@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -9,21 +10,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit import accel, archive, checks, sign
+from debkit import accel, archive, checks, host, keys, sign
 from debkit.archive import proof
 from debkit.console import JobProgress
 from debkit.errors import LockedError
-from debkit.keys import Keys
+from debkit.keys import Keys, Passphrase
 from debkit.model import ChrootSpec, Outcome, Published, SignedUpload, SigningKey, Via
-from debkit.pipeline import jobs
+from debkit.pipeline import execute as building
+from debkit.pipeline import jobs, parts
+from debkit.pipeline import publish as publishing
 from debkit.pipeline.alone import alone
-from debkit.pipeline.execute import judge_one, publish, published_as, workshop
+from debkit.pipeline.execute import Judged, carry_out, judge_one, publish, published_as, workshop
+from debkit.pipeline.join import Piece, Suite
+from debkit.pipeline.parts import Part
+from debkit.report.read import Report
 from tests.jobs import make_source
 from tests.shifts import TARGET, built, shift_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from debkit.checks import Bench
-    from debkit.model import BuildResult, CheckReport, Target
+    from debkit.model import BuildResult, CheckReport, Source, Target
 
 KEY = SigningKey(fingerprint="A" * 40, uid="x", home=Path("/home"), development=True)
 
@@ -43,6 +51,61 @@ def test_a_run_that_leaves_nothing_leaves_no_directory(tmp_path: Path) -> None:
     with alone(tmp_path / "dist"):
         pass
     assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.parametrize("of_parts", [False, True])
+def test_no_key_is_open_to_what_the_proof_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, of_parts: bool) -> None:
+    told: list[str] = []
+
+    @contextlib.contextmanager
+    def opened(*_: object) -> Iterator[Keys]:
+        yield Keys(upload=KEY, archive=KEY)
+        told.append("closed")
+
+    def publish_one(_shift: object, made: Source, *_: object) -> Published:
+        told.append(f"published {made.suite}")
+        return Published(suite=made.suite, source="sample", version="1", arches=(), packages=(), unchanged=False, signer="")
+
+    def prove_one(*_: object, target: Target, **__: object) -> None:
+        told.append(f"proven {target}")
+
+    shift = shift_of(tmp_path, None)
+    (job,) = shift.plan.jobs
+    both = tuple(replace(job, target=replace(job.target, suite=suite)) for suite in ("trixie", "bookworm"))
+    shift = replace(
+        shift, plan=replace(shift.plan, jobs=both, request=replace(shift.plan.request, suites=("trixie", "bookworm")))
+    )
+    sources = {suite: replace(make_source(), suite=suite) for suite in shift.plan.suites}
+    monkeypatch.setattr(host, "installed_versions", lambda *_: {})
+    monkeypatch.setattr(keys, "unlock", lambda signing, _: signing)
+    monkeypatch.setattr(proof, "prove", prove_one)
+    monkeypatch.setattr(archive, "instructions", lambda *_, **__: ())
+    for module in (building, publishing):
+        monkeypatch.setattr(module, "ready_to_sign", opened)
+        monkeypatch.setattr(module, "demand_uploads", lambda *_: None)
+        monkeypatch.setattr(module, "publish", publish_one)
+    if of_parts:
+        part = Part(
+            root=tmp_path,
+            report=Report(
+                debkit="", outcome="", error="", jobs=(), checks_planned=(), sources=(), builds=(), checks=(), tools={}
+            ),
+            jobs=both,
+        )
+        suites = tuple(
+            Suite(source=sources[each.target.suite], pieces=(Piece(part=part, job=each, build=None, checks=()),)) for each in both
+        )
+        monkeypatch.setattr(publishing, "verdicts", lambda *_: ())
+        monkeypatch.setattr(publishing, "share", lambda *_: ())
+        publishing.carry_out(shift, suites, Passphrase())
+    else:
+        monkeypatch.setattr(building, "make_source", lambda _, suite: sources[suite])
+        monkeypatch.setattr(building, "informed", lambda shift, _: shift)
+        judged = tuple(Judged(job=each, build=built(each.via), checks=()) for each in both)
+        monkeypatch.setattr(building, "build_and_check", lambda *_: judged)
+        monkeypatch.setattr(parts, "files", lambda *_: ())
+        carry_out(shift, Passphrase())
+    assert told == ["published trixie", "published bookworm", "closed", "proven trixie/arm64", "proven bookworm/arm64"]
 
 
 WAYS = pytest.mark.parametrize(
@@ -83,7 +146,7 @@ def test_what_was_cross_built_is_checked_and_installed_as_quickly_as_what_was_no
     done.set_result(built(job.via))
     judged = judge_one(shift, job, {"trixie": make_source()}, {TARGET: done}, JobProgress("x", shift.console))
     assert {report.outcome for report in judged.checks} == {Outcome.ERROR}
-    publish(shift, make_source(), (judged.build,), (job,), Keys(upload=KEY, archive=KEY))
+    building.prove(shift, {"trixie": publish(shift, make_source(), (judged.build,), Keys(upload=KEY, archive=KEY))}, (job,))
     assert given == [shift.accelerator if accelerated else None] * (len(shift.config.checks.run) + 1)
 
 
@@ -108,7 +171,7 @@ def test_a_stream_is_published_into_and_seen_by_its_own_name(tmp_path: Path, mon
     shift = shift_of(tmp_path, None, accelerate=False)
     shift = replace(shift, config=replace(shift.config, archive=replace(shift.config.archive, stream="unstable")))
     (job,) = shift.plan.jobs
-    publish(shift, make_source(), (built(job.via),), (job,), Keys(upload=KEY, archive=KEY))
+    building.prove(shift, {"trixie": publish(shift, make_source(), (built(job.via),), Keys(upload=KEY, archive=KEY))}, (job,))
     assert [upload.suite for upload in published] == ["trixie-unstable"]
     assert seen == [("trixie-unstable", "trixie")]
     assert published_as(shift, TARGET).suite == "trixie-unstable"
