@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from debkit.archive import programs
 from debkit.config import base_suite
 from debkit.errors import ConfigError
 
@@ -155,18 +156,17 @@ def demand_upload(config: Config, suite: str, distribution: str, key: SigningKey
 def effective(config: Config, keys: Keys) -> Iterator[Path]:
     """Lay out the configuration that reprepro is given: the project's, with who signs the index, in a directory beside it.
 
-    A development key signs for this run only, so it is let in here and not written to conf/uploaders. The archive's lock must be
-    held; what a killed run has left is replaced.
+    Of the project's other files those are there that these name. A development key signs for this run only, so it is let in here
+    and not written to conf/uploaders. The archive's lock must be held; what a killed run has left is replaced.
     """
-    conf = config.repo / "conf"
-    text = rendered(_distributions(config), development=keys.archive.development, valid_for=config.archive.valid_for)
+    conf, own = config.repo / "conf", _distributions(config)
+    text = rendered(own, development=keys.archive.development, valid_for=config.archive.valid_for)
     path = config.repo / EFFECTIVE
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     try:
-        for file in conf.iterdir():
-            if file.name not in {"distributions", "uploaders", HOOK.name}:
-                (path / file.name).symlink_to(file.resolve())
+        for name in programs.files(conf, own):
+            (path / name).symlink_to((conf / name).resolve())
         (path / HOOK.name).symlink_to(HOOK)
         (path / "distributions").write_text(text, encoding="utf-8")
         allowed = (conf / "uploaders").read_text(encoding="utf-8") if (conf / "uploaders").exists() else ""
@@ -203,14 +203,15 @@ def _with(needed: str, field: re.Match[str]) -> str:
 
 
 def _stanzas(text: str) -> list[str]:
-    without = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
-    return [part.strip("\n") for part in re.split(r"\n[ \t]*\n", without) if part.strip()]
+    parts = re.split(r"\n[ \t]*\n", programs.without_comments(text))
+    return [part.strip("\n") for part in parts if part.strip()]
 
 
 def _distributions(config: Config) -> str:
     file = config.repo / "conf/distributions"
     try:
-        return file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
+        programs.refuse(file.parent, text)
     except FileNotFoundError as problem:
         raise ConfigError(
             f"there is no archive in {config.repo}",
@@ -220,6 +221,7 @@ def _distributions(config: Config) -> str:
         ) from problem
     except OSError as problem:
         raise ConfigError(f"{file} cannot be read", cause=str(problem), hint=f"ls -ld {file}") from problem
+    return text
 
 
 def stanza(config: Config, suite: str, *also: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from debkit.archive import programs
 from debkit.archive.reprepro import FORMAT, parse_checksums, parse_listing
 from debkit.run import Command, temporary
 
@@ -26,7 +27,9 @@ class Database:
 
 
 def read_database(run: Run, base: Path, suites: tuple[str, ...]) -> Database:
-    """Read what the database has of suites. Raises CommandFailed for one that reprepro finds damaged."""
+    """Read what the database has of suites. Raises CommandFailed for one that reprepro finds damaged, ConfigError."""
+    if (distributions := base / "conf/distributions").is_file():
+        programs.refuse(base / "conf", distributions.read_text(encoding="utf-8"))
     with temporary("debkit-db.") as copy:
         for file in (base / "db").glob("*"):
             if file.name != "lockfile":

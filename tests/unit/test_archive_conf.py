@@ -64,10 +64,8 @@ def test_indices_have_the_forms_that_debkit_reads() -> None:
 
 def test_a_development_key_is_let_in_for_the_run_only(archive: Config) -> None:
     before = (archive.repo / "conf/uploaders").read_text()
-    (archive.repo / "conf/incoming").write_text("Name: x\n")
     with conf.effective(archive, Keys(upload=KEY, archive=KEY)) as directory:
         assert (directory / "uploaders").read_text() == f"{before}\nallow * by key {'B' * 16}+\n"
-        assert (directory / "incoming").read_text() == "Name: x\n"
         assert os.access(directory / "sign-release", os.X_OK)
         assert (directory / "distributions").read_text().count("SignWith: ! sign-release") == 3
     assert not directory.exists()
@@ -147,3 +145,62 @@ def test_uploads_go_into_the_stream(archive: Config) -> None:
         stream.write("\n" + "\n".join(caught.value.excerpt) + "\n")
     assert conf.choose_suite(streaming, "", "unstable") == "trixie-unstable"
     assert conf.choose_suite(archive, "", "trixie-unstable") == "trixie-unstable"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Log: log\n evil",
+        "log:\n\t--type=dsc evil",
+        "Log: log # told\n# between\n  --via=include evil",
+        "Log: log evil",
+        "DebIndices: Packages Release . .gz evil",
+        "DscIndices: Sources .gz\n +c/evil",
+        "UDEBINDICES: Packages Release . ./evil",
+        "ByHandHooks: * * * evil",
+        "ExportHook: evil",
+        "!include: +b/evil",
+        "SignWith : ! evil",
+        "Contents: .gz\x0cLog: log\n\x0b evil",
+    ],
+)
+def test_a_program_that_the_project_names_is_not_run_beside_the_key(archive: Config, lines: str) -> None:
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write(f"{lines}\n")
+    for read in (lambda: conf.read_suites(archive), lambda: conf.effective(archive, Keys(upload=KEY, archive=KEY)).__enter__()):
+        with pytest.raises(ConfigError, match="run a program") as caught:
+            read()
+        assert f"{archive.repo}/conf/distributions: " in caught.value.cause
+
+
+@pytest.mark.parametrize("line", ["endhook evil", "  outhook\tevil", "verbose\nbunzip2 evil", "methoddir +b/evil"])
+def test_an_option_that_names_a_program_is_refused(archive: Config, line: str) -> None:
+    with (archive.repo / "conf/options").open("a") as stream:
+        stream.write(f"{line}\n")
+    with pytest.raises(ConfigError, match="run a program") as caught:
+        conf.read_suites(archive)
+    assert f"{archive.repo}/conf/options: the option {line.split()[-2]}" in caught.value.cause
+
+
+def test_what_runs_nothing_is_taken_as_it_is(archive: Config) -> None:
+    with (archive.repo / "conf/distributions").open("a") as stream:
+        stream.write("Log: log\nDebIndices: Packages Release . .gz .xz\nDscIndices: Sources\nsuite: unstable # Log:\n  # evil\n")
+    with (archive.repo / "conf/options").open("a") as stream:
+        stream.write("# endhook evil\nverbose\nspacecheck none\n")
+    assert tuple(conf.read_suites(archive)) == ("bookworm", "trixie", "sid")
+
+
+def test_reprepro_is_given_the_files_that_are_named(archive: Config) -> None:
+    there = archive.repo / "conf"
+    for name in ("updates", "pulls", "incoming", "evil", "overrides/trixie", "over", "more", "trusted.pgp", "Makefile"):
+        (there / name).parent.mkdir(exist_ok=True)
+        (there / name).write_text("x\n")
+    with (there / "uploaders").open("a") as stream:
+        stream.write("include more\n")
+    with (there / "distributions").open("a") as stream:
+        stream.write("DebOverride: overrides/trixie\nDscOverride: +c/over\nUDebOverride: ../over\nUpdate: x\n")
+    with conf.effective(archive, Keys(upload=KEY, archive=KEY)) as directory:
+        assert {path.name for path in directory.iterdir()} == {
+            "distributions", "uploaders", "sign-release", "options", "overrides", "over", "more",
+        }  # fmt: skip
+        assert (directory / "overrides/trixie").read_text() == "x\n"
