@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from debkit.run import Command, Processes
-from debkit.source import describe, open_source
+from debkit.source import Draft, describe, open_source
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
@@ -32,11 +32,14 @@ class Opener:
         staging = self.config.dist / "source"
         return open_source(self.run, f"{where}", suite=suite, first_suite=first, config=self.config, staging=staging, fetch=fetch)
 
-    def version(self, where: Path) -> str:
-        """The version that a dry run would tell."""
+    def draft(self, where: Path) -> Draft:
+        """What a dry run would tell."""
         draft = describe(self.run, f"{where}", suite="trixie", config=self.config, staging=self.config.dist / "source")
         assert draft
-        return draft.version
+        return draft
+
+    def version(self, where: Path) -> str:
+        return self.draft(where).version
 
     def packed(self) -> int:
         """How often dpkg-source made a source package."""

@@ -12,7 +12,6 @@ from debkit.source import changelog, copying, snapshot
 from debkit.source.changelog import Entry
 from debkit.source.commits import read_changes_since
 from debkit.source.entry import with_release, with_snapshot
-from debkit.source.git import Commit
 from debkit.source.place import Kind, locate
 from debkit.source.tree import read_tree
 from debkit.source.version import Top, Verdict, author_of, decide, shallow
@@ -108,7 +107,9 @@ def suffixed(version: str, suite: str) -> str:
 def drafted(tree: Tree, suite: str, *, first_suite: bool, staging: Path) -> tuple[Draft, snapshot.Snapshot | None]:
     """Decide what the tree's source package will be for a suite."""
     entry = tree.entry
-    verdict = decide(entry, tree.history, clean=tree.clean)
+    commit, verdict = tree.listing.commit, decide(entry, tree.history, clean=tree.clean)
+    if verdict.mark and commit and commit.shallow:
+        verdict = replace(verdict, why=f"{verdict.why}; the clone is shallow, so that its commits cannot be counted")
     kept = verdict.top is Top.KEPT
     draft = Draft(
         name=entry.name,
@@ -121,9 +122,10 @@ def drafted(tree: Tree, suite: str, *, first_suite: bool, staging: Path) -> tupl
         time=entry.time if kept else verdict.time,
         verdict=verdict,
     )
-    taken, commit, history = None, tree.listing.commit, tree.history
+    taken, history = None, tree.history
     if commit and history and verdict.mark == snapshot.AFTER:  # whose entry tells of commits that change no file, too
-        commit = Commit(history.head, history.time, clean=commit.clean)
+        number = 0 if commit.shallow else history.number
+        commit = replace(commit, id=history.head, time=history.newest, number=number)
     if verdict.mark:
         taken = snapshot.choose(
             verdict.base,

@@ -28,11 +28,18 @@ NOT_CHECKED_OUT = "S"  # git-ls-files(1), -t: skip-worktree
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The last commit that touched the tree: its id, committer time in seconds since the epoch, and whether nothing differs."""
+    """The last commit that touched the tree: its id, and whether nothing differs from it.
+
+    `number` is how many commits that touched the tree there are up to it, and `time` the newest committer time of them, in
+    seconds since the epoch: its own may be older than that of a commit before it. A `shallow` clone lacks some, so that there
+    the number is 0.
+    """
 
     id: str
     time: int
     clean: bool
+    number: int = 0
+    shallow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +116,25 @@ def list_files(run: Run, tree: Path) -> GitFiles:
 
 def last_commit(run: Run, tree: Path) -> Commit:
     """Find the last commit that touched the tree; its id is empty where nothing was committed. New files do not count here."""
-    # rev-list, since log obeys the user's configuration; 128 is a repository without a commit.
-    told = git(run, tree, "rev-list", "-1", "--timestamp", "HEAD", "--", ".", ok=frozenset({0, 128})).split()
-    if len(told) != 2:  # noqa: PLR2004 (a time and an id)
+    commits = list_commits(run, tree, ".")
+    if not commits:
         return Commit("", 0, clean=False)
     changed = git(run, tree, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=none", "--", ".")
-    return Commit(told[1], int(told[0]), clean=not changed.strip())
+    shallow = git(run, tree, "rev-parse", "--is-shallow-repository").strip() == "true"
+    newest = max(time for time, _ in commits)
+    return Commit(commits[0][1], newest, clean=not changed.strip(), number=0 if shallow else len(commits), shallow=shallow)
+
+
+def list_commits(run: Run, tree: Path, *only: str) -> tuple[tuple[int, str], ...]:
+    """List HEAD's commits, or `only` those that changed these paths, by committer time and id: no commit before one made of it.
+
+    Of two commits the later one's list has all of the earlier one's, and more if the paths differ: --simplify-merges keeps a
+    merge that took one side's files where the other side's are newer (git-rev-list(1)).
+    """
+    # rev-list, since log obeys the user's configuration; 128 is a repository without a commit.
+    paths = ("--simplify-merges", "HEAD", "--", *only) if only else ("HEAD",)
+    told = git(run, tree, "rev-list", "--topo-order", "--timestamp", *paths, ok=frozenset({0, 128}))
+    return tuple((int(time), commit) for time, _, commit in (line.partition(" ") for line in told.splitlines()))
 
 
 def unquoted(path: str) -> str:

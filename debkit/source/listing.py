@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import SourceError
-from debkit.source.git import Commit, in_git, last_commit, list_files
+from debkit.source.git import in_git, last_commit, list_files
 from debkit.source.ours import is_ours
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from debkit.config import Config
     from debkit.run import Run
+    from debkit.source.git import Commit
 
 VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".bzr", "CVS", "_darcs"})
 
@@ -81,7 +82,7 @@ def list_tree(run: Run, tree: Path, *, leftovers: Leftovers, outputs: tuple[Outp
                     hint=f"git -C {tree} check-ignore -v {packaging}/changelog",
                 )
             commit = last_commit(run, root)
-            return Listing(tuple(sorted(listed)), Commit(commit.id, commit.time, clean=commit.clean and not others))
+            return Listing(tuple(sorted(listed)), replace(commit, clean=commit.clean and not others))
     return Listing(tuple(sorted(name for name in _walk(root, outputs) if not leftovers.hold(name))), None)
 
 

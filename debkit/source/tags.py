@@ -16,7 +16,7 @@ from debian.debian_support import Version
 
 from debkit.source.changelog import VERSION, newest_version, upstream_of, without_epoch
 from debkit.source.commits import paths
-from debkit.source.git import git, toplevel
+from debkit.source.git import git, list_commits, toplevel
 from debkit.source.orig import gbp_options
 from debkit.source.place import LAYOUTS
 
@@ -77,7 +77,8 @@ class Tag:
 class History:
     """What git knows of a tree's versions.
 
-    `head`, `time` and `author` are of the last commit; of a part of a repository, the last that touched it. `here` is the highest
+    `head`, `time` and `author` are of the last commit; of a part of a repository, the last that touched it. `number` is how many
+    commits there are up to it, and `newest` the newest time of theirs. `here` is the highest
     tag on it, `before` the highest of those below, `after` how many commits came since that one. `misfits` are tags on the last
     commit whose versions the source format has no room for; `touched` is the last commit that changed the changelog. A `shallow`
     clone lacks older commits, and may lack tags.
@@ -86,6 +87,8 @@ class History:
     head: str
     time: int
     author: str
+    number: int
+    newest: int
     here: Tag | None
     before: Tag | None
     after: int
@@ -131,6 +134,7 @@ def read_history(run: Run, tree: Path, packaging: str, *, version: str, quilt: b
     form, own = "--format=%H%n%ct%n%an <%ae>", paths(tree)
     last = git(run, tree, "rev-list", "-1", "--encoding=UTF-8", "--no-commit-header", form, "HEAD", *own)
     head, time, author = last.strip("\n").split("\n")
+    commits = list_commits(run, tree, *own[1:])
     ends = {head, git(run, tree, "rev-parse", "HEAD").strip()}
     named = _with_packaging(run, tree, packaging, _named(run, tree, counted))
     fitting = [each for each in named if quilt or "-" not in each.version]
@@ -142,6 +146,8 @@ def read_history(run: Run, tree: Path, packaging: str, *, version: str, quilt: b
         head=head,
         time=int(time),
         author=author,
+        number=len(commits),
+        newest=max(moment for moment, _ in commits),
         here=here,
         before=before,
         after=int(after),

@@ -35,7 +35,7 @@ def tree(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 def test_nothing_is_touched_and_all_is_told(project: Project, tree: Path) -> None:
     before = state(tree.parent)
     version = project.debkit("release", "version", f"{tree}")
-    assert version.out.startswith("1.0+git20240301100000.g")
+    assert version.out.startswith("1.0+git20240301100000.n4.g")
     assert version.err == "note: 3 commits after tag v1.0\n"
     entry = project.debkit("release", "changelog", f"{tree}")
     assert entry.out.startswith(f"hello-debkit ({version.out.strip()}) trixie; urgency=medium\n\n")

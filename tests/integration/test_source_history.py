@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from debian.changelog import Changelog
+from debian.debian_support import Version
 
 from debkit.errors import SourceError
 from debkit.run import Command
 from debkit.source import read_changes
+from debkit.source.git import Commit, last_commit, list_commits
+from debkit.source.snapshot import Snapshot
+from tests.archives import RUN
 from tests.sources import Opener, edit, state, sums
 from tests.trees import DATE, commit, git, make_tree
 from tests.trees import changelog as entry_text
@@ -75,7 +80,7 @@ def test_a_project_goes_from_release_to_release(
     versions = [source.version for source in made]
     assert rises(run, versions)
     assert versions[0] == f"1.0{revision}"
-    assert [v.partition(".g")[0] for v in versions[1:5]] == [
+    assert [v.partition(".n")[0] for v in versions[1:5]] == [
         f"1.0{revision}+git20240301100000",
         f"1.0{revision}+git20240302100000",
         f"1.1{revision}~20240303100000",
@@ -175,7 +180,7 @@ def test_a_tag_of_upstreams_version_takes_the_changelogs_revision(tmp_path: Path
     git(tree, "tag", "v1.0")
     assert opened(tree).version == "1:1.0-3"
     change(tree, "more", 1)
-    assert opened.version(tree).startswith("1:1.0-3+git20240301100000.g")
+    assert opened.version(tree).startswith("1:1.0-3+git20240301100000.n")
     (tree / "../hello-debkit_1.0.orig.tar.gz").rename(tree / "../hello-debkit_1.1.orig.tar.gz")
     git(tree, "tag", "v1.1")
     assert opened(tree).version == "1:1.1-1"
@@ -219,7 +224,7 @@ def test_after_an_unreleased_entry_was_tagged_snapshots_come_after_the_release(
     git(tree, "tag", "v1.0")
     assert opened.version(tree) == "1.0"
     change(tree, "more", 1)
-    assert opened.version(tree).startswith("1.0+git20240301100000.g")
+    assert opened.version(tree).startswith("1.0+git20240301100000.n")
     git(tree, "tag", "v1.1")
     source = opened(tree)
     own, older = entries(source, extracted)
@@ -323,3 +328,59 @@ def test_hooks_in_gbp_conf_do_not_run(tmp_path: Path, opened: Opener) -> None:
     git(tree, "tag", "v1.1")
     assert opened(tree).version == "1.1"
     assert not (tmp_path / "ran").exists()
+
+
+def grown(tree: Path, seed: int, *, commits: int = 14) -> list[set[int]]:
+    """Make a repository of random commits and merges, whose clocks are wrong; give of each commit which are before it."""
+    chance = random.Random(seed)  # noqa: S311 (nothing secret)
+    before: list[set[int]] = []
+    stream: list[str] = []
+    for number in range(commits):
+        parents = chance.sample(range(number), min(number, chance.choice((1, 1, 2)))) if number else []
+        before.append(set().union(parents, *(before[parent] for parent in parents)))
+        when = 1700000000 + chance.choice((0, 0, 1, -5, 100, -100000))
+        stream += [f"commit refs/heads/c{number}", f"mark :{number + 1}", f"committer T <t@e.org> {when} +0000", "data 0"]
+        stream += [f"{'merge' if place else 'from'} :{parent + 1}" for place, parent in enumerate(parents)]
+        for name in chance.sample(("sub/a", "sub/b", "c"), chance.choice((0, 1, 1, 2))):
+            content = f"{chance.randrange(3)}"
+            stream += [f"M 644 inline {name}", f"data {len(content)}", content]
+    git(tree, "init", "-q")
+    RUN(Command(argv=("git", "fast-import", "--quiet"), cwd=tree, stdin=("\n".join(stream) + "\n").encode()))
+    return before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_the_clocks_and_merges_a_commit_is_later_than_those_before_it(tmp_path: Path, run: Processes, seed: int) -> None:
+    (tmp_path / "sub").mkdir()
+    before = grown(tmp_path, seed)
+    for part in (None, tmp_path, tmp_path / "sub"):
+        versions, contents = [], []
+        for number in range(len(before)):
+            git(tmp_path, "symbolic-ref", "HEAD", f"refs/heads/c{number}")
+            if part is None:
+                listed = list_commits(run, tmp_path)
+                made = Commit(listed[0][1], max(time for time, _ in listed), clean=True, number=len(listed))
+                contents.append(made.id)
+            else:
+                made = last_commit(run, part)
+                listing = git(part, "ls-tree", "-r", "HEAD", "./")
+                contents.append(listing)
+            versions.append(Version(Snapshot("1.0", made.time, "", made.id, number=made.number).version))
+        for number, earlier in enumerate(before):
+            for one in earlier:
+                assert versions[one] <= versions[number]
+                assert versions[one] < versions[number] or contents[one] == contents[number], (part, one, number)
+
+
+def test_a_snapshot_of_a_shallow_clone_has_no_number_rather_than_another(tmp_path: Path, opened: Opener) -> None:
+    tree = make_tree(tmp_path / "mono/tree", git=False)
+    commit(tree.parent)
+    edit(tree / "Makefile", "# second\n")
+    commit(tree.parent, "second", date=day(1))
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{tree.parent}", "shallow")
+    assert ".n2." in opened.version(tree)
+    described = opened.draft(tmp_path / "shallow/tree")
+    assert described.version == opened.version(tree).replace(".n2.", ".")
+    assert described.verdict.why.endswith("; the clone is shallow, so that its commits cannot be counted")
+    git(tmp_path / "shallow", "fetch", "-q", "--unshallow")
+    assert opened.version(tmp_path / "shallow/tree") == opened.version(tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,28 @@ EDITED = Commit("abcdef0123456789", MOMENT, clean=False)
 def test_a_clean_tree_has_the_version_of_its_commit() -> None:
     taken = choose("1.0-1", commit=COMMIT, content=ONE, newest=NOW, now=NOW, last=None)
     assert taken.version == "1.0-1~20240102030405.gabcdef0"
+
+
+def test_commits_of_one_second_come_one_after_another() -> None:
+    made = [replace(COMMIT, id=each, number=number) for each, number in (("f" * 40, 9), ("0" * 40, 10), ("a" * 40, 11))]
+    taken = [choose("1.0-1", commit=commit, content=ONE, newest=NOW, now=NOW, last=None).version for commit in made]
+    assert taken == [f"1.0-1~20240102030405.{end}" for end in ("n9.gfffffff", "n10.g0000000", "n11.gaaaaaaa")]
+    assert sorted(taken, key=Version) == taken
+
+
+def test_a_number_comes_after_the_form_without_one() -> None:
+    for one in ("a", "f", "0", "9"):
+        old, new = (replace(COMMIT, id=one * 40, number=number) for number in (0, 1))
+        assert Version(Snapshot("1.0", MOMENT, ONE, old.id).version) < Version(
+            Snapshot("1.0", MOMENT, ONE, new.id, number=1).version
+        )
+
+
+def test_a_machine_with_a_memory_agrees_with_one_that_has_none() -> None:
+    first, second = replace(COMMIT, number=5), replace(COMMIT, id="0" * 40, number=6)
+    last = choose("1.0", commit=first, content=ONE, newest=NOW, now=NOW, last=None)
+    fresh, own = (choose("1.0", commit=second, content=TWO, newest=NOW, now=NOW, last=memory) for memory in (None, last))
+    assert own == fresh
 
 
 def test_an_edited_tree_has_the_time_of_the_edit_and_the_hash_of_its_content() -> None:

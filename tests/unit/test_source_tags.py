@@ -95,6 +95,7 @@ def asked(tree: Path, *tags: tuple[str, str, bool], version: str = "1.0") -> tup
     (tree / ".git").mkdir(parents=True)
     recorder = Recorder()
     recorder.reply("rev-list", "-1", "--encoding=UTF-8", stdout=f"{HEAD}\n1700000000\nA B <a@b>\n")
+    recorder.reply("rev-list", "--topo-order", stdout=f"1700000000 {HEAD}\n1700000005 {OLD}\n")
     recorder.reply("for-each-ref", stdout="".join(f"{commit}  {name}\n" for name, commit, _ in tags))
     recorder.reply(
         "cat-file",
@@ -115,6 +116,7 @@ def test_the_highest_version_counts_whatever_the_tags_order(tmp_path: Path) -> N
     )
     assert (history.here, history.before) == (Tag("v1.1", "1.1", HEAD), Tag("v1.10", "1.10", OLD))
     assert (history.head, history.time, history.author, history.after) == (HEAD, 1700000000, "A B <a@b>", 3)
+    assert (history.number, history.newest) == (2, 1700000005)
     assert git_argv("rev-list", "--count", f"{OLD}..HEAD") in recorder.argvs
 
 

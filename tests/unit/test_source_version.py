@@ -26,6 +26,8 @@ def history(here: str = "", before: str = "", after: int = 0, *, shallow: bool =
         head="h",
         time=TIME,
         author=AUTHOR,
+        number=1,
+        newest=TIME,
         here=Tag(f"v{here}", here, "h") if here else None,
         before=Tag(f"v{before}", before, "b") if before else None,
         after=after,
