@@ -17,7 +17,7 @@ from debkit.release import assets as names
 from debkit.release import flat, named, notes, text
 from debkit.release.assets import SIGNATURE, SUMS, Asset
 from debkit.run import temporary
-from debkit.source import changes_of
+from debkit.source import changes_of, describe
 from debkit.source.git import in_git
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from debkit.console import Console, Progress
     from debkit.keys import Keys, Passphrase
     from debkit.release.github import Outcome
-    from debkit.run import Processes
+    from debkit.run import Processes, Run
 
 REPORT = "report.json"
 
@@ -57,6 +57,7 @@ def release(
 
     token, repository = named.find_token(environ), named.find_repository(request.repository, environ)
     tag = named.find_tag(run, request.tag, Path(request.where), environ)
+    source = _source(run, request.where, config, tag)
     request = replace(request, notes=_notes(run, request, config, console, tag))
     config.dist.mkdir(parents=True, exist_ok=True)
     with (
@@ -66,7 +67,7 @@ def release(
         console.jobs((tag,)) as rows,
     ):
         row = rows[tag]
-        found, fixed = _lay_out(request, config, tag, directory, row)
+        found, fixed = _lay_out(config, source, directory, row)
         row.phase("signing")
         made = _make(run, config, keys, found, fixed, into=directory, with_flat=request.flat)
         described = _describe(request, config, keys, found, fixed, place=named.place(environ, repository, tag, found.version))
@@ -86,8 +87,9 @@ def release(
 def preview(run: Processes, request: Request, config: Config, console: Console, *, environ: Mapping[str, str]) -> None:
     """Show what a release would have, asking nobody and signing nothing."""
     tag = named.find_tag(run, request.tag, Path(request.where), environ)
+    source = _source(run, request.where, config, tag)
     with reading(config):
-        found = read_released(config, *named.source_of(request.where, tag))
+        found = read_released(config, *source)
     origins = [Path(file.name).name for file in found.all_files]
     names.demand_distinct(origins)
     where = request.repository or environ.get("GITHUB_REPOSITORY") or "a repository that --repository names"
@@ -100,10 +102,25 @@ def preview(run: Processes, request: Request, config: Config, console: Console, 
     console.table([("asset", "in the archive"), *rows, *((name, "") for name in made)])
 
 
+def _source(run: Run, where: str, config: Config, tag: str) -> tuple[str, str]:
+    """Say which source package is released, and which version: what a build makes, where the tree's last commit has the tag."""
+    if _is_at(run, where, tag):
+        suite = config.build.suites[0]
+        draft = describe(run, where, suite=suite, config=config, staging=staging(config))
+        if draft and (draft.clean or not draft.snapshot):
+            return draft.name, draft.version
+    return named.source_of(where, tag)
+
+
+def _is_at(run: Run, where: str, tag: str) -> bool:
+    """Whether a tree is named whose last commit has the tag."""
+    tree = Path(where)
+    return tree.is_dir() and in_git(tree) and tag in named.tags_at(run, tree)
+
+
 def _notes(run: Processes, request: Request, config: Config, console: Console, tag: str) -> str:
     """Give what the release's text begins with: what was handed over, or the notes of a tree whose last commit has the tag."""
-    tree = Path(request.where)
-    if request.notes or not (tree.is_dir() and in_git(tree) and tag in named.tags_at(run, tree)):
+    if request.notes or not _is_at(run, request.where, tag):
         return request.notes
     try:
         return notes.written(changes_of(run, request.where, config=config, staging=staging(config)))
@@ -127,12 +144,10 @@ def _describe(
     return text.compose(words, fixed, signers=tuple(key.fingerprint for key in keys.signers), apt=apt)
 
 
-def _lay_out(
-    request: Request, config: Config, tag: str, directory: Path, progress: Progress
-) -> tuple[Released, tuple[Asset, ...]]:
+def _lay_out(config: Config, source: tuple[str, str], directory: Path, progress: Progress) -> tuple[Released, tuple[Asset, ...]]:
     with reading(config, progress=progress):
         progress.phase("reading the archive")
-        found = read_released(config, *named.source_of(request.where, tag))
+        found = read_released(config, *source)
         return found, names.gather(directory, config.repo, found.all_files)
 
 

@@ -14,7 +14,7 @@ from debkit.errors import ConfigError, SourceError
 from debkit.keys import Secret
 from debkit.source.changelog import read_changelog
 from debkit.source.dsc import read_dsc
-from debkit.source.git import git
+from debkit.source.git import git, toplevel
 from debkit.source.place import Kind, find_packaging, locate
 from debkit.source.tags import forms, settled
 
@@ -77,8 +77,8 @@ def find_token(environ: Mapping[str, str]) -> Secret:
 def source_of(where: str, tag: str) -> tuple[str, str]:
     """Say which source package is meant (a tree's, a .dsc's, or what is named), and which version of it a tag names.
 
-    In a tree gbp.conf says how tags are spelled, and the changelog what a tag leaves out, as `debkit.source.tags` has it. Raises
-    SourceError.
+    In a tree gbp.conf says how tags are spelled, and the changelog what a tag leaves out, as `debkit.source.tags` has it: for a
+    part of a repository no others count. Raises SourceError.
     """
     place = locate(where)
     match place.kind:
@@ -89,11 +89,19 @@ def source_of(where: str, tag: str) -> tuple[str, str]:
         case Kind.TREE:
             packaging = place.path / find_packaging(place.path, where)
             entry = read_changelog(packaging / "changelog")
-            return entry.name, _version(tag, packaging / "gbp.conf", entry)
+            top = toplevel(place.path) == place.path.resolve()
+            return entry.name, _version(tag, packaging / "gbp.conf", entry, top=top)
 
 
-def _version(tag: str, conf: Path, entry: Entry | None = None) -> str:
-    for form in forms(conf, top=True):
+def _version(tag: str, conf: Path, entry: Entry | None = None, *, top: bool = True) -> str:
+    counted = forms(conf, top=top)
+    if not counted:
+        raise SourceError(
+            f"the tag {tag} does not tell which version of this part of the repository is meant",
+            cause=f"no tag counts for it, since {conf} has no debian-tag: the changelog of the tag's commit has its version",
+            hint=f"git checkout {tag}",
+        )
+    for form in counted:
         if version := form.version(tag):
             return settled(version, form.kind, entry.version, quilt=entry.has_revision) if entry else version
     raise SourceError(

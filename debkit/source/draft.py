@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Draft:
     """What a source package will be, told before it is made. `time` is its changelog's, in seconds since the epoch.
 
-    `verdict` says why it has this version, and what its changelog becomes.
+    `verdict` says why it has this version, and what its changelog becomes. `clean`: nothing differs from git's last commit.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Draft:
     snapshot: bool
     time: int
     verdict: Verdict
+    clean: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,7 @@ def drafted(tree: Tree, suite: str, *, first_suite: bool, staging: Path) -> tupl
         snapshot=bool(verdict.mark),
         time=entry.time if kept else verdict.time,
         verdict=verdict,
+        clean=tree.clean,
     )
     taken, history = None, tree.history
     if commit and history and verdict.mark == snapshot.AFTER:  # whose entry tells of commits that change no file, too

@@ -20,6 +20,7 @@ from debkit.release.assets import parse_checksums
 from debkit.run import Command
 from tests.command import Ended, Project, is_three_parts
 from tests.github_double import RELEASES, REPOSITORY, TOKEN, Double, Wrong, double
+from tests.trees import commit, git, make_tree
 
 if TYPE_CHECKING:
     import subprocess  # noqa: TID251  # a type only
@@ -155,6 +156,21 @@ def test_a_tree_that_has_the_tag_is_released_with_its_notes(desk: Desk, run: Pro
     (release,) = desk.github.releases.values()
     assert release["tag_name"] == "v1.0"
     assert "greet politely" in release["body"].partition("<!-- debkit -->")[0]
+
+
+def test_a_part_of_a_repository_is_released_as_it_was_built_whatever_the_tag_names(desk: Desk, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "mono/part", distribution="unstable")
+    commit(tree.parent)
+    git(tree, "tag", "v7.0")
+    desk.github.tags.append("v7.0")
+    ended = desk.project.debkit("release", "github", f"{tree}", env=desk.env)
+    assert ended.code == 0, ended.err
+    (release,) = desk.github.releases.values()
+    assert (release["tag_name"], release["name"]) == ("v7.0", f"{SOURCE} 1.0")
+    commit(tree.parent, "later")
+    ended = desk.project.debkit("release", "github", f"{tree}", "--tag", "v7.0", "--dry-run", env=desk.env)
+    assert is_three_parts(ended)
+    assert "does not tell which version" in ended.err
 
 
 def test_what_is_published_already_is_left_alone(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from debkit.archive.released import names_of
 from debkit.errors import ConfigError, SourceError
 from debkit.release.named import find_repository, find_tag, find_token, place, source_of
+from tests.trees import make_tree
 
 if TYPE_CHECKING:
     from tests.recorder import Recorder
@@ -34,6 +35,17 @@ def test_a_tree_says_how_its_tags_are_spelled_and_what_they_leave_out(tmp_path: 
     assert source_of(f"{tmp_path}", "v1.0") == ("hello", "1:1.0-3")
     (tmp_path / "debian/gbp.conf").write_text("[DEFAULT]\ndebian-tag = packaged/%(version)s\n")
     assert source_of(f"{tmp_path}", "packaged/1%1.0-3") == ("hello", "1:1.0-3")
+
+
+def test_in_a_part_of_a_repository_only_tags_count_that_are_said_to_be_its_own(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "mono/part")
+    (tree.parent / ".git").mkdir()
+    with pytest.raises(SourceError, match="does not tell which version"):
+        source_of(f"{tree}", "v2.0")
+    (tree / "debian/gbp.conf").write_text("[DEFAULT]\ndebian-tag = part-%(version)s\n")
+    assert source_of(f"{tree}", "part-2.0") == ("hello-debkit", "2.0")
+    with pytest.raises(SourceError, match="names no version"):
+        source_of(f"{tree}", "v2.0")
 
 
 def test_what_a_version_is_called_in_a_suite() -> None:
