@@ -18,9 +18,28 @@ import debkit  # noqa: E402
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+
+def _version() -> str:
+    """Give the version that a build of this checkout has. Where there is no git, as in a package build, the changelog has it."""
+    top = DOCS.parent
+    if not (top / ".git").exists():
+        return debkit.__version__
+    from debkit.config import load  # noqa: PLC0415 (a package build has no need of what these need)
+    from debkit.errors import SourceError  # noqa: PLC0415
+    from debkit.run import Processes  # noqa: PLC0415
+    from debkit.source import describe  # noqa: PLC0415
+
+    config = load(top)
+    try:
+        draft = describe(Processes(), f"{top}", suite=config.build.suites[0], config=config, staging=config.dist / "source")
+    except SourceError:  # such as that of a shallow clone
+        return debkit.__version__
+    return draft.version if draft else debkit.__version__
+
+
 project = "debkit"
 author = "debkit contributors"
-version = release = debkit.__version__
+version = release = _version()
 extensions = ["myst_parser"]
 # Anchors as GitHub makes them, so that a link to a heading works there too.
 myst_heading_anchors = 3

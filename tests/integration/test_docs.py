@@ -12,6 +12,7 @@ import pytest
 import debkit
 from debkit.run import Command, CommandFailed, Processes
 from docs import generate
+from tests.trees import commit, git
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -85,6 +86,14 @@ def test_what_drifted_is_told_with_what_mends_it(tree: Path) -> None:
     assert "\nVersion 99.0.\n" in (tree / "README.md").read_text()
     make_docs(tree)
     assert '"99.0"' in (tree / "build/docs/man/debkit.1").read_text()
+
+
+def test_in_a_checkout_the_pages_have_the_version_of_a_build(tree: Path) -> None:
+    (tree / ".gitignore").write_text("build/\n__pycache__/\n")
+    commit(tree)
+    git(tree, "tag", "v99.0")
+    Processes()(Command(argv=(sys.executable, "-m", "sphinx", "-q", "-b", "man", "docs", "build/man"), cwd=tree))
+    assert '"99.0"' in (tree / "build/man/debkit.1").read_text()
 
 
 def test_the_same_source_makes_the_same_pages(tree: Path) -> None:
