@@ -20,12 +20,15 @@ from debkit.model import CheckReport, Outcome, Target
 from debkit.pipeline.publish import Wish, publish_parts
 from debkit.report import SCHEMA
 from tests.command import Project, is_three_parts, make_project
+from tests.github_double import REPOSITORY, TOKEN, double
 from tests.parts import make_part
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG = '[build]\nsuites = ["trixie", "bookworm"]\narches = ["amd64", "arm64"]\n[checks]\nrun = ["lintian"]\n'
+# What is not the same in an archive that was restored: it is dated and signed anew. The last has the times of deployments.
+ANEW = {"Release", "InRelease", "Release.gpg", ".debkit-deploy"}
 AMD64 = Target("trixie", "amd64")
 
 
@@ -66,6 +69,49 @@ def test_two_suites_are_published_and_seen_by_apt_and_the_same_again_changes_not
     ended = project.debkit("publish", os.fspath(trixie), os.fspath(bookworm))
     assert ended.code == 0, ended.err
     assert [done["unchanged"] for done in project.report["published"]] == [True, True]
+
+
+@pytest.mark.slow
+def test_a_job_that_is_done_again_on_another_machine_changes_nothing_or_completes(project: Project, tmp_path: Path) -> None:
+    part = make_part(tmp_path / "part", "amd64")
+    served = f'{CONFIG}[archive]\nurl = "https://apt.example.org"\n'
+    with double() as github:
+        env = {
+            "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_API_URL": github.url, "no_proxy": "127.0.0.1",
+        }  # fmt: skip
+
+        def done(machine: Project, site: Path) -> tuple[dict[Path, bytes], str]:
+            """Take the steps of the job that publishes, with no archive at hand; give what is deployed, and what was said."""
+            said = ""
+            for words in (
+                *((("repo", "restore", f"{site}"),) if site.exists() else ()),
+                ("publish", f"{part}"),
+                ("repo", "onboard"),
+                ("repo", "deploy", "--preset", "pages", f"{site}"),
+                ("release", "github", "hello-debkit", "--tag", "v1.0"),
+            ):
+                ended = machine.debkit(*words, env=env)
+                assert ended.code == 0, ended.err
+                said = ended.err
+            there = {path.relative_to(site): content for path, content in contents(site).items() if path.name not in ANEW}
+            return there, said
+
+        first, _ = done(make_project(tmp_path / "first", served), tmp_path / "site")
+        released = github.contents()
+        changes = len(github.changes)
+        again, said = done(make_project(tmp_path / "second", served), tmp_path / "site")
+        assert again == first
+        assert "was there already" in said
+        assert (github.contents(), len(github.changes)) == (released, changes)
+        lost = next(number for number, asset in github.assets.items() if asset["name"].endswith("_amd64.deb"))
+        del github.assets[lost]
+        third = make_project(tmp_path / "third", served)
+        assert third.debkit("repo", "restore", f"{tmp_path / 'site'}").code == 0
+        said = third.debkit("release", "github", "hello-debkit", "--tag", "v1.0", env=env).err
+        assert "lacked files" in said
+        made = {"SHA256SUMS", "SHA256SUMS.asc", "report.json"}
+        assert {name for name, content in github.contents().items() if released[name] != content} <= made
+        assert github.contents().keys() == released.keys()
 
 
 @pytest.mark.slow
