@@ -6,14 +6,17 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from debian.debian_support import Version
 from github import UnknownObjectException
 
 from debkit.errors import ReleaseConflict, ReleaseError
 from debkit.keys import is_signed
 from debkit.release.assets import SIGNATURE, SUMS, demand_acceptable, parse_checksums
 from debkit.release.client import AGAIN, gone
+from debkit.release.named import version_of
 from debkit.release.text import is_ours, merge
 
 if TYPE_CHECKING:
@@ -215,10 +218,20 @@ class Publication:
         release = self.release
         title, text = draft.title or release.title, merge(draft.body or "", release.text)
         early = release.prerelease or bool(draft.prerelease)
-        published = self.client.ask(WRITE, lambda: draft.update_release(title, text, draft=False, prerelease=early))
+        # Older versions of PyGithub cannot say it: then GitHub takes what was published last for the latest.
+        knows = "make_latest" in signature(draft.update_release).parameters
+        latest = {"make_latest": "false"} if knows and self._is_of_old_series() else {}
+        published = self.client.ask(WRITE, lambda: draft.update_release(title, text, draft=False, prerelease=early, **latest))
         if published.draft:
             raise ReleaseError(f"{release.title} is still a draft", cause="GitHub did not publish it", hint=AGAIN)
         return published
+
+    def _is_of_old_series(self) -> bool:
+        """Whether a release of a higher version is published, as the tags tell."""
+        own = version_of(self.client.tag)
+        every = self.client.ask(READ, lambda: list(self.repository.get_releases()))
+        others = filter(None, (version_of(one.tag_name) for one in every if not (one.draft or one.prerelease)))
+        return bool(own) and any(Version(other) > Version(own) for other in others)
 
     def _conflict(self, asset: Asset) -> ReleaseConflict:
         return ReleaseConflict(

@@ -109,6 +109,11 @@ def _version(tag: str, conf: Path, entry: Entry | None = None, *, top: bool = Tr
     )
 
 
+def version_of(tag: str) -> str:
+    """Give the version that a tag of a usual form names, or nothing."""
+    return next(filter(None, (form.version(tag) for form in forms(NO_CONF, top=True))), "")
+
+
 def is_prerelease(version: str) -> bool:
     """Whether a version comes before the one that it is named after, as 1.0~rc1 does."""
     return "~" in version
