@@ -98,7 +98,7 @@ def init(
         say(f"  {line}")
     say(f"and in {_site(session).uploaders}:")
     say(f"  allow * by key {fingerprint[-16:]}+")
-    session.console.info(f"next: debkit key backup {fingerprint} --output FILE, to be printed and put away")
+    session.console.info(f"next: debkit key backup {fingerprint} --output ~/paper.txt, to be printed and put away")
 
 
 @command.command(name="list")
@@ -202,6 +202,8 @@ def export(
         raise click.UsageError("--secret is armoured, and is what signs the archive")
     if secret:
         _demand_new(output)
+    else:
+        _demand_place(output)
     run, keys = session.run, session.config.keys
     with run.interruptible():
         if secret:
@@ -251,20 +253,36 @@ def _demand_new(output: Path | None) -> None:
     """Refuse to write a secret over a file: that may be another key's only backup."""
     from debkit.errors import ConfigError  # noqa: PLC0415
 
+    _demand_place(output)
     if output and output.is_file():
         raise ConfigError(
             f"{output} is there already", cause="it may be the backup of another key", hint=f"name another file; or: rm {output}"
         )
 
 
+def _demand_place(output: Path | None) -> None:
+    """Refuse a directory, and a file in one that does not exist, before anybody types a passphrase."""
+    from debkit.errors import ConfigError  # noqa: PLC0415
+
+    if output and output.is_dir():
+        raise ConfigError(f"{output} is a directory", cause="--output names the file itself", hint=f"--output {output}/FILE")
+    if output and not output.parent.is_dir():
+        raise ConfigError(
+            f"{output} cannot be written", cause=f"there is no directory {output.parent}", hint=f"mkdir -p {output.parent}"
+        )
+
+
 def _write(session: Session, data: bytes, output: Path | None, *, secret: bool) -> None:
     from debkit.paths import put  # noqa: PLC0415
+    from debkit.source.git import in_git  # noqa: PLC0415
 
     if output and output.exists() and not output.is_file():
         output.write_bytes(data)  # a device or a pipe, in whose place no file is to be put
     elif output:
         put(output, data, mode=0o600 if secret else 0o644)
         session.console.good(f"{output} is written{', which only you can read' if secret else ''}")
+        if secret and in_git(output.parent):
+            session.console.warn(f"{output} is in a git repository: a commit, or a source package, could take the key with it")
     else:
         sys.stdout.buffer.write(data)
 

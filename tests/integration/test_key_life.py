@@ -255,6 +255,22 @@ def test_what_gpg_would_refuse_or_take_for_a_name(desk: Desk) -> None:
     assert not desk.listed()
 
 
+def test_a_secret_that_git_could_take_is_warned_of(desk: Desk) -> None:
+    key = desk.made("--no-passphrase")
+    desk.configure(key)
+    assert "is in a git repository" not in desk.type("backup", "--output", os.fspath(desk.project / "outside"))
+    (desk.project / ".git").mkdir()
+    for words in (("backup",), ("export", "--secret")):
+        assert "is in a git repository" in desk.type(*words, "--output", os.fspath(desk.project / words[0]))
+    assert "is in a git repository" not in desk.type("export", "--output", os.fspath(desk.project / "public"))
+
+
+def test_where_nothing_can_be_written_is_told_first(desk: Desk) -> None:
+    for words in (("backup",), ("export",), ("export", "--secret")):
+        assert "is a directory" in desk.type(*words, "--output", os.fspath(desk.project), code=3)
+        assert "there is no directory" in desk.type(*words, "--output", os.fspath(desk.project / "none/x"), code=3)
+
+
 @pytest.mark.parametrize("passphrase", [True, False])
 def test_a_printed_backup_brings_the_key_back(desk: Desk, passphrase: bool) -> None:  # noqa: FBT001
     key = desk.made() if passphrase else desk.made("--no-passphrase")
