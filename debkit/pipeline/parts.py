@@ -65,14 +65,19 @@ def write_sums(dist: Path, made: Iterable[Path]) -> None:
     put(dist / SUMS, "".join(lines).encode())
 
 
-def read_part(root: Path) -> Part:
-    """Verify a part and read its report. Raises ConfigError for what is none, ArchiveError for one that is not as it was left."""
+def demand_part(root: Path) -> None:
+    """Refuse what is no part at all. Raises ConfigError."""
     if not root.is_dir():
         raise ConfigError(
             f"{root} is no directory", cause="a part is what a build has left in its dist/", hint=f"ls {root.parent}"
         )
     if not (root / SUMS).is_file():
         raise ConfigError(f"{root} has no {SUMS}", cause=_why_without(root), hint=AGAIN)
+
+
+def read_part(root: Path) -> Part:
+    """Verify a part and read its report. Raises ConfigError for what is none, ArchiveError for one that is not as it was left."""
+    demand_part(root)
     sums = read_sums(root)
     wrong = [*_wrong(root, sums), *([f"{REPORT}: not listed"] if REPORT not in sums else [])]
     if wrong:
@@ -132,7 +137,7 @@ def _why_without(root: Path) -> str:
         return "it is not what debkit build --no-publish leaves in dist/, or not all of it"
     if report.outcome == "succeeded":
         return "its build has published by itself, or is not what debkit build --no-publish leaves in dist/"
-    return f"its build {'was cut off' if report.outcome == 'running' else f'failed: {report.error}'}"
+    return f"its last run {'was cut off' if report.outcome == 'running' else f'failed: {report.error}'}"
 
 
 def _here(root: Path, report: Report, sums: dict[str, str]) -> Report:

@@ -45,6 +45,8 @@ def publish_parts(wish: Wish, config: Config, console: Console, *, passphrase: P
     the proof raise.
     """
     demand_elsewhere(wish.parts, config)
+    for root in wish.parts:
+        parts.demand_part(root)  # before a mistyped name costs dist/ what a build has left there
     ledger = Ledger(config.dist / parts.REPORT)
     run = Processes(ledger.command)
     with run.interruptible(), alone(config.dist):

@@ -132,7 +132,7 @@ def test_a_build_that_failed_leaves_no_sums_and_its_error_is_told(tmp_path: Path
     failure = BuildError("trixie/amd64: package failed", cause="why", hint="next")
     with pytest.raises(ConfigError, match="has no SHA256SUMS") as caught:
         read_part(make_part(tmp_path / "part", "amd64", failure=failure))
-    assert caught.value.cause == "its build failed: trixie/amd64: package failed"
+    assert caught.value.cause == "its last run failed: trixie/amd64: package failed"
 
 
 def test_the_first_arch_brings_what_is_for_all_and_the_others_leave_it_out(left: Path, tmp_path: Path) -> None:
