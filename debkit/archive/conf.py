@@ -216,7 +216,8 @@ def _distributions(config: Config) -> str:
         raise ConfigError(
             f"there is no archive in {config.repo}",
             cause=f"{file} does not exist",
-            hint=f"mkdir -p {file.parent} && editor {file}, with a stanza like the one below; and: touch {file.parent}/uploaders",
+            hint="debkit init, which writes it; to build alone: debkit build --no-publish; by hand: "
+            f"mkdir -p {file.parent} && touch {file.parent}/uploaders && editor {file}, with a stanza like the one below",
             excerpt=tuple(stanza(config, config.build.suites[0]).splitlines()),
         ) from problem
     except OSError as problem:

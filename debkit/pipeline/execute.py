@@ -80,7 +80,7 @@ class Judged:
 
 def execute(request: Request, config: Config, console: Console, *, passphrase: Passphrase, dry_run: bool) -> None:
     """Plan, show the plan, carry it out. Raises the first error once every job has ended; `report.json` has them all."""
-    if request.shell:
+    if request.shell and not dry_run:
         demand_terminal()
     ledger = Ledger(config.dist / "report.json")
     run = Processes(ledger.command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from debkit.project.action import WORKFLOW
 from debkit.source.ours import MARK
+from debkit.source.tags import forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ def doubts(facts: Facts, config: Config, *, action: Action, kept: tuple[str, ...
     if facts.git is None:
         yield "this is no git repository, so there is no tag to push: git init"
     elif facts.git != facts.path.resolve():
-        yield f"GitHub reads workflows at the top of the repository only, which is {facts.git}"
+        yield from _as_a_part(facts)
     if facts.git and not facts.repository:
         yield "git has no remote origin on GitHub, so [archive] url is left open"
     if workflow is not None and MARK not in workflow:
@@ -40,6 +41,13 @@ def doubts(facts: Facts, config: Config, *, action: Action, kept: tuple[str, ...
             f"no {facts.packaging}/gbp.conf tells how the upstream tarball is made from git: a clone, which has none beside it, "
             "gets one only while the suite's archive has this upstream version"
         )
+
+
+def _as_a_part(facts: Facts) -> Iterator[str]:
+    yield f"GitHub reads workflows at the top of the repository only, which is {facts.git}"
+    conf = f"{facts.packaging}/gbp.conf"
+    if not forms(facts.path / conf, top=False):
+        yield f"no tag names a version of this part of the repository, until debian-tag in its {conf} says which ones are its own"
 
 
 def steps(facts: Facts, drafts: tuple[Draft, ...]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from debkit.errors import ConfigError, SourceError
 from debkit.keys import Secret
 from debkit.source.changelog import read_changelog
 from debkit.source.dsc import read_dsc
-from debkit.source.git import git, toplevel
+from debkit.source.git import git, in_git, toplevel
 from debkit.source.place import Kind, find_packaging, locate
 from debkit.source.tags import forms, settled
 
@@ -35,11 +35,13 @@ def find_tag(run: Run, tag: str, tree: Path, environ: Mapping[str, str]) -> str:
         return tag
     if environ.get("GITHUB_REF_TYPE") == "tag" and environ.get("GITHUB_REF_NAME"):
         return environ["GITHUB_REF_NAME"]
-    tags = tags_at(run, tree if tree.is_dir() else Path())
+    tree = tree if tree.is_dir() else Path()
+    tags = tags_at(run, tree) if in_git(tree) else []
     if len(tags) != 1:
+        none = "the last commit has no tag" if in_git(tree) else f"{tree.resolve()} is in no git repository"
         raise ConfigError(
             "which tag is to be released is not known",
-            cause=f"the last commit has {'the tags ' + ', '.join(tags) if tags else 'no tag'}",
+            cause=f"the last commit has the tags {', '.join(tags)}" if tags else none,
             hint=f"debkit release github --tag {tags[0] if tags else 'TAG'}",
         )
     return tags[0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from debkit import cli, errors
 from debkit.errors import ConfigError, DebkitError, Interrupted, SourceError
@@ -150,3 +151,10 @@ def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 def test_a_wrong_command_line(invoke: Callable[..., tuple[int, str]], argv: tuple[str, ...], code: int, text: str) -> None:
     assert invoke(*argv)[0] == code
     assert text in invoke(*argv)[1]
+
+
+def test_a_file_is_no_copy_of_an_archive(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = CliRunner().invoke(cli.debkit_command, ["-C", str(tmp_path), "repo", "restore", str(tmp_path / "file")])
+    assert ended.exit_code == 2
+    assert "is a file" in ended.output

@@ -200,6 +200,10 @@ def test_doubts(tmp_path: Path) -> None:
     assert told(facts(tmp_path)) == ""
     assert "no git repository" in told(facts(tmp_path, git=None))
     assert "top of the repository" in told(facts(tmp_path, git=tmp_path.parent))
+    assert "no tag names a version of this part" in told(facts(tmp_path, git=tmp_path.parent))
+    (tmp_path / "debian").mkdir()
+    (tmp_path / "debian/gbp.conf").write_text("[DEFAULT]\ndebian-tag = part-%(version)s\n")
+    assert "no tag names" not in told(facts(tmp_path, git=tmp_path.parent))
     assert "no remote origin on GitHub" in told(facts(tmp_path, repository=""))
     assert "no debian/gbp.conf tells" in told(facts(tmp_path, orig_from_git=False))
     assert "debkit/debkit@v1 is no commit" in told(facts(tmp_path), project.Action("debkit/debkit", "v1"))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,8 @@ from debkit.release.named import find_repository, find_tag, find_token, place, s
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.recorder import Recorder
 
 
@@ -59,12 +60,20 @@ def test_where_the_tag_comes_from(recorder: Recorder, tmp_path: Path) -> None:
     assert find_tag(recorder, "", tmp_path, workflow) == "v2"
     assert recorder.commands == []
     recorder.reply("git", stdout="v3\n")
+    (tmp_path / ".git").mkdir()
     assert find_tag(recorder, "", tmp_path, workflow | {"GITHUB_REF_TYPE": "branch"}) == "v3"
     assert recorder.commands[-1].argv[-3:] == ("tag", "--points-at", "HEAD")
     for printed in ("", "v3\nv4\n"):
         recorder.reply("git", stdout=printed)
         with pytest.raises(ConfigError, match="which tag is to be released"):
-            find_tag(recorder, "", Path("hello"), {})
+            find_tag(recorder, "", tmp_path, {})
+
+
+def test_what_is_in_no_git_repository_has_no_tag(recorder: Recorder, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="which tag is to be released") as told:
+        find_tag(recorder, "", tmp_path, {})
+    assert told.value.cause == f"{tmp_path} is in no git repository"
+    assert recorder.commands == []
 
 
 def test_where_the_repository_and_the_token_come_from() -> None:

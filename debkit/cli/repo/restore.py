@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="restore")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @with_passphrase
 @click.pass_obj
 def command(session: Session, *, directory: Path, passphrase: Passphrase) -> None:

@@ -22,6 +22,7 @@ def command(session: Session, *, directory: Path | None, days: int) -> None:
     together. Nothing is changed, and no secret key is needed: run it every week.
     """
     from debkit.archive.verify import verify  # noqa: PLC0415
+    from debkit.console import counted  # noqa: PLC0415
 
     config, console = session.config, session.console
     with session.run.interruptible(), console.jobs((config.archive.name,)) as rows:
@@ -31,6 +32,7 @@ def command(session: Session, *, directory: Path | None, days: int) -> None:
         row.done("verified")
     until = f"until {found.until}" if found.until else "for ever"
     console.good(
-        f"{base} is in order: {', '.join(found.suites)}; {found.files} files ({found.size / 1e6:.1f} MB), {found.states} states, "
+        f"{base} is in order: {', '.join(found.suites)}; {counted(found.files, 'file')} ({found.size / 1e6:.1f} MB), "
+        f"{counted(found.states, 'state')}, "
         f"signed by {' and '.join(found.signers)}, valid {until}{'' if found.database else '; a copy, without a database'}"
     )
