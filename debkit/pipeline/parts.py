@@ -67,6 +67,12 @@ def write_sums(dist: Path, made: Iterable[Path]) -> None:
 
 def demand_part(root: Path) -> None:
     """Refuse what is no part at all. Raises ConfigError."""
+    if not root.is_dir() and "*" in root.name:
+        raise ConfigError(
+            f"there is no part: nothing is called {root}",
+            cause="no build was kept as a part here, or none was downloaded",
+            hint="make build part, or name the directories: debkit publish PART...",
+        )
     if not root.is_dir():
         raise ConfigError(
             f"{root} is no directory", cause="a part is what a build has left in its dist/", hint=f"ls {root.parent}"

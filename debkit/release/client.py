@@ -13,7 +13,7 @@ from github import GithubException, UnknownObjectException
 from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util.retry import Retry
 
-from debkit.errors import DebkitError, NetworkError, ReleaseError
+from debkit.errors import ConfigError, DebkitError, NetworkError, ReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -161,7 +161,14 @@ class Client:
 
 
 def connect(token: Secret, *, api: str, repository: str, tag: str, progress: Progress) -> Client:
-    """Make the client. PyGithub 2 wants its tokens wrapped, and has patience of its own, which knows nothing of uploads."""
+    """Make the client. PyGithub 2 wants its tokens wrapped, and has patience of its own, which knows nothing of uploads.
+
+    Raises ConfigError for an `api` that is no URL.
+    """
+    if not api.startswith(("https://", "http://")):
+        raise ConfigError(
+            f"GITHUB_API_URL is {api!r}", cause="it is no URL, such as https://api.github.com", hint="unset GITHUB_API_URL"
+        )
     options: dict[str, Any] = {"base_url": api, "timeout": TIMEOUT, "retry": Patience.usual(), "per_page": 100}
     if auth := getattr(github, "Auth", None):
         hub = github.Github(auth=auth.Token(token.reveal()), **options)

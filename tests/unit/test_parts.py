@@ -121,6 +121,8 @@ def test_a_report_of_another_debkit_is_told(root: Path) -> None:
 
 
 def test_what_is_no_part_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no part"):
+        read_part(tmp_path / "*")
     with pytest.raises(ConfigError, match="is no directory"):
         read_part(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="has no SHA256SUMS") as caught:

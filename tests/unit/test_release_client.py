@@ -10,7 +10,7 @@ from urllib3.exceptions import MaxRetryError
 from urllib3.response import HTTPResponse
 
 from debkit.console import Quiet
-from debkit.errors import NetworkError, ReleaseError
+from debkit.errors import ConfigError, NetworkError, ReleaseError
 from debkit.keys import Secret
 from debkit.release import client
 from debkit.release.client import Client, Patience, connect, limited_for
@@ -45,6 +45,11 @@ def refusal(status: int, message: str = "", headers: dict[str, str] | None = Non
 )
 def test_what_github_says_of_its_limits(status: int, headers: dict[str, str], message: str, seconds: float | None) -> None:
     assert limited_for(status, headers, message) == seconds
+
+
+def test_an_address_that_is_no_url_is_told() -> None:
+    with pytest.raises(ConfigError, match="GITHUB_API_URL is 'nonsense'"):
+        connect(Secret("t"), api="nonsense", repository="o/r", tag="v1", progress=Quiet())
 
 
 def test_a_limit_lasts_until_it_is_reset() -> None:
