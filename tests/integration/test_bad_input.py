@@ -258,6 +258,7 @@ def reprepro_at_work(project: Project, work: Path) -> Iterator[None]:
             busy.unlink()
 
 
+@pytest.mark.slow
 def test_an_archive_that_somebody_else_works_on(project: Project, tmp_path: Path) -> None:
     spoil(project.path / "config/debkit.toml", UNCHECKED)
     tree = make_tree(tmp_path / "hello", kind="all")

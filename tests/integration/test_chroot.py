@@ -330,6 +330,7 @@ def raw_sbuild(run: Processes, chroot: Chroot, source: Source, into: Path) -> tu
     return log.read_text(), installed[1]
 
 
+@pytest.mark.slow
 def test_a_layer_saves_the_installing_and_changes_nothing(
     build_chroot: Callable[[str, str], Chroot], source: Source, tmp_path: Path
 ) -> None:
@@ -352,6 +353,7 @@ def test_a_layer_saves_the_installing_and_changes_nothing(
     assert set(re.findall(installed, layered_log, re.MULTILINE)) == {"0", "1"}  # sbuild's own dummy
 
 
+@pytest.mark.slow
 def test_a_source_that_needs_nothing_more_gets_the_base(
     source: Source, tmp_path: Path, run: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

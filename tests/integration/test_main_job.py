@@ -54,6 +54,7 @@ def test_a_tree_becomes_a_package_that_a_clean_client_installs(project: Project,
     assert re.search(r"^  sudo apt-get .*install hello-debkit hello-debkit-data$", ended.err, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_same_again_changes_nothing_and_installs_no_dependency(project: Project, tree: Path) -> None:
     version = project.report["sources"][0]["version"]
     ended = project.debkit("build", os.fspath(tree))
@@ -65,6 +66,7 @@ def test_the_same_again_changes_nothing_and_installs_no_dependency(project: Proj
     assert not re.search(r"^The following NEW packages will be installed:\n(?!  sbuild-build-depends)", log, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_an_edit_gives_a_version_that_upgrades(project: Project, tree: Path) -> None:
     before = project.report["sources"][0]["version"]
     source = next(tree.glob("*.c"))

@@ -54,6 +54,7 @@ def test_the_action_puts_debkit_on_path_and_runs_a_target_for_a_project(
     assert told == f"debkit, version {debkit.__version__}\n"
 
 
+@pytest.mark.slow
 def test_a_job_that_is_run_again_has_the_bytes_that_the_first_has_pushed(
     tmp_path: Path, debkit_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
