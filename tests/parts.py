@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from debkit.model import CheckReport, Outcome, Target, Via
 from debkit.pipeline import parts
 from debkit.pipeline.plan import Job, Plan, Request, SourceFacts
-from debkit.report import Ledger
+from debkit.report import REPORT, Ledger
 from tests.uploads import make_build, make_source
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def make_part(
     build = make_build(root / suite / arch, made, arch, build_all=True, program=PROGRAM, noise=noise, distribution=distribution)
     if checks is None:
         checks = tuple(CheckReport(check=name, target=target, outcome=Outcome.PASS, seconds=1.5) for name in planned)
-    ledger = Ledger(root / parts.REPORT)
+    ledger = Ledger(root / REPORT)
     job = Job(target=target, via=Via.NATIVE, tried=Via.NATIVE, reason="", build_all=True)
     request = Request(where=".", suites=(suite,), arches=(arch,), publish=False)
     facts = SourceFacts(name=made.name, version=made.version, architectures=made.architectures)

@@ -16,6 +16,7 @@ from debkit.config import base_suite
 from debkit.console import Quiet
 from debkit.errors import ArchiveError
 from debkit.model import FileRef
+from debkit.source.draft import suffixed
 from debkit.source.dsc import read_dsc
 from debkit.source.results import read_changes
 
@@ -84,8 +85,8 @@ def read_released(config: Config, source: str, version: str) -> Released:
 
 
 def names_of(version: str, suite: str) -> frozenset[str]:
-    """Give what a version may be called in a suite (`debkit.source.opened` names it)."""
-    return frozenset((version, *(f"{version}~{name.replace('-', '')}1" for name in (suite, base_suite(suite)))))
+    """Give what a version may be called in a suite (`debkit.source.draft` names it)."""
+    return frozenset((version, *(suffixed(version, name) for name in (suite, base_suite(suite)))))
 
 
 def _files(config: Config, suite: str, source: str, version: str) -> tuple[FileRef, ...]:

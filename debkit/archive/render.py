@@ -1,4 +1,4 @@
-"""Text made from the templates of this room. Owns jinja2."""
+"""Text made from the templates of this room."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from debkit import templates
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,16 +29,7 @@ def prepare() -> None:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 (slow to come, and seldom needed)
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: name is None or name.endswith(".html.jinja"),  # noqa: S701 (the others make no HTML)
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates.environment(TEMPLATES)
     environment.filters |= {"quote": quote, "day": _day, "enumerated": _enumerated, "grouped": _grouped}
     return environment
 

@@ -23,7 +23,7 @@ from debkit.archive.site import SIGNATURES
 from debkit.archive.whole import demand_whole, field, unlike, unsigned
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, SigningError
-from debkit.keys import signed_text
+from debkit.keys import is_clearsigned, signed_text
 from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 QUIET = Quiet()
 TOLD = 20
-BEGIN, END = "-----BEGIN PGP SIGNED MESSAGE-----", "-----END PGP SIGNATURE-----"
 IGNORED = frozenset({".git"})
 ANOTHER = "restore from another copy; or, from the files of a release: debkit repo rebuild --from DIR"
 
@@ -238,8 +237,7 @@ def _kept(keys: Keys, directory: Path, wanted: frozenset[FileRef]) -> tuple[tupl
 
 def _is_ours(keys: Keys, path: Path) -> bool:
     """Whether all of a file is signed by a key that signs uploads or the archive here."""
-    text = path.read_text(encoding="utf-8", errors="replace").strip()
-    if not (text.startswith(BEGIN) and text.endswith(END) and text.count(BEGIN) == 1):
+    if not is_clearsigned(path.read_text(encoding="utf-8", errors="replace")):
         return False
     for key in dict.fromkeys((keys.upload, *keys.signers)):
         with contextlib.suppress(SigningError):

@@ -23,13 +23,13 @@ def command() -> None:
 def verify_parts(session: Session, *, parts: tuple[Path, ...]) -> None:
     """Verify that debkit's workflow has attested PARTS, each the dist/ of a build, and built them from this very commit."""
     from debkit.console import counted  # noqa: PLC0415
-    from debkit.project import github  # noqa: PLC0415
+    from debkit.release import actions  # noqa: PLC0415
 
-    if not github.is_job(os.environ):
+    if not actions.is_job(os.environ):
         session.console.info("attestations not verified: only builds in GitHub's Actions have any")
         return
     with session.run.interruptible():
-        github.verify(session.run, parts, environ=os.environ)
+        actions.verify(session.run, parts, environ=os.environ)
     session.console.good(f"{counted(len(parts), 'part')} attested")
 
 
@@ -39,8 +39,8 @@ def verify_parts(session: Session, *, parts: tuple[Path, ...]) -> None:
 @click.pass_obj
 def pages(session: Session, *, verb: str, site: Path) -> None:
     """Have the branch gh-pages in SITE, or make SITE that branch: one commit without history."""
-    from debkit.project import github  # noqa: PLC0415
+    from debkit.release import actions  # noqa: PLC0415
 
     with session.run.interruptible():
-        told = github.branch(session.run, verb, site, environ=os.environ)
+        told = actions.branch(session.run, verb, site, environ=os.environ)
     session.console.info(told or f"gh-pages {verb}ed")

@@ -8,7 +8,18 @@ from debkit.keys.check import warnings
 from debkit.keys.find import find_keys, located, own_home, unlock
 from debkit.keys.home import by_hand
 from debkit.keys.passphrase import Passphrase, ask_on_terminal
-from debkit.keys.ring import Keys, Place, Places, Secret, export_public, good_signers, prove, signed_text, unsigned_text
+from debkit.keys.ring import (
+    Keys,
+    Place,
+    Places,
+    Secret,
+    export_public,
+    good_signers,
+    is_clearsigned,
+    prove,
+    signed_text,
+    unsigned_text,
+)
 from debkit.keys.texts import clearsign, is_signed, sign_beside
 
 __all__ = [
@@ -23,6 +34,7 @@ __all__ = [
     "export_public",
     "find_keys",
     "good_signers",
+    "is_clearsigned",
     "is_signed",
     "located",
     "own_home",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WRAPPER = Path(__file__).with_name("gpg")
 OPTIONS = ("--pinentry-mode", "loopback", "--no-auto-check-trustdb")
+BEGIN, END = "-----BEGIN PGP SIGNED MESSAGE-----", "-----END PGP SIGNATURE-----"  # of a clearsigned text (RFC 4880, 7)
 PROBE = "debkit proves that this key can sign.\n"
 NO_LOOPBACK = "pinentry mode 'loopback' failed"
 SIGN_ANEW = "run the same command again: it signs anew"
@@ -256,9 +257,15 @@ def good_signers(status: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def is_clearsigned(text: str) -> bool:
+    """Whether a text is one clearsigned message and nothing else: who signs it vouches for all of it, or for none."""
+    text = text.strip()
+    return text.startswith(BEGIN) and text.endswith(END) and text.count(BEGIN) == 1
+
+
 def unsigned_text(text: str) -> str:
     """Give what a clearsigned text says, whoever has signed it (RFC 4880, 7); a text without a signature says itself."""
-    if text.startswith("-----BEGIN PGP SIGNED MESSAGE-----"):
+    if text.startswith(BEGIN):
         body = text.partition("\n\n")[2].rpartition("-----BEGIN PGP SIGNATURE-----")[0]
         text = re.sub(r"^- ", "", body, flags=re.MULTILINE)
     return text.rstrip("\n") + "\n"

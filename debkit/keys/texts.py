@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from debkit.errors import SigningError
-from debkit.keys.ring import explain, good_signers, gpg, signed_text
+from debkit.keys.ring import BEGIN, explain, good_signers, gpg, signed_text
 from debkit.run import temporary
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def is_signed(keys: Keys, text: bytes, signature: bytes) -> bool:
     with temporary("debkit-signature.") as directory:
         file = directory / "signature"
         file.write_bytes(signature)
-        if not signature.startswith(b"-----BEGIN PGP SIGNED MESSAGE-----"):
+        if not signature.startswith(BEGIN.encode()):
             checked = gpg(keys.archive.home).verify_data(f"{file}", text)
             found = good_signers(checked.stderr or "")
             return all(any((key.subkey or key.fingerprint) in signer for signer in found) for key in keys.signers)

@@ -21,7 +21,7 @@ from debkit.paths import state_home
 from debkit.pipeline import jobs, parts, show
 from debkit.pipeline.alone import alone
 from debkit.pipeline.plan import SourceFacts, plan
-from debkit.report import Ledger
+from debkit.report import REPORT, Ledger
 from debkit.run import Processes
 from debkit.run.lending import Lender, demand_terminal
 
@@ -82,7 +82,7 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
     """Plan, show the plan, carry it out. Raises the first error once every job has ended; `report.json` has them all."""
     if request.shell and not dry_run:
         demand_terminal()
-    ledger = Ledger(config.dist / "report.json")
+    ledger = Ledger(config.dist / REPORT)
     run = Processes(ledger.command)
     with run.interruptible():
         if dry_run:

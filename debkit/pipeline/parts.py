@@ -16,6 +16,7 @@ import debkit
 from debkit.errors import ArchiveError, ConfigError
 from debkit.paths import put
 from debkit.pipeline.plan import Job
+from debkit.report import REPORT
 from debkit.report.read import Report, read_report, revived
 from debkit.sign import file_ref
 from debkit.source import read_changes
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from debkit.model import BuildResult, CheckReport, Source
 
 SUMS = "SHA256SUMS"
-REPORT = "report.json"
 TOLD = 20
 AGAIN = "debkit build --no-publish, where that was built, and all of its dist/ once more"
 

@@ -14,7 +14,7 @@ from debkit.pipeline.alone import alone
 from debkit.pipeline.execute import TOOLS, Shift, accelerator_for, demand_uploads, prove, publish, ready_to_sign
 from debkit.pipeline.join import join, share, verdicts
 from debkit.pipeline.plan import Plan, Request, SourceFacts, choose_via, why_nothing_is
-from debkit.report import Ledger
+from debkit.report import REPORT, Ledger
 from debkit.run import Processes, temporary
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def publish_parts(wish: Wish, config: Config, console: Console, *, passphrase: P
     demand_elsewhere(wish.parts, config)
     for root in wish.parts:
         parts.demand_part(root)  # before a mistyped name costs dist/ what a build has left there
-    ledger = Ledger(config.dist / parts.REPORT)
+    ledger = Ledger(config.dist / REPORT)
     run = Processes(ledger.command)
     with run.interruptible(), alone(config.dist):
         parts.forget(config.dist)

@@ -16,6 +16,7 @@ from debkit.pipeline.execute import staging
 from debkit.release import assets as names
 from debkit.release import flat, named, notes, text
 from debkit.release.assets import SIGNATURE, SUMS, Asset
+from debkit.report import REPORT
 from debkit.run import temporary
 from debkit.source import changes_of, describe
 from debkit.source.git import in_git
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from debkit.keys import Keys, Passphrase
     from debkit.release.github import Outcome
     from debkit.run import Processes, Run
-
-REPORT = "report.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from debkit.pipeline import jobs
 from debkit.pipeline.alone import alone
 from debkit.pipeline.execute import Shift, accelerator_for, informed, make_source, prepared, workshop
 from debkit.pipeline.plan import Request, choose_via
-from debkit.report import Ledger
+from debkit.report import REPORT, Ledger
 from debkit.run import Processes
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def verify(
 
     Raises HostError where this machine accelerates nothing and, when all sources have had their turn, the first error.
     """
-    ledger = Ledger(config.dist / "verify/report.json")
+    ledger = Ledger(config.dist / "verify" / REPORT)
     run = Processes(ledger.command)
     building = replace(config.build, accelerate=True, emulate=())
     config = replace(config, build=building, checks=replace(config.checks, run=()))

@@ -1,4 +1,4 @@
-"""The files that a project needs, made from the templates. Owns jinja2 for them."""
+"""The files that a project needs, made from the templates."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from debkit import templates
 from debkit.project.action import WORKFLOW
 from debkit.source.ours import MARK
 
@@ -64,12 +63,4 @@ def draft(facts: Facts, config: Config, *, action: Action, stanzas: tuple[str, .
 
 
 def _render(template: str, said: dict[str, object]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=False,  # noqa: S701 (no HTML)
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(f"{template}.jinja").render(said)
+    return templates.environment(TEMPLATES).get_template(f"{template}.jinja").render(said)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from debkit.run import Completed
 
 SCHEMA_VERSION = 1
+REPORT = "report.json"  # in dist/
 LONGEST_WORD = 500
 NOWHERE: Mapping[str, str] = MappingProxyType({})
 SCHEMA = Path(__file__).with_name("report.schema.json")

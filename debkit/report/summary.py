@@ -1,6 +1,6 @@
 """A run in a page of Markdown, for GitHub Actions: what a job appends to GITHUB_STEP_SUMMARY is shown on the page of its run.
 
-Rendered from the report alone. Owns jinja2 in this room.
+Rendered from the report alone.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from debkit import templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,16 +30,7 @@ def append(report: Mapping[str, Any], environ: Mapping[str, str]) -> None:
 
 def rendered(report: Mapping[str, Any]) -> str:
     """Write a report, or one that is still being made, as Markdown."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 (slow to come, and seldom needed)
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=False,  # noqa: S701 (this is Markdown: `text` escapes for both)
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates.environment(TEMPLATES)  # no HTML, but Markdown: `text` escapes for both
     environment.filters |= {"text": text, "seconds": seconds, "target": target}
     plan = report["plan"] or {"jobs": [], "checks": []}
     checks = {(target(check["target"]), check["check"]): check for check in report["checks"]}

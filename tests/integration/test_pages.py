@@ -32,7 +32,7 @@ class Hub:
     def pages(self, verb: str, site: Path, **env: str) -> Ended:
         told = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": self.root.as_uri(), "GITHUB_REPOSITORY": "someone/tools",
                 "GITHUB_TOKEN": "t", **env}  # fmt: skip
-        argv = ("sh", os.fspath(CHECKOUT / "debkit/project/pages"), verb, os.fspath(site))
+        argv = ("sh", os.fspath(CHECKOUT / "debkit/release/pages"), verb, os.fspath(site))
         done = self.run(Command(argv=argv, env=tuple(told.items()), ok=frozenset({0, 14, 16})))
         return Ended(done.code, done.stdout, done.stdout)
 

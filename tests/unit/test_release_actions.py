@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.errors import ArchiveError, HostError, NetworkError
-from debkit.project import github
+from debkit.release import actions
 
 if TYPE_CHECKING:
     from tests.recorder import Recorder
@@ -19,7 +19,7 @@ JOB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b", "GITHUB_SHA": "c0ff
 
 def test_each_part_must_be_attested_by_the_workflow_for_the_commit(recorder: Recorder) -> None:
     environ = {**JOB, "DEBKIT_REPOSITORY": "debkit/debkit", "DEBKIT_COMMIT": "d15ea5e"}
-    github.verify(recorder, (Path("parts/one"), Path("parts/two")), environ=environ)
+    actions.verify(recorder, (Path("parts/one"), Path("parts/two")), environ=environ)
     whose = (
         "--repo", "a/b", "--source-digest", "c0ffee", "--source-ref", "refs/tags/v1", "--signer-workflow",
         "debkit/debkit/.github/workflows/release.yml", "--signer-digest", "d15ea5e", "--deny-self-hosted-runners",
@@ -30,7 +30,7 @@ def test_each_part_must_be_attested_by_the_workflow_for_the_commit(recorder: Rec
 
 
 def test_a_project_that_has_debkit_in_it_attests_itself(recorder: Recorder) -> None:
-    github.verify(recorder, (Path("parts/one"),), environ=JOB)
+    actions.verify(recorder, (Path("parts/one"),), environ=JOB)
     assert recorder.argvs[0][-5:] == (
         "--signer-workflow", "a/b/.github/workflows/release.yml", "--signer-digest", "c0ffee", "--deny-self-hosted-runners"
     )  # fmt: skip
@@ -39,24 +39,24 @@ def test_a_project_that_has_debkit_in_it_attests_itself(recorder: Recorder) -> N
 def test_what_is_not_attested_is_told(recorder: Recorder) -> None:
     recorder.reply("gh", stdout="no attestations found\n", code=1)
     with pytest.raises(ArchiveError, match="parts/one is not attested") as caught:
-        github.verify(recorder, (Path("parts/one"),), environ=JOB)
+        actions.verify(recorder, (Path("parts/one"),), environ=JOB)
     assert caught.value.cause == "no attestations found"
 
 
 @pytest.mark.parametrize("name", ["GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_SHA", "GITHUB_TOKEN"])
 def test_without_a_token_nothing_is_verified(recorder: Recorder, name: str) -> None:
     with pytest.raises(HostError, match=f"{name} is not set"):
-        github.verify(recorder, (Path("parts/one"),), environ={**JOB, name: ""})
+        actions.verify(recorder, (Path("parts/one"),), environ={**JOB, name: ""})
     assert recorder.commands == []
 
 
 def test_the_branch_is_pushed_with_the_jobs_token_alone(recorder: Recorder) -> None:
-    github.branch(recorder, "push", Path("site"), environ=JOB)
+    actions.branch(recorder, "push", Path("site"), environ=JOB)
     (command,) = recorder.commands
     assert command.argv[1:] == ("push", "site")
     assert dict(command.env) == {name: JOB[name] for name in ("GITHUB_ACTIONS", "GITHUB_REPOSITORY", "GITHUB_TOKEN")}
     assert command.secrets == ("s3cret",)
     recorder.reply(code=16, stdout="error: refused\n")
     with pytest.raises(NetworkError, match="git could not fetch gh-pages") as caught:
-        github.branch(recorder, "fetch", Path("site"), environ=JOB)
+        actions.branch(recorder, "fetch", Path("site"), environ=JOB)
     assert caught.value.cause == "error: refused"
