@@ -32,9 +32,10 @@ class Lost:
 def lost(base: Path, found: Remains, config: ArchiveConfig) -> tuple[Lost, ...]:
     """Find the states that `prune` would keep, whose snapshots are gone and whose files are all there; the oldest first.
 
-    There are none where snapshots are left: what these lack was pruned. Raises ArchiveError for a damaged journal.
+    There are none where snapshots are left: what these lack was pruned, unless a killed run was putting them back. Raises
+    ArchiveError for a damaged journal.
     """
-    if found.state or snapshots.snapshots(base, found.suite):
+    if found.state or (snapshots.snapshots(base, found.suite) and not _begun(base, found.suite).exists()):
         return ()
     names: dict[frozenset[Entry], str] = {}
     replaced: dict[str, str] = {}
@@ -57,13 +58,26 @@ def lost(base: Path, found: Remains, config: ArchiveConfig) -> tuple[Lost, ...]:
 
 
 def put_back(place: Path, base: Path, suite: str) -> None:
-    """Take the snapshots that were made under `place` into the archive, with their indices by hash."""
+    """Take the snapshots that were made under `place` into the archive, with their indices by hash: all, or the next run does."""
     directory = base / "dists" / suite
-    for path in sorted((place / suite / "snapshots").glob("*")):
-        unfinished = directory / "snapshots" / f".{path.name}.gone"
-        shutil.copytree(path, unfinished)
-        made = unfinished.rename(directory / "snapshots" / path.name)
+    paths = sorted((place / suite / "snapshots").glob("*"))
+    if not paths:
+        return
+    snapshots.sweep(base, suite)
+    begun = _begun(base, suite)
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.touch()
+    for path in paths:
+        made, unfinished = directory / "snapshots" / path.name, directory / "snapshots" / f".{path.name}.gone"
+        if not made.exists():
+            shutil.copytree(path, unfinished)
+            unfinished.rename(made)
         mend(made, directory)
+    begun.unlink()
+
+
+def _begun(base: Path, suite: str) -> Path:
+    return base / "dists" / suite / "snapshots/.lost"
 
 
 def _is_whole(base: Path, state: Remains) -> bool:

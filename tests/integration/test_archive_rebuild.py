@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import front, journal, retention, snapshots, transaction
+from debkit.archive import front, journal, lost, retention, snapshots, transaction
 from debkit.archive.change import change, holding, working
 from debkit.archive.index import entries
 from debkit.archive.rebuild import Rebuilt, rebuild
@@ -143,6 +143,32 @@ def test_the_states_come_back_with_the_journal(run: Processes, base: Path, keys:
             roll_back(archive, "trixie", choose(base, "trixie", name))
             assert entries(base / "dists/trixie") == before[name]
     verify(run, config, base)
+
+
+@pytest.mark.parametrize("left", ["a state half copied", "a state without its indices by hash"])
+def test_all_states_come_back_though_a_rebuild_was_cut_short(
+    run: Processes, config: Config, keys: Keys, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    base = config.repo
+    older = [one.name for one in snapshots.snapshots(base, "trixie")][:-1]
+    lose_database(base)
+    lose_indices(base)
+
+    def cut_short(path: Path, directory: Path) -> None:
+        if left == "a state half copied":
+            half = directory / "snapshots" / f".{older[1]}.gone"
+            half.mkdir()
+            shutil.copyfile(path / "Release", half / "Release")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lost, "mend", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            rebuilt(run, config, keys)
+    rebuilt(run, config, keys)
+    assert [one.name for one in snapshots.snapshots(base, "trixie")][: len(older)] == older
+    assert not list((base / "dists/trixie/snapshots").glob(".*"))
+    is_whole(run, config)
 
 
 def test_nothing_is_published_without_a_database(run: Processes, config: Config, desk: Desk) -> None:
