@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOCK = ".lock"
 WAIT_SECONDS = 300.0
 POLL_SECONDS = 0.2
+REMNANT_SECONDS, REMNANT_POLL_SECONDS = 10.0, 0.02
 
 
 @contextlib.contextmanager
@@ -88,9 +89,16 @@ def _await_reprepro(base: Path, *, deadline: float, left: bool, progress: Progre
 
 
 def release(base: Path) -> None:
-    """Remove the database lock that a reprepro of ours has left which was killed. The archive must be held."""
-    if not reprepro_at(base):
-        (base / "db/lockfile").unlink(missing_ok=True)
+    """Remove the database lock that a reprepro of ours has left which was killed. The archive must be held.
+
+    What it had just forked, to be gpg, has the database open for a moment longer.
+    """
+    deadline = time.monotonic() + REMNANT_SECONDS
+    while reprepro_at(base):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(REMNANT_POLL_SECONDS)
+    (base / "db/lockfile").unlink(missing_ok=True)
 
 
 def reprepro_at(base: Path) -> str | None:

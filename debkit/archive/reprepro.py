@@ -302,6 +302,9 @@ class Reprepro:
             if failed.done.code < 0:
                 release(self.base)
             raise explain(failed, self) from failed
+        except BaseException:  # ended, by force where it did not heed
+            release(self.base)
+            raise
 
 
 def _link(file: Path, link: Path) -> None:

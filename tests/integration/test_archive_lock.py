@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess  # noqa: TID251  # what a killed reprepro leaves is no child of debkit's
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit.archive import lock, publish
-from debkit.errors import LockedError
+from debkit.archive.change import working
+from debkit.errors import Interrupted, LockedError
+from debkit.run import Processes
 from tests.publishing import sound
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from debkit.config import Config
     from debkit.keys import Keys
     from debkit.model import Published
-    from debkit.run import Processes
+    from tests.publisher import Desk
     from tests.publishing import Upload
 
 
@@ -61,3 +68,37 @@ def test_a_lock_of_a_reprepro_that_was_started_by_hand(run: Processes, config: C
     (config.repo / lock.LOCK).write_text("process 1 (publishing x)")  # as a killed run of ours leaves it
     assert publish(run, config, one, keys, wait=5).unchanged
     sound(run, config)
+
+
+def test_the_lock_of_a_killed_reprepro_goes_once_what_it_had_forked_has(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    database, lockfile, program = tmp_path / "db/packages.db", tmp_path / "db/lockfile", tmp_path / "reprepro"
+    database.touch()
+    lockfile.touch()
+    shutil.copyfile("/bin/sleep", program)
+    program.chmod(0o755)
+    with database.open() as kept, subprocess.Popen([program, "1"], stdin=kept) as forked:
+        while not lock.reprepro_at(tmp_path):  # until it is what it is called
+            assert forked.poll() is None
+        lock.release(tmp_path)
+        assert not lockfile.exists()
+        assert forked.poll() is not None
+
+
+@pytest.mark.slow
+def test_a_reprepro_that_does_not_heed_an_interrupt_leaves_no_lock(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Processes()
+    desk.publish(*desk.make("first"))
+    lockfile = desk.config.repo / "db/lockfile"
+    deaf = tmp_path / "bin/reprepro"
+    deaf.parent.mkdir()
+    deaf.write_text(f"#!/bin/sh\ntrap '' TERM\n>{lockfile}\nsleep 60\n")
+    deaf.chmod(0o755)
+    with working(run, desk.config, desk.keys, what="looking") as archive:
+        monkeypatch.setenv("PATH", f"{deaf.parent}:{os.environ['PATH']}")
+        threading.Timer(1, run.stop, (signal.SIGINT,)).start()
+        with pytest.raises(Interrupted):
+            archive.listing("trixie")
+        assert not lockfile.exists()
