@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.archive import publish_all
+from debkit.archive import publish_all, read_upload
 from debkit.config import Config, KeysConfig
 from debkit.keys import Keys, find_keys
 from debkit.run import Processes
@@ -21,7 +21,9 @@ from tests.archives import RUN
 from tests.bulk import make_uploads
 
 if TYPE_CHECKING:
+    from debkit.archive import Upload
     from debkit.model import Published
+    from debkit.run import Run
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -42,7 +44,7 @@ class Desk:
 
     def publish(self, *changes: Path, suite: str = "trixie") -> tuple[Published, ...]:
         """Publish all at once."""
-        return publish_all(RUN, self.config, changes, self.keys, suite=suite)
+        return publish_all(RUN, self.config, read(RUN, *changes), self.keys, suite=suite)
 
     def start(self, *changes: Path, together: bool = False) -> subprocess.Popen[str]:
         """Publish in another process, one after the other or all at once."""
@@ -65,12 +67,17 @@ class Desk:
         )
 
 
+def read(run: Run, *changes: Path) -> tuple[Upload, ...]:
+    return tuple(read_upload(run, path) for path in changes)
+
+
 def main(project: Path, state: Path, *groups: str) -> None:
     run = Processes()
     with run.interruptible(), find_keys(run, KeysConfig(), environ={}, state=state) as keys:
         print("ready", flush=True)  # noqa: T201
         for group in groups:
-            for published in publish_all(run, Config(project=project), tuple(map(Path, group.split("+"))), keys, suite="trixie"):
+            uploads = read(run, *map(Path, group.split("+")))
+            for published in publish_all(run, Config(project=project), uploads, keys, suite="trixie"):
                 if not published.unchanged:
                     print(published.source, flush=True)  # noqa: T201
 

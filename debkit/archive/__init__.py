@@ -8,12 +8,15 @@ from debkit.archive.change import holding, ready, settled, working
 from debkit.archive.client import addition, instructions, keyring_file, sources_file, sources_text
 from debkit.archive.conf import exported_suites
 from debkit.archive.journal import read as history
+from debkit.archive.judge import Upload
 from debkit.archive.promote import promote
 from debkit.archive.publish import publish, publish_all, require, require_upload
 from debkit.archive.retention import prune
 from debkit.archive.rollback import choose, roll_back, states
+from debkit.archive.upload import read_upload
 
 __all__ = [
+    "Upload",
     "addition",
     "choose",
     "exported_suites",
@@ -25,6 +28,7 @@ __all__ = [
     "prune",
     "publish",
     "publish_all",
+    "read_upload",
     "ready",
     "require",
     "require_upload",

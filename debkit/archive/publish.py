@@ -20,7 +20,6 @@ from debkit.source.results import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from debkit.archive.judge import Include, Upload
     from debkit.archive.reprepro import Reprepro
@@ -62,14 +61,15 @@ def publish(
     wait: float = WAIT_SECONDS,
 ) -> Published:
     """Put one upload into the archive: `publish_all` tells how."""
-    (published,) = publish_all(run, config, (upload.changes,), keys, suite=upload.suite, progress=progress, wait=wait)
+    read = read_upload(run, upload.changes)
+    (published,) = publish_all(run, config, (read,), keys, suite=upload.suite, progress=progress, wait=wait)
     return published
 
 
 def publish_all(
     run: Run,
     config: Config,
-    changes: tuple[Path, ...],
+    uploads: tuple[Upload, ...],
     keys: Keys,
     *,
     suite: str = "",
@@ -78,13 +78,13 @@ def publish_all(
 ) -> tuple[Published, ...]:
     """Put signed uploads into the archive, all or none of them, and beside it what clients need: keys, .sources, front page.
 
-    They go into `suite`, or each into the one that its distribution means; a suite's index is written once. The same again
-    changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises ArchiveConflict for the same version
-    with other content, ArchiveError, ConfigError or LockedError, each of which leaves the archive as it was.
+    They are as `read_upload` gives them, and go into `suite`, or each into the one that its distribution means; a suite's index
+    is written once. The same again changes nothing. `wait` is in seconds, for another run to let go of the archive. Raises
+    ArchiveConflict for the same version with other content, ArchiveError, ConfigError or LockedError, each of which leaves the
+    archive as it was.
     """
     choose = cache(partial(conf.choose_suite, config, suite))
-    read = (read_upload(run, path) for path in changes)
-    ours = tuple(replace(upload, suite=choose(upload.distribution)) for upload in read)
+    ours = tuple(replace(upload, suite=choose(upload.distribution)) for upload in uploads)
     demand(config, ours)
     name = f"{ours[0].source} {ours[0].version}" if len(ours) == 1 else f"{len(ours)} uploads"
     with (

@@ -59,8 +59,9 @@ def publish(run: Processes, config: Config, signing: Keys, *, progress: Progress
             front.write(config, signing)
             return ()
     archive.require(config, tuple(Target(draft.suite, ARCH) for draft in drafts))
-    uploads = tuple(make(run, config, draft, signing, progress=progress) for draft in drafts)
-    return archive.publish_all(run, config, tuple(upload.changes for upload in uploads), signing, progress=progress)
+    made = tuple(make(run, config, draft, signing, progress=progress) for draft in drafts)
+    uploads = tuple(archive.read_upload(run, upload.changes) for upload in made)
+    return archive.publish_all(run, config, uploads, signing, progress=progress)
 
 
 def make(run: Processes, config: Config, draft: keyring.Draft, signing: Keys, *, progress: Progress) -> SignedUpload:

@@ -11,6 +11,7 @@ import pytest
 from debkit.archive import client, publish, publish_all
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError
 from debkit.run import Command
+from tests.publisher import read
 from tests.publishing import POOL, plain_upload, sound, state, versions
 
 if TYPE_CHECKING:
@@ -109,9 +110,9 @@ def test_an_architecture_may_follow_later(run: Processes, config: Config, keys: 
 
 
 def test_what_dpkg_buildpackage_makes_for_all_architectures(run: Processes, config: Config, keys: Keys, tmp_path: Path) -> None:
-    publish_all(run, config, (plain_upload(keys, tmp_path / "one", "one"),), keys, suite="trixie")
+    publish_all(run, config, read(run, plain_upload(keys, tmp_path / "one", "one")), keys, suite="trixie")
     both = tuple(plain_upload(keys, tmp_path / name, name) for name in ("two", "three"))
-    publish_all(run, config, both, keys, suite="trixie")
+    publish_all(run, config, read(run, *both), keys, suite="trixie")
     assert set(versions(config, "arm64")) == {"one", "two", "three"}
     assert len(list(config.repo.glob("pool/**/*_amd64.buildinfo"))) == 3
     sound(run, config)

@@ -21,6 +21,7 @@ from debkit.config import KeysConfig
 from debkit.errors import ArchiveError, DebkitError, Interrupted
 from debkit.keys import find_keys
 from debkit.run import CommandFailed, Processes
+from tests.publisher import read
 from tests.publishing import CONF, POOL, signed, sound, state, versions
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def test_an_index_is_mended_by_a_change_that_is_told(
         with working(run, config, keys, what="promoting") as archive:
             promote(archive, config, "trixie-next", "trixie")
 
-    publish_all(run, config, (one.changes,), keys, suite="trixie-next")
+    publish_all(run, config, read(run, one.changes), keys, suite="trixie-next")
     again()
     (config.repo / "dists/trixie/InRelease").unlink()
     begun: list[bool] = []

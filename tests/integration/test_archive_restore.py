@@ -22,7 +22,7 @@ from debkit.config import ArchiveConfig, Config, KeysConfig
 from debkit.errors import ArchiveError
 from debkit.keys import find_keys
 from tests.command import Project, is_three_parts
-from tests.publisher import Desk
+from tests.publisher import Desk, read
 from tests.publishing import CONF, change, overwrite, sound, versions
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def test_a_copy_that_a_stranger_signed_is_refused_whatever_keyring_it_brings(
     shutil.copytree(CONF, theirs.repo / "conf")
     with find_keys(run, KeysConfig(), environ={}, state=tmp_path / "their-state") as strange:
         desk = Desk(theirs, strange, tmp_path / "their-state", tmp_path / "made")
-        publish_all(run, theirs, desk.make("first"), strange, suite="trixie")
+        publish_all(run, theirs, read(run, *desk.make("first")), strange, suite="trixie")
         deploy(run, theirs, os.fspath(tmp_path / "site"))
     assert (tmp_path / "site/debkit-archive-keyring.pgp").exists()
     with pytest.raises(ArchiveError, match="not a whole copy of this archive") as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ import click
 from debkit.cli import with_passphrase
 
 if TYPE_CHECKING:
+    from debkit.archive import Upload
     from debkit.cli import Session
     from debkit.keys import Passphrase
+    from debkit.run import Processes
 
 # Of more uploads than these only their number is told.
 TOLD = 20
@@ -30,22 +33,24 @@ def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphra
 
     Each must be signed by a key that conf/uploaders of the archive allows. However many they are, an index is written once.
     """
-    from debkit.archive import publish_all  # noqa: PLC0415
     from debkit.config import codename  # noqa: PLC0415
     from debkit.console import DEVELOPMENT_KEY_NOTICE, counted  # noqa: PLC0415
     from debkit.keys import find_keys  # noqa: PLC0415
     from debkit.paths import state_home  # noqa: PLC0415
 
     config, console, run = session.config, session.console, session.run
-    with (
-        run.interruptible(),
-        find_keys(run, config.keys, environ=os.environ, state=state_home(), passphrase=passphrase) as keys,
-        console.jobs((config.archive.name,)) as rows,
-    ):
-        row = rows[config.archive.name]
-        row.phase(f"reading {counted(len(changes), 'upload')}")
-        published = publish_all(run, config, changes, keys, suite=codename(suite), progress=row)
-        row.done("published")
+    with run.interruptible(), ThreadPoolExecutor(max_workers=1) as thread:
+        reading = thread.submit(_read, run, changes)
+        with (
+            find_keys(run, config.keys, environ=os.environ, state=state_home(), passphrase=passphrase) as keys,
+            console.jobs((config.archive.name,)) as rows,
+        ):
+            from debkit.archive import publish_all  # noqa: PLC0415  # by now the other thread has imported it
+
+            row = rows[config.archive.name]
+            row.phase(f"reading {counted(len(changes), 'upload')}")
+            published = publish_all(run, config, reading.result(), keys, suite=codename(suite), progress=row)
+            row.done("published")
     if keys.archive.development:
         console.warn(DEVELOPMENT_KEY_NOTICE)
     for each in published if len(published) <= TOLD else ():
@@ -57,3 +62,14 @@ def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphra
     if len(published) > TOLD:
         new = sum(not each.unchanged for each in published)
         console.good(f"{counted(new, 'upload')} published to {config.repo}; it had {len(published) - new} already")
+
+
+def _read(run: Processes, changes: tuple[Path, ...]) -> tuple[Upload, ...]:
+    """Read the uploads, in a thread of its own: gpg is waited for meanwhile, and so is what is imported here."""
+    from debkit.archive import read_upload  # noqa: PLC0415
+
+    uploads = []
+    for path in changes:
+        run.check()
+        uploads.append(read_upload(run, path))
+    return tuple(uploads)
