@@ -24,8 +24,9 @@ Paths are relative to the project, the directory that holds `config/`. A mistake
 is started. [What the checks do](../checks.md) and [what acceleration is](../acceleration.md) have pages of their own; what is
 handed over in the environment is told on [that of debkit](debkit.md)."""
 REPORT = """\
-Every run leaves its record in `dist/report.json`, whichever way it ends, and keeps it up to date while it works. `[]` stands for
-each of a list."""
+Every run leaves its record in `dist/report.json`, whichever way it ends, and keeps it up to date while it works. Where an earlier
+run has left one, that stays, with its packages and `SHA256SUMS`, until the first build begins or the parts are found fit to be
+published. `[]` stands for each of a list."""
 
 
 def pages() -> dict[str, str]:

@@ -49,8 +49,6 @@ TOOLS = (
     "dpkg-dev",
     "apt",
 )
-
-
 FOLDED_LINES = 200
 
 
@@ -79,7 +77,10 @@ class Judged:
 
 
 def execute(request: Request, config: Config, console: Console, *, passphrase: Passphrase, dry_run: bool) -> None:
-    """Plan, show the plan, carry it out. Raises the first error once every job has ended; `report.json` has them all."""
+    """Plan, show the plan, carry it out. Raises the first error once every job has ended; `report.json` has them all.
+
+    What an earlier run has left in dist/ stays valid until the first build begins: a run that is refused costs nothing.
+    """
     if request.shell and not dry_run:
         demand_terminal()
     ledger = Ledger(config.dist / REPORT)
@@ -89,8 +90,7 @@ def execute(request: Request, config: Config, console: Console, *, passphrase: P
             show.plan(console, prepared(request, config, run)[0])
             return
         with alone(config.dist):
-            parts.forget(config.dist)
-            with ledger.recording(os.environ):
+            with ledger.recording(os.environ, sparing=True):
                 made, machine = prepared(request, config, run)
                 show.plan(console, made)
                 ledger.put("plan", made)
@@ -303,7 +303,7 @@ def workshop(shift: Shift) -> jobs.Workshop:
 def build_one(shift: Shift, job: Job, made: Source, row: JobProgress) -> BuildResult:
     """Build one job and take note of how it ended."""
     try:
-        result = jobs.build(job, made, workshop(shift), row)
+        result = jobs.build(job, made, workshop(shift), row, begin=lambda: parts.forget(shift.ledger))
     except DebkitError:
         row.done("failed")
         raise

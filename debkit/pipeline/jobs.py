@@ -101,10 +101,13 @@ def hands(machine: Host) -> threading.Semaphore:
     return threading.Semaphore(max(1, min(machine.cpus, machine.memory // CHECK_MEMORY)))
 
 
-def build(job: Job, source: Source, shop: Workshop, progress: Progress) -> BuildResult:
-    """Build one job. A build that failed is raised as the error its state stands for."""
+def build(
+    job: Job, source: Source, shop: Workshop, progress: Progress, *, begin: Callable[[], None] = lambda: None
+) -> BuildResult:  # fmt: skip
+    """Build one job; `begin` is called once its chroot is there, before anything is written to the results."""
     backend = backends.find(shop.config.build.backend)
     with base_chroot(job, shop, progress) as chroot:
+        begin()
         return _build(job, source, shop, progress, backend=backend, chroot=chroot, into=shop.into(job.target))
 
 

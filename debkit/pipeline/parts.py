@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.model import BuildResult, CheckReport, Source
+    from debkit.report import Ledger
 
 SUMS = "SHA256SUMS"
 TOLD = 20
@@ -52,9 +53,10 @@ def files(sources: Iterable[Source], builds: Iterable[BuildResult], checks: Iter
     return tuple(dict.fromkeys(found))
 
 
-def forget(dist: Path) -> None:
-    """Remove the sums of an earlier run: what they speak of is about to be replaced."""
-    (dist / SUMS).unlink(missing_ok=True)
+def forget(ledger: Ledger) -> None:
+    """Remove the sums of an earlier run, and let its report go: what they speak of is about to be replaced."""
+    ledger.path.with_name(SUMS).unlink(missing_ok=True)
+    ledger.begin()
 
 
 def write_sums(dist: Path, made: Iterable[Path]) -> None:

@@ -45,13 +45,10 @@ def publish_parts(wish: Wish, config: Config, console: Console, *, passphrase: P
     the proof raise.
     """
     demand_elsewhere(wish.parts, config)
-    for root in wish.parts:
-        parts.demand_part(root)  # before a mistyped name costs dist/ what a build has left there
     ledger = Ledger(config.dist / REPORT)
     run = Processes(ledger.command)
     with run.interruptible(), alone(config.dist):
-        parts.forget(config.dist)
-        with ledger.recording(os.environ):
+        with ledger.recording(os.environ, sparing=True):
             with console.step("verify the parts"):
                 read = tuple(verified(root, console) for root in wish.parts)
             suites = join(read, config.build.arches)
@@ -139,6 +136,7 @@ def carry_out(shift: Shift, suites: tuple[Suite, ...], passphrase: Passphrase) -
         raise unpublishable
     with ready_to_sign(shift, passphrase) as signing, temporary("debkit-publish.") as desk:
         demand_uploads(shift, {suite.source.suite: suite.source for suite in suites}, signing)
+        parts.forget(ledger)
         published = {}
         for suite in suites:
             unlocked = keys.unlock(

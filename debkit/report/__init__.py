@@ -40,6 +40,7 @@ class Ledger:
         self.path = path
         self._started = time.time()
         self._lock = threading.Lock()
+        self._sparing = False
         self._data: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
             "debkit": debkit.__version__,
@@ -82,12 +83,20 @@ class Ledger:
             argv = [cut(part) for part in done.command.argv]
             self._data["commands"].append({"argv": argv, "code": done.code, "seconds": round(done.seconds, 3)})
 
+    def begin(self) -> None:
+        """Have the report of an earlier run, which was spared so far, replaced from now on."""
+        with self._lock:
+            self._sparing = False
+            self._save()
+
     @contextlib.contextmanager
-    def recording(self, environ: Mapping[str, str] = NOWHERE) -> Iterator[None]:
+    def recording(self, environ: Mapping[str, str] = NOWHERE, *, sparing: bool = False) -> Iterator[None]:
         """Write how the run ended, whichever way it ends, and append a summary where `environ` names a file for it.
 
         What fails before anything was recorded changes a report that is there, which would tell of another run, and makes none.
+        Where the caller is `sparing`, one that is there stays until `begin`, or until the run has succeeded.
         """
+        self._sparing = sparing and self.path.exists()
         try:
             yield
         except BaseException as problem:
@@ -105,6 +114,7 @@ class Ledger:
         with self._lock:
             self._data["seconds"] = round(time.time() - self._started, 3)
             self._data["outcome"] = "failed" if failure else "succeeded"
+            self._sparing = self._sparing and failure is not None
             if failure:
                 self._data["error"] = {
                     "exit_code": failure.exit_code,
@@ -117,6 +127,8 @@ class Ledger:
                 self._save()
 
     def _save(self) -> None:
+        if self._sparing:
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         put(self.path, (json.dumps(self._data, indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 

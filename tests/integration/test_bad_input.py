@@ -18,6 +18,7 @@ from debkit.run import Command, Processes
 from tests.command import CHECKOUT, Project, is_three_parts, make_project, refused
 from tests.disks import AS_ROOT, IDS, on_another_disk
 from tests.gnupg_homes import gnupg_home, make_key, secret_key
+from tests.parts import make_part
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
@@ -94,6 +95,30 @@ def test_a_wrong_configuration_tells_every_problem(project: Project, tmp_path: P
     ended = refused(project, 3, "has 2 problems", os.fspath(make_tree(tmp_path / "hello")))
     assert "suits in [build]" in ended.err or "suits (did you mean suites?)" in ended.err
     assert "chekcs (did you mean checks?)" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "config"),
+    [
+        (("nosuch/",), ""),
+        (("nosuch.dsc",), ""),
+        (("--arch", "arm46"), ""),
+        (("--backend", "sbiuld"), ""),
+        (("--via", "cross"), ""),
+        ((), "[chekcs]\nrun = []\n"),
+        (("--suite", "trixie"), "[archive]\nname = 1\n"),
+    ],
+)
+def test_a_build_that_is_refused_leaves_an_earlier_one_as_it_was(project: Project, argv: tuple[str, ...], config: str) -> None:
+    dist = make_part(project.path / "dist", "amd64")
+    before = {path: path.read_bytes() for path in dist.rglob("*") if path.is_file()}
+    spoil(project.path / "config/debkit.toml", f"{CONFIG}{config}")
+    make_tree(project.path, distribution="trixie")
+    ended = project.debkit("build", "--no-publish", *argv)
+    assert ended.code in {3, 4, 5}, ended.err
+    assert is_three_parts(ended), ended.err
+    assert {path: path.read_bytes() for path in dist.rglob("*") if path.is_file() and path.name != ".lock"} == before
+    Processes()(Command(argv=("sha256sum", "--check", "--quiet", "SHA256SUMS"), cwd=dist))
 
 
 def tools_without(tmp_path: Path, *names: str) -> str:

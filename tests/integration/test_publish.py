@@ -155,7 +155,9 @@ def test_what_is_not_as_it_was_left_is_refused(project: Project, tmp_path: Path)
     part = make_part(tmp_path / "part", "amd64")
     with (part / "trixie/amd64/hello-debkit_1.0_amd64.deb").open("ab") as deb:
         deb.write(b"\n")
+    left = contents(make_part(project.path / "dist", "amd64"))
     ended = project.debkit("publish", os.fspath(part))
+    assert {path: path.read_bytes() for path in left} == left
     assert ended.code == 14
     assert is_three_parts(ended), ended.err
     assert "trixie/amd64/hello-debkit_1.0_amd64.deb: changed" in ended.err
@@ -165,9 +167,9 @@ def test_what_is_not_as_it_was_left_is_refused(project: Project, tmp_path: Path)
 def test_a_part_that_is_not_there_is_told(project: Project, tmp_path: Path) -> None:
     part = make_part(tmp_path / "part", "amd64")
     left = make_part(project.path / "dist", "amd64")
-    before = {path: path.read_bytes() for path in left.rglob("*") if path.is_file()}
+    before = contents(left)
     ended = project.debkit("publish", os.fspath(part), os.fspath(tmp_path / "parts/packages-trixie-arm64"))
-    assert {path: path.read_bytes() for path in left.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in before} == before
     assert ended.code == 3
     assert is_three_parts(ended), ended.err
     assert "packages-trixie-arm64 is no directory" in ended.err

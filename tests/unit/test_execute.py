@@ -6,16 +6,18 @@ import contextlib
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from debkit import accel, archive, checks, host, keys, sign
 from debkit.archive import proof
+from debkit.backends import sbuild
+from debkit.chroot import layers, store
 from debkit.console import JobProgress
-from debkit.errors import LockedError
+from debkit.errors import BuildError, ChrootError, DebkitError, HostError, LockedError, SourceError
 from debkit.keys import Keys, Passphrase
-from debkit.model import ChrootSpec, Outcome, Published, SignedUpload, SigningKey, Via
+from debkit.model import BuildResult, BuildState, ChrootSpec, Outcome, Published, SignedUpload, SigningKey, Via
 from debkit.pipeline import execute as building
 from debkit.pipeline import jobs, parts
 from debkit.pipeline import publish as publishing
@@ -23,15 +25,18 @@ from debkit.pipeline.alone import alone
 from debkit.pipeline.execute import Judged, carry_out, judge_one, publish, published_as, workshop
 from debkit.pipeline.join import Piece, Suite
 from debkit.pipeline.parts import Part
-from debkit.report.read import Report
-from tests.jobs import make_source
+from debkit.pipeline.plan import Request
+from debkit.report.read import Report, read_report
+from tests.jobs import make_chroot, make_source
+from tests.parts import make_part
 from tests.shifts import TARGET, built, shift_of
+from tests.trees import make_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from debkit.checks import Bench
-    from debkit.model import BuildResult, CheckReport, Source, Target
+    from debkit.model import CheckReport, Source, Target
 
 KEY = SigningKey(fingerprint="A" * 40, uid="x", home=Path("/home"), development=True)
 
@@ -45,6 +50,53 @@ def test_a_second_run_in_the_same_project_is_refused_and_told_of_the_first(tmp_p
     with alone(tmp_path / "dist"):
         pass
     assert (tmp_path / "dist/report.json").exists()
+
+
+def no_chroot(*_: object, **__: object) -> None:
+    raise ChrootError("no chroot", cause="why", hint="next")
+
+
+def fails(*_: object, **__: object) -> BuildResult:
+    return replace(built(Via.NATIVE), state=BuildState.FAILED)
+
+
+REFUSED: dict[str, tuple[str, dict[str, object], Callable[[pytest.MonkeyPatch], None], type[DebkitError]]] = {
+    "a mistyped tree": ("nosuch/", {}, lambda _: None, SourceError),
+    "an architecture that does not run here": ("", {"arches": ("armhf",)}, lambda _: None, HostError),
+    "an archive that takes nothing": ("", {"publish": True}, lambda _: None, DebkitError),
+    "a source that cannot be made": ("nosuch", {}, lambda patch: patch.setattr(store, "ensure", no_chroot), ChrootError),
+    "no chroot": ("", {}, lambda patch: patch.setattr(accel, "opened", no_chroot), ChrootError),
+}
+
+
+@pytest.mark.parametrize("what", [*REFUSED, "a build that fails"])
+def test_what_an_earlier_run_has_left_is_a_part_until_something_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    where, more, prepare, error = REFUSED.get(what, ("", {}, lambda _: None, BuildError))
+    shift = shift_of(tmp_path, None, arches=("amd64",))
+    part = make_part(tmp_path / "dist", "amd64")
+    before = {path: path.read_bytes() for path in part.rglob("*") if path.is_file()}
+    machine = replace(shift.machine, obstacles=(("armhf", "qemu-arm is not registered"),))
+    monkeypatch.setattr(host, "facts", lambda *_, **__: machine)
+    monkeypatch.setattr(host, "installed_versions", lambda *_: {})
+    monkeypatch.setattr(accel, "opened", lambda *_, **__: contextlib.nullcontext(make_chroot()))
+    monkeypatch.setattr(layers, "layer", lambda _, chroot, *__, **___: chroot)
+    monkeypatch.setattr(store, "held", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(sbuild, "build", fails)
+    prepare(monkeypatch)
+    tree = make_tree(tmp_path / "tree")
+    request: dict[str, Any] = {
+        "where": where or f"{tree}", "suites": ("trixie",), "arches": ("amd64",), "publish": False, **more
+    }  # fmt: skip
+    with pytest.raises(error):
+        building.execute(Request(**request), shift.config, shift.console, passphrase=Passphrase(), dry_run=False)
+    if what in REFUSED:
+        assert {path: path.read_bytes() for path in before} == before
+        parts.read_part(part)
+    else:
+        assert not (part / parts.SUMS).exists()
+        assert read_report(part / "report.json").outcome == "failed"
 
 
 def test_a_run_that_leaves_nothing_leaves_no_directory(tmp_path: Path) -> None:

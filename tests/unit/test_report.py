@@ -146,6 +146,29 @@ def test_a_run_that_fails_at_once_tells_so_where_a_report_of_another_run_is(tmp_
     assert json.loads(path.read_text())["error"]["what"] == "what"
 
 
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_run_that_is_sparing_leaves_the_report_of_another_until_it_begins(tmp_path: Path, *, begins: bool) -> None:
+    path = tmp_path / "report.json"
+    with Ledger(path).recording(sparing=True):
+        pass
+    before = path.read_bytes()
+
+    def fail(ledger: Ledger) -> None:
+        ledger.put("plan", {"jobs": []})
+        if begins:
+            ledger.begin()
+            assert json.loads(path.read_text())["plan"] == {"jobs": []}
+        raise BuildError("what", cause="why", hint="next")
+
+    ledger = Ledger(path)
+    with pytest.raises(BuildError), ledger.recording(sparing=True):
+        fail(ledger)
+    assert (path.read_bytes() == before) is not begins
+    with Ledger(path).recording(sparing=True):
+        pass
+    assert json.loads(path.read_text())["outcome"] == "succeeded"
+
+
 def test_a_command_keeps_its_white_space_and_a_long_word_its_beginning(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "report.json")
     command = Command(argv=("sh", "-c", "a  b\n\tc\n", "x" * 600))
