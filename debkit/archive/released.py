@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 QUIET = Quiet()
 
 
+class NotReleased(ArchiveError):
+    """No suite of the archive has the version."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
     """A version of a source: by suite what it is called there, and the pool's files of it (paths under the base) there.
@@ -60,7 +64,8 @@ def reading(config: Config, *, progress: Progress = QUIET) -> Iterator[None]:
 def read_released(config: Config, source: str, version: str) -> Released:
     """Find a version in every suite, also under the name that it has in a suite after the first: VERSION~SUITE1.
 
-    The archive must be held by `reading`. Nothing is believed that is not as the index or the .changes says. Raises ArchiveError.
+    The archive must be held by `reading`. Nothing is believed that is not as the index or the .changes says. Raises ArchiveError,
+    of a version that no suite has NotReleased.
     """
     versions: dict[str, str] = {}
     found: dict[str, tuple[FileRef, ...]] = {}
@@ -74,7 +79,7 @@ def read_released(config: Config, source: str, version: str) -> Released:
             versions[suite] = min(fitting, key=len)
             found[suite] = _files(config, suite, source, versions[suite])
     if not found:
-        raise ArchiveError(
+        raise NotReleased(
             f"the archive has no {source} {version}",
             cause=f"{config.repo} has {', '.join(sorted(others)) or 'no version of it at all'}",
             hint="publish it first: debkit build",

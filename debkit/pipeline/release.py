@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.archive import client
-from debkit.archive.released import read_released, reading
+from debkit.archive.released import NotReleased, read_released, reading
 from debkit.errors import SourceError
 from debkit.keys import clearsign, find_keys, sign_beside
 from debkit.paths import state_home
@@ -22,7 +23,7 @@ from debkit.source import changes_of, describe
 from debkit.source.git import in_git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping
 
     from debkit.archive.released import Released
     from debkit.config import Config
@@ -56,7 +57,8 @@ def release(
 
     token, repository = named.find_token(environ), named.find_repository(request.repository, environ)
     tag = named.find_tag(run, request.tag, Path(request.where), environ)
-    source = _source(run, request.where, config, tag)
+    with _tagged(run, request.where, tag):
+        source = _source(run, request.where, config, tag)
     request = replace(request, notes=_notes(run, request, config, console, tag))
     config.dist.mkdir(parents=True, exist_ok=True)
     with (
@@ -66,7 +68,8 @@ def release(
         console.jobs((tag,)) as rows,
     ):
         row = rows[tag]
-        found, fixed = _lay_out(config, source, directory, row)
+        with _tagged(run, request.where, tag):
+            found, fixed = _lay_out(config, source, directory, row)
         row.phase("signing")
         made = _make(run, config, keys, found, fixed, into=directory, with_flat=request.flat)
         described = _describe(request, config, keys, found, fixed, place=named.place(environ, repository, tag, found.version))
@@ -86,9 +89,8 @@ def release(
 def preview(run: Processes, request: Request, config: Config, console: Console, *, environ: Mapping[str, str]) -> None:
     """Show what a release would have, asking nobody and signing nothing."""
     tag = named.find_tag(run, request.tag, Path(request.where), environ)
-    source = _source(run, request.where, config, tag)
-    with reading(config):
-        found = read_released(config, *source)
+    with _tagged(run, request.where, tag), reading(config):
+        found = read_released(config, *_source(run, request.where, config, tag))
     origins = [Path(file.name).name for file in found.all_files]
     names.demand_distinct(origins)
     where = request.repository or environ.get("GITHUB_REPOSITORY") or "a repository that --repository names"
@@ -99,6 +101,17 @@ def preview(run: Processes, request: Request, config: Config, console: Console, 
     made = (*report, *((*flat.INDICES, client.keyring_name(config)) if request.flat else ()), SUMS, SIGNATURE)
     rows = [(names.asset_name(origin), origin if names.asset_name(origin) != origin else "") for origin in origins]
     console.table([("asset", "in the archive"), *rows, *((name, "") for name in made)])
+
+
+@contextlib.contextmanager
+def _tagged(run: Run, where: str, tag: str) -> Iterator[None]:
+    """Where what a tag names is not found, tell first that the tree's git has no such tag: its version was never to be built."""
+    try:
+        yield
+    except (SourceError, NotReleased) as problem:
+        if missing := named.missing_tag(run, tag, Path(where)):
+            raise missing from problem
+        raise
 
 
 def _source(run: Run, where: str, config: Config, tag: str) -> tuple[str, str]:

@@ -5,8 +5,10 @@ GitHub Actions says most of it in the environment.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,22 @@ def find_tag(run: Run, tag: str, tree: Path, environ: Mapping[str, str]) -> str:
 def tags_at(run: Run, tree: Path) -> list[str]:
     """List the tags of a tree's last commit."""
     return git(run, tree, "tag", "--points-at", "HEAD").split()
+
+
+def missing_tag(run: Run, tag: str, tree: Path) -> ConfigError | None:
+    """Make the error of a tag that a tree's git does not have; None where it has it, or there is no git to ask."""
+    if not (tree.is_dir() and in_git(tree)):
+        return None
+    tags = git(run, tree, "tag", "--sort=-creatordate").split()
+    if tag in tags:
+        return None
+    near = difflib.get_close_matches(tag, tags, n=1)
+    told = (*(f"the nearest is {name}" for name in near), *(f"the last one is {name}" for name in tags[:1] if name not in near))
+    return ConfigError(
+        f"there is no tag {tag} in {toplevel(tree)}",
+        cause=", ".join(told) or "it has no tags at all: nothing was tagged yet, or the clone was made without tags",
+        hint=f"git fetch --tags, where another clone has it\nor, to tag the last commit: git tag {shlex.quote(tag)}",
+    )
 
 
 def find_repository(name: str, environ: Mapping[str, str]) -> str:

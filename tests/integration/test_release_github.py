@@ -169,6 +169,27 @@ def test_a_part_of_a_repository_is_released_as_it_was_built_whatever_the_tag_nam
     assert "does not tell which version" in ended.err
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_tag_that_git_does_not_have_is_told_as_that(desk: Desk, tmp_path: Path, more: tuple[str, ...]) -> None:
+    tree = make_tree(tmp_path / "tree", distribution="unstable")
+    commit(tree)
+    git(tree, "tag", "v1.0")
+    for tag in ("v1.1", "nosuch"):
+        ended = desk.project.debkit("release", "github", f"{tree}", "--tag", tag, *more, env=desk.env)
+        assert ended.code == 3
+        assert is_three_parts(ended), ended.err
+        assert f"there is no tag {tag} in {tree}" in ended.err
+        assert "one is v1.0" in ended.err or "the nearest is v1.0" in ended.err
+        assert f"git tag {tag}" in ended.err
+    git(tree, "tag", "v1.1")
+    ended = desk.project.debkit("release", "github", f"{tree}", "--tag", "v1.1", *more, env=desk.env)
+    assert (ended.code, "the archive has no" in ended.err) == (14, True)
+    git(tree, "tag", "-d", "v1.0", "v1.1")
+    commit(tree, "later")
+    ended = desk.project.debkit("release", "github", f"{tree}", "--tag", "v1.0", *more, env=desk.env)
+    assert ended.code == 0, ended.err  # the archive has it, and GitHub the tag, or a dry run comes before the tag
+
+
 def test_what_is_published_already_is_left_alone(desk: Desk) -> None:
     desk.release()
     before = json.dumps(desk.github.releases), dict(desk.github.content), len(desk.github.changes)
