@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from debkit.run import Command, Processes
-from debkit.source import Draft, describe, open_source
+from debkit.source import Draft, describe, foresee, open_source
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
@@ -37,6 +37,13 @@ class Opener:
         draft = describe(self.run, f"{where}", suite="trixie", config=self.config, staging=self.config.dist / "source")
         assert draft
         return draft
+
+    def orig(self, where: Path) -> str:
+        """What a plan tells of the upstream tarball."""
+        staging = self.config.dist / "source"
+        found = foresee(self.run, f"{where}", suite="trixie", first_suite=True, config=self.config, staging=staging)[1]
+        assert found
+        return found.told
 
     def version(self, where: Path) -> str:
         return self.draft(where).version

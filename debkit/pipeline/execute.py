@@ -128,7 +128,7 @@ def prepared(request: Request, config: Config, run: Processes) -> tuple[Plan, Ho
 def describe(request: Request, config: Config, run: Processes) -> SourceFacts:
     """Read what planning must know of the source; of an archive's nothing is known yet but its name."""
     suite = request.suites[0]
-    draft = source.describe(
+    draft, orig = source.foresee(
         run, request.where, suite=suite, first_suite=is_first(suite, config), config=config, staging=staging(config)
     )
     if draft is None:
@@ -138,6 +138,7 @@ def describe(request: Request, config: Config, run: Processes) -> SourceFacts:
         version=draft.version,
         architectures=draft.architectures,
         why=draft.verdict.why,
+        orig=orig,
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from debkit.config import Config
     from debkit.host import Host
+    from debkit.source import Whence
 
 ALL_BUILDER = "amd64"
 
@@ -45,13 +46,14 @@ class Request:
 class SourceFacts:
     """What planning must know of the source. `version` is empty and `architectures` a guess until an archive's is fetched.
 
-    `why` says why it has this version.
+    `why` says why it has this version, and `orig` where a tree's upstream tarball will be taken from, if it has one.
     """
 
     name: str
     version: str = ""
     architectures: tuple[str, ...] = ("any", "all")
     why: str = ""
+    orig: Whence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +241,9 @@ def rendered(plan: Plan) -> tuple[str, ...]:
     """Write the plan as lines for a person."""
     source = " ".join(filter(None, (plan.source.name, plan.source.version or "(version known once fetched)")))
     lines = [f"source   {source}" + (f" ({plan.source.why})" if plan.source.why else "")]
+    if orig := plan.source.orig:
+        fetched = f": it will be fetched from the archive of {', '.join(plan.suites)}, if that has this upstream version"
+        lines.append(f"upstream {orig.told}{fetched if orig.archive else ''}")
     for job in plan.jobs:
         also = ", with the Architecture: all packages" if job.build_all else ""
         how = f"{job.via} with {plan.backend}{also}" if job.builds else f"{job.via}, nothing of its own to build"

@@ -18,6 +18,7 @@ from debkit.source.place import Kind, locate
 from debkit.source.signature import verify_signature
 from debkit.source.tree import read_tree
 from debkit.source.version import Verdict
+from debkit.source.whence import Whence, whence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,24 @@ def open_source(
     return _open_dsc(run, path, suite=suite, first_suite=first_suite, keyring=config.source.keyring, staging=staging)
 
 
+def foresee(
+    run: Run, where: str, *, suite: str, first_suite: bool, config: Config, staging: Path
+) -> tuple[Draft | None, Whence | None]:
+    """Tell what `describe` does, and of a tree that has one where its upstream tarball will be taken from.
+
+    Raises the errors that a tarball which stands there twice, or the lack of what makes it from git, would end a build with.
+    """
+    place = locate(where)
+    if place.kind is not Kind.TREE:
+        return describe(run, where, suite=suite, first_suite=first_suite, config=config, staging=staging), None
+    tree = read_tree(run, place.path, given=where, config=config, staging=staging)
+    draft = drafted(tree, suite, first_suite=first_suite, staging=staging)[0]
+    if not tree.has_orig:
+        return draft, None
+    upstream, found, final = _to_be(tree, draft, staging)
+    return draft, whence(run, tree, upstream=upstream, found=found, made=final)
+
+
 def describe(run: Run, where: str, *, suite: str, first_suite: bool = True, config: Config, staging: Path) -> Draft | None:
     """Tell what `open_source` will make, writing nothing; None for the name of a package, which is not fetched.
 
@@ -95,10 +114,7 @@ def describe(run: Run, where: str, *, suite: str, first_suite: bool = True, conf
 
 
 def _open_tree(run: Run, tree: Tree, draft: Draft, *, suite: str, staging: Path, fetch: Callable[[str], Path] | None) -> Source:
-    upstream = upstream_of(draft.verdict.base)
-    found = find_orig(tree.path, tree.packaging, name=draft.name, upstream=upstream) if tree.has_orig else ()
-    key = _key(tree.content, draft.distribution, *implied_by(tree, draft), *(_sum(path) for path in found))
-    final = _final(staging, draft.name, draft.version, key)
+    upstream, found, final = _to_be(tree, draft, staging)
     if source := finished(final, suite=suite, snapshot=draft.snapshot):
         return source
     with scratch(staging) as work:
@@ -116,6 +132,14 @@ def _open_tree(run: Run, tree: Tree, draft: Draft, *, suite: str, staging: Path,
         write_changes(run, staged, name=draft.name, version=draft.version, timestamp=draft.time)
         finish(work, final)
     return _proven(final, suite, snapshot=draft.snapshot)
+
+
+def _to_be(tree: Tree, draft: Draft, staging: Path) -> tuple[str, tuple[Path, ...], Path]:
+    """Give a tree's upstream version, the upstream files beside it, and where its source package will stand, or stands."""
+    upstream = upstream_of(draft.verdict.base)
+    found = find_orig(tree.path, tree.packaging, name=draft.name, upstream=upstream) if tree.has_orig else ()
+    key = _key(tree.content, draft.distribution, *implied_by(tree, draft), *(_sum(path) for path in found))
+    return upstream, found, _final(staging, draft.name, draft.version, key)
 
 
 def _origs(run: Run, tree: Tree, staged: Path, *, upstream: str, fetch: Callable[[str], Path] | None) -> tuple[Path, ...]:

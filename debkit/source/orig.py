@@ -81,9 +81,7 @@ def make_orig(run: Run, tree: Path, packaging: str, staged: Path, *, name: str, 
     conf = staged / "debian/gbp.conf"
     if not conf.is_file() or not in_git(tree):
         raise missing(tree, packaging, name=name, upstream=upstream)
-    require_tool("gbp")
-    if gbp_options(conf).get("pristine-tar", "").lower() in {"true", "1", "yes", "on"}:
-        require_tool("pristine-tar")
+    demand_tools(conf)
     clone, made = work / "clone", work / "orig"
     made.mkdir(parents=True)
     try:
@@ -95,6 +93,17 @@ def make_orig(run: Run, tree: Path, packaging: str, staged: Path, *, name: str, 
     if not found:
         raise missing(tree, packaging, name=name, upstream=upstream, said=("gbp export-orig made nothing",))
     return found
+
+
+def demand_tools(conf: Path) -> None:
+    """Raise MissingTool where what makes the tarball from git, as this gbp.conf says, is not installed."""
+    require_tool("gbp")
+    if uses_pristine_tar(conf):
+        require_tool("pristine-tar")
+
+
+def uses_pristine_tar(conf: Path) -> bool:
+    return gbp_options(conf).get("pristine-tar", "").lower() in {"true", "1", "yes", "on"}
 
 
 def make_clone(run: Run, tree: Path, debian: Path, clone: Path) -> None:

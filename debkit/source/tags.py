@@ -116,9 +116,9 @@ def forms(conf: Path, *, top: bool) -> tuple[Form, ...]:
     told = gbp_options(conf, "buildpackage", "tag", "dch")
     debian = told.get("debian-tag", "debian/%(version)s" if top else "")
     upstream = told.get("upstream-tag", "")
-    own = [_form(Kind.DEBIAN, debian), _form(Kind.UPSTREAM, upstream)]
+    own = [read_form(Kind.DEBIAN, debian), read_form(Kind.UPSTREAM, upstream)]
     if not upstream and top:
-        own += [_form(Kind.PLAIN, "v%(version)s"), _form(Kind.PLAIN, "%(version)s")]
+        own += [read_form(Kind.PLAIN, "v%(version)s"), read_form(Kind.PLAIN, "%(version)s")]
     return tuple(form for form in own if form)
 
 
@@ -157,7 +157,7 @@ def read_history(run: Run, tree: Path, packaging: str, *, version: str, quilt: b
     )
 
 
-def _form(kind: Kind, text: str) -> Form | None:
+def read_form(kind: Kind, text: str) -> Form | None:
     """Read a form as gbp.conf writes it, or give None for one from which gbp itself reads no version."""
     if not (place := PLACE.search(text)):
         return None

@@ -56,7 +56,9 @@ def test_the_upstream_tarball_comes_out_of_pristine_tar_unchanged(tmp_path: Path
     orig = tmp_path / "in/hello-debkit_1.0.orig.tar.gz"
     wanted = commit_tarball(run, tree, orig)
     orig.unlink()
+    assert opened.orig(tree) == f"{orig.name} from git, by pristine-tar"
     assert sums(opened(tree))[orig.name] == wanted
+    assert opened.orig(tree).startswith(f"{orig.name} from the same source package, which is made already: {opened.config.dist}")
 
 
 def test_the_upstream_tarball_comes_out_of_a_remotes_pristine_tar(tmp_path: Path, opened: Opener, run: Processes) -> None:
@@ -64,6 +66,7 @@ def test_the_upstream_tarball_comes_out_of_a_remotes_pristine_tar(tmp_path: Path
     orig = tmp_path / "in/hello-debkit_1.0.orig.tar.gz"
     wanted = commit_tarball(run, tree, orig)
     git(tmp_path, "clone", "-q", f"{tree}", "clone/tree")
+    assert opened.orig(tmp_path / "clone/tree") == f"{orig.name} from git, by pristine-tar"
     assert sums(opened(tmp_path / "clone/tree"))[orig.name] == wanted
 
 

@@ -10,6 +10,7 @@ from debkit.errors import HostError, SourceError
 from debkit.host import Host
 from debkit.model import Target, Via
 from debkit.pipeline.plan import Plan, Request, SourceFacts, plan, rendered
+from debkit.source import Whence
 
 CONFIG = Config(project=Path("/project"))
 PC = Host(
@@ -109,6 +110,19 @@ def test_every_choice_is_shown_with_its_reason() -> None:
         in text
     )
     assert "bookworm get the suffix ~SUITE1" in text
+
+
+def test_the_plan_tells_where_the_upstream_tarball_is_taken_from() -> None:
+    made = planned(("amd64",), suites=("trixie", "sid"))
+    assert not any(line.startswith("upstream") for line in rendered(made))
+    for orig, line in (
+        (Whence("hello_1.0.orig.tar.xz from /src"), "upstream hello_1.0.orig.tar.xz from /src"),
+        (
+            Whence("it is nowhere", archive=True),
+            "upstream it is nowhere: it will be fetched from the archive of trixie, sid, if that has this upstream version",
+        ),
+    ):
+        assert rendered(replace(made, source=replace(made.source, orig=orig)))[1] == line
 
 
 def test_without_user_namespaces_the_plan_says_why_and_what_mends_it() -> None:
