@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from debkit import templates
 from debkit.project.action import WORKFLOW
+from debkit.project.write import demand_place
 from debkit.source.ours import MARK
 
 if TYPE_CHECKING:
@@ -39,12 +40,15 @@ def draft(facts: Facts, config: Config, *, action: Action, stanzas: tuple[str, .
     """Give the files that the project lacks, and the names of those that stay as they are.
 
     `config` is what the project's configuration says or is to say, `action` the debkit that releases it, and `stanzas` those
-    of conf/distributions. What is there stays, but for two files of lines, which get those that they lack.
+    of conf/distributions. What is there stays, but for two files of lines, which get those that they lack. Raises SourceError
+    where something else than a file stands in a file's place.
     """
     said = {"facts": facts, "config": config, "debkit": action, "stanzas": stanzas, "mark": MARK}
     lines = {".gitignore": "gitignore"}
     if facts.quilt:
         lines[f"{facts.packaging}/source/local-options"] = "local-options"
+    for name in (*FILES, *lines):
+        demand_place(facts.path, name)
     drafts, kept = [], []
     for name, template in FILES.items():
         if (facts.path / name).exists():

@@ -43,16 +43,33 @@ def write(path: Path, drafts: tuple[Draft, ...]) -> None:
         raise
 
 
-def _demand_free(path: Path, name: str) -> None:
-    """Refuse what is not a directory on the way to a file, and a link or a directory in its place."""
+def demand_place(path: Path, name: str) -> None:
+    """Refuse what is neither a file nor nothing in the place of a file, and what is no directory on the way to it.
+
+    Raises SourceError.
+    """
     file = path / name
     way = [d for d in file.parents if d.is_relative_to(path)]
     wrong = next((d for d in way if (d.exists() or d.is_symlink()) and not d.is_dir()), None)
-    if wrong is None and (file.is_symlink() or file.is_dir()):
+    if wrong is None and (file.exists() or file.is_symlink()) and not file.is_file():
         wrong = file
     if wrong:
-        raise SourceError(
-            f"{file} cannot be written",
-            cause=f"{wrong} is in its way" + (", a symbolic link" if wrong.is_symlink() else ""),
-            hint=f"ls -ld {wrong}",
-        )
+        raise _in_the_way(file, wrong)
+
+
+def _demand_free(path: Path, name: str) -> None:
+    """Refuse a link in a file's place too: what it leads to is not to be written."""
+    demand_place(path, name)
+    if (path / name).is_symlink():
+        raise _in_the_way(path / name, path / name)
+
+
+def _in_the_way(file: Path, wrong: Path) -> SourceError:
+    kind = "no regular file"
+    if wrong.is_symlink():
+        kind = f"a symbolic link to {wrong.readlink()}" + ("" if wrong.exists() else ", which is not there")
+    elif wrong.is_dir():
+        kind = "a directory"
+    elif wrong.is_file():
+        kind = "a file"
+    return SourceError(f"{file} cannot be written", cause=f"{wrong} is in its way: it is {kind}", hint=f"ls -ld {wrong}")

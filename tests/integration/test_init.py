@@ -158,13 +158,21 @@ def test_the_branch_that_pages_serves_has_no_history(tmp_path: Path, run: Proces
         (lambda tree: (tree / "debian/control").unlink(), 5, "control is missing"),
         (lambda tree: (tree / "debian/changelog").unlink(), 5, "has no debian/changelog"),
         (lambda tree: (tree / "repo").touch(), 5, "is in its way"),
+        (lambda tree: (tree / "debkit.mk").mkdir(), 5, "debkit.mk is in its way: it is a directory"),
+        (lambda tree: (tree / ".gitignore").mkdir(), 5, ".gitignore is in its way: it is a directory"),
+        (lambda tree: (tree / "debkit.mk").symlink_to("gone"), 5, "it is a symbolic link to gone, which is not there"),
+        (lambda tree: (tree / "config/debkit.toml").mkdir(parents=True), 3, "debkit.toml cannot be read: Is a directory"),
+        (lambda tree: (tree / "config").symlink_to("gone"), 5, "it is a symbolic link to gone, which is not there"),
     ],
 )
-def test_what_is_no_project(tmp_path: Path, harm: Callable[[Path], object], code: int, said: str) -> None:
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_what_is_no_project(
+    tmp_path: Path, harm: Callable[[Path], object], code: int, said: str, options: tuple[str, ...]
+) -> None:  # fmt: skip
     tree = make_tree(tmp_path / "tree")
     harm(tree)
     before = state(tree)
-    ended = Project(tree).debkit("init", *ACTION)
+    ended = Project(tree).debkit("init", *ACTION, *options)
     assert ended.code == code
     assert is_three_parts(ended), ended.err
     assert said in ended.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from debkit.source.ours import MARK, NAMES
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.recorder import Recorder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -130,8 +133,8 @@ def test_directories_of_the_project_are_not_debkits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("blocked", [".github", "config", "repo"])
 def test_nothing_is_written_where_one_file_cannot_be(tmp_path: Path, blocked: str) -> None:
-    (tmp_path / blocked).write_text("in the way\n")
     drafts = tuple(project.Draft(name, text) for name, text in made(facts(tmp_path)).items())
+    (tmp_path / blocked).write_text("in the way\n")
     with pytest.raises(SourceError, match="cannot be written"):
         project.write(tmp_path, drafts)
     assert [path.name for path in tmp_path.iterdir()] == [blocked]
@@ -155,6 +158,34 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be written") as caught:
         project.write(tmp_path, drafts)
     assert "symbolic link" in caught.value.cause
+
+
+@pytest.mark.parametrize("name", [*NAMES, "debian/source/local-options"])
+@pytest.mark.parametrize(
+    ("put", "told"),
+    [
+        (Path.mkdir, "it is a directory"),
+        (lambda file: file.symlink_to("nowhere"), "it is a symbolic link to nowhere, which is not there"),
+        (lambda file: file.symlink_to("."), "it is a symbolic link to ."),
+        (os.mkfifo, "it is no regular file"),
+    ],
+    ids=["directory", "dangling link", "link to a directory", "fifo"],
+)
+def test_what_is_no_file_is_not_kept_as_one(tmp_path: Path, name: str, put: Callable[[Path], object], told: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    put(tmp_path / name)
+    with pytest.raises(SourceError, match="cannot be written") as caught:
+        project.draft(facts(tmp_path), Config(project=tmp_path), action=ACTION, stanzas=())
+    assert caught.value.cause == f"{tmp_path / name} is in its way: {told}"
+
+
+def test_a_link_to_a_file_is_a_file_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "shared.mk").touch()
+    (tmp_path / "debkit.mk").symlink_to("shared.mk")
+    drafts, kept = project.draft(facts(tmp_path), Config(project=tmp_path), action=ACTION, stanzas=())
+    project.write(tmp_path, drafts)
+    assert kept == ("debkit.mk",)
+    assert (tmp_path / "shared.mk").read_text() == ""
 
 
 @pytest.mark.parametrize(
