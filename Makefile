@@ -46,8 +46,9 @@ deb: setup ## build, check, sign and publish SOURCE for ARCH and SUITE
 build: ## build and check SOURCE for ARCH and SUITE, and leave it in dist/ for publish
 	@$(OPTIONS) $(DEBKIT) build --no-publish "$$@" -- "$$SOURCE"
 
-part: ## keep what is in dist/ as PART, one of PARTS
-	@mkdir -p -- "$$(dirname -- "$$PART")" && mkdir -- "$$PART" && cp -a dist/. "$$PART"
+part: ## keep what is in dist/ as PART, one of PARTS, and fail if its build has failed
+	@[ ! -d dist ] || { mkdir -p -- "$$(dirname -- "$$PART")" && mkdir -- "$$PART" && cp -a dist/. "$$PART"; }
+	@$(DEBKIT) ci part -- "$$PART"
 
 deployed: ## in GitHub's Actions, bring the branch gh-pages to SITE
 	@$(DEBKIT) ci pages fetch "$$SITE"

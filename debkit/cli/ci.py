@@ -1,4 +1,4 @@
-"""Do what only a job of GitHub's Actions can, and elsewhere say that it is not done."""
+"""Do what jobs of a workflow need; what only GitHub's Actions can is elsewhere not done, which is told."""
 
 from __future__ import annotations
 
@@ -14,7 +14,20 @@ if TYPE_CHECKING:
 
 @click.group(name="ci")
 def command() -> None:
-    """Do what only a job of GitHub's Actions can, and elsewhere say that it is not done."""
+    """Do what jobs of a workflow need; what only GitHub's Actions can is elsewhere not done, which is told."""
+
+
+@command.command()
+@click.argument("part", type=click.Path(path_type=Path))
+@click.pass_obj
+def part(session: Session, *, part: Path) -> None:
+    """Tell what PART, kept of what a build has left in dist/, has; fail as its build has failed."""
+    from debkit.pipeline.parts import demand_built  # noqa: PLC0415
+
+    report = demand_built(part)
+    for source in report.sources:
+        targets = " ".join(str(build.target) for build in report.builds if build.target.suite == source.suite)
+        session.console.good(f"{part} has {source.name} {source.version}: {targets}, built at {report.started}")
 
 
 @command.command(name="verify-parts")

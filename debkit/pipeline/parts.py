@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import debkit
-from debkit.errors import ArchiveError, ConfigError
+from debkit.errors import ArchiveError, BuildError, ConfigError, EnvironmentFailure
 from debkit.paths import put
 from debkit.pipeline.plan import Job
 from debkit.report import REPORT
@@ -81,6 +81,33 @@ def demand_part(root: Path) -> None:
         )
     if not (root / SUMS).is_file():
         raise ConfigError(f"{root} has no {SUMS}", cause=_why_without(root), hint=AGAIN)
+
+
+def demand_built(root: Path) -> Report:
+    """Give the report of a part that was kept, whatever had come of its build.
+
+    Raises ConfigError where nothing was built, or not to be published elsewhere, and for a build that failed an error that ends
+    with the exit code which that one ended with.
+    """
+    try:
+        report = read_report(root / REPORT)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        nothing = "dist/ has none: its build was refused before it began, or nothing was built here"
+        raise ConfigError(
+            f"{root} has no report of a build",
+            cause=nothing if isinstance(problem, FileNotFoundError) else f"{problem}",
+            hint="make build part",
+        ) from problem
+    if report.outcome != "succeeded":
+        failed = BuildError(
+            f"{root} is kept, and is of a build that did not succeed",
+            cause=_why_without(root),
+            hint=f"ls {shlex.quote(str(root))}, for its logs; mend what that error names, then: make build part",
+        )
+        failed.exit_code = report.exit_code or EnvironmentFailure.exit_code  # what was cut off has none
+        raise failed
+    demand_part(root)
+    return report
 
 
 def read_part(root: Path) -> Part:

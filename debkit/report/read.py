@@ -19,13 +19,15 @@ NAMES = {"Mapping": Mapping, "Path": Path}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was read. `error` is what was told of a run that failed; of the plan there are the `jobs`, as it has them, and which
-    checks were planned.
+    """What was read. `error` is what was told of a run that failed, and `exit_code` how it ended; of the plan there are the
+    `jobs`, as it has them, and which checks were planned.
     """
 
     debkit: str
+    started: str
     outcome: str
     error: str
+    exit_code: int
     jobs: tuple[dict[str, Any], ...]
     checks_planned: tuple[str, ...]
     sources: tuple[Source, ...]
@@ -46,8 +48,10 @@ def read_report(path: Path) -> Report:
     plan = data["plan"] or {"jobs": [], "checks": []}
     return Report(
         debkit=data["debkit"],
+        started=data["started"],
         outcome=data["outcome"],
         error=(data["error"] or {}).get("what", ""),
+        exit_code=(data["error"] or {}).get("exit_code", 0),
         jobs=tuple(plan["jobs"]),
         checks_planned=tuple(plan["checks"]),
         sources=revived(tuple[Source, ...], data["sources"]),

@@ -9,8 +9,10 @@ import pytest
 
 from debkit import project
 from debkit.config import Config
+from debkit.errors import BuildError
 from debkit.run import Command, Processes
 from tests.command import CHECKOUT
+from tests.parts import make_part
 from tests.trees import make_tree
 
 if TYPE_CHECKING:
@@ -71,18 +73,31 @@ def test_by_default(make: Callable[..., list[str]]) -> None:
     assert make("verify-parts") == ["ci", "verify-parts", "parts/one", "parts/two"]
     assert make("release") == ["release", "github", "--", "."]
     assert make("restore") == ["repo", "restore", "site"]
+    assert make("part") == ["ci", "part", "--", "parts/here"]
 
 
 def test_what_was_built_is_kept_as_a_part_and_nothing_is_written_over(tmp_path: Path) -> None:
-    def part(where: str) -> int:
+    def part(where: str, code: int) -> str:
         argv = ("make", "-s", "-f", os.fspath(CHECKOUT / "Makefile"), "part")
-        return Processes()(Command(argv=argv, cwd=tmp_path, env=(("PART", where),), ok=frozenset({0, 2}))).code
+        done = Processes()(Command(argv=argv, cwd=tmp_path, env=(("PART", where),), ok=frozenset({0, 2})))
+        assert done.code == code, done.stdout
+        return done.stdout
 
-    (tmp_path / "dist/trixie").mkdir(parents=True)
-    (tmp_path / "dist/report.json").write_text("{}")
-    assert part("par ts/one") == 0
-    assert {path.name for path in (tmp_path / "par ts/one").iterdir()} == {"report.json", "trixie"}
-    assert part("par ts/one") == 2
+    assert "par ts/none has no report of a build" in part("par ts/none", 2)
+    assert not (tmp_path / "par ts").exists()
+    make_part(tmp_path / "dist", "amd64")
+    before = {path.name for path in (tmp_path / "dist").iterdir()}
+    assert "par ts/one has hello-debkit 1.0: trixie/amd64, built at 2" in part("par ts/one", 0)
+    assert {path.name for path in (tmp_path / "par ts/one").iterdir()} == before
+    part("par ts/one", 2)
+    make_part(tmp_path / "other/dist", "amd64", failure=BuildError("trixie/amd64: package failed", cause="why", hint="next"))
+    (tmp_path / "other/dist/report.json").replace(tmp_path / "dist/report.json")
+    (tmp_path / "dist/SHA256SUMS").unlink()
+    said = part("par ts/two", 2)
+    assert "par ts/two is kept, and is of a build that did not succeed" in said
+    assert "its last run failed: trixie/amd64: package failed" in said
+    assert "part] Error 8" in said
+    assert {path.name for path in (tmp_path / "par ts/two").iterdir()} == before - {"SHA256SUMS"}
 
 
 def test_modules_of_the_project_are_not_debkits(tmp_path: Path) -> None:

@@ -140,7 +140,17 @@ def test_no_key_is_open_to_what_the_proof_runs(tmp_path: Path, monkeypatch: pyte
         part = Part(
             root=tmp_path,
             report=Report(
-                debkit="", outcome="", error="", jobs=(), checks_planned=(), sources=(), builds=(), checks=(), tools={}
+                debkit="",
+                started="",
+                outcome="",
+                error="",
+                exit_code=0,
+                jobs=(),
+                checks_planned=(),
+                sources=(),
+                builds=(),
+                checks=(),
+                tools={},
             ),
             jobs=both,
         )

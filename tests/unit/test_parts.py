@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.config import Config
-from debkit.errors import ArchiveError, BuildError, ConfigError
+from debkit.errors import ArchiveError, BuildError, CheckError, ConfigError
 from debkit.model import CheckReport, Outcome, Target
 from debkit.pipeline.join import Piece, Suite, join, share, verdicts
-from debkit.pipeline.parts import SUMS, read_part, write_sums
+from debkit.pipeline.parts import SUMS, demand_built, read_part, write_sums
 from debkit.pipeline.publish import demand_elsewhere
 from debkit.run import Command, Processes
 from debkit.source import read_buildinfo, read_changes
@@ -213,6 +213,26 @@ def test_a_check_that_was_not_made_counts_as_skipped(left: Path, tmp_path: Path)
         ("trixie/arm64", "lintian", Outcome.SKIPPED),
         ("trixie/arm64", "sbom", Outcome.SKIPPED),
     ]
+
+
+def test_what_was_kept_of_a_build_tells_how_that_ended(left: Path, tmp_path: Path) -> None:
+    assert [source.version for source in demand_built(left / "amd64").sources] == ["1.0"]
+    failure = CheckError("lintian failed on trixie/amd64", cause="why", hint="next")
+    root = make_part(tmp_path / "failed", "amd64", failure=failure)
+    with pytest.raises(BuildError, match="did not succeed") as caught:
+        demand_built(root)
+    assert (caught.value.exit_code, caught.value.cause) == (11, "its last run failed: lintian failed on trixie/amd64")
+    data = json.loads((root / "report.json").read_text())
+    (root / "report.json").write_text(json.dumps(data | {"outcome": "running", "error": None}))
+    with pytest.raises(BuildError) as caught:
+        demand_built(root)
+    assert (caught.value.exit_code, caught.value.cause) == (9, "its last run was cut off")
+    (root / "report.json").write_text("{")
+    with pytest.raises(ConfigError, match="has no report of a build"):
+        demand_built(root)
+    with pytest.raises(ConfigError, match="has no report of a build") as told:
+        demand_built(tmp_path / "nowhere")
+    assert "refused before it began" in told.value.cause
 
 
 def test_a_projects_own_dist_is_no_part(tmp_path: Path) -> None:
