@@ -26,6 +26,10 @@ def same(directory: Path, file: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_file() and path.read_bytes() == content]
 
 
+def oldest(base: Path) -> snapshots.Snapshot:
+    return snapshots.snapshots(base, "trixie")[0]
+
+
 def newest(base: Path) -> snapshots.Snapshot:
     return snapshots.snapshots(base, "trixie")[-1]
 
@@ -104,6 +108,31 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a snapshot lost an index": (
         lambda base: (newest(base).path / "main/source/Sources.gz").unlink(),
         "main/source/Sources.gz is missing",
+        "rm -r ",
+    ),
+    "a snapshot's signature is damaged": (
+        lambda base: overwrite(oldest(base).path / "InRelease"),
+        "InRelease has no good signature: BAD signature",
+        "rm -r ",
+    ),
+    "a snapshot's Release is not what was signed": (
+        lambda base: change(oldest(base).path / "Release", b"\nDescription: ", b"\nDescription: other "),
+        "Release.gpg has no good signature: BAD signature",
+        "rm -r ",
+    ),
+    "a snapshot is not signed": (
+        lambda base: rewrite(oldest(base).path / "InRelease", (oldest(base).path / "Release").read_bytes()),
+        "InRelease has no good signature: ",
+        "rm -r ",
+    ),
+    "a snapshot lost a signature": (
+        lambda base: (oldest(base).path / "Release.gpg").unlink(),
+        "Release.gpg is missing",
+        "put it back from a backup",
+    ),
+    "a snapshot has another's InRelease": (
+        lambda base: rewrite(oldest(base).path / "InRelease", (base / "dists/trixie/InRelease").read_bytes()),
+        "InRelease does not say what",
         "rm -r ",
     ),
     "the last snapshot is lost": (

@@ -6,6 +6,7 @@ There is one keyring path and one .sources path, whether a user puts the files t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import stat
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 KEYRINGS = "/usr/share/keyrings"
 SOURCES = "/etc/apt/sources.list.d"
+# At the base, and not for the world: the keyrings of before, by which the states are signed that are kept from then.
+FORMER = "former-keys"
+# How an OpenPGP key begins (RFC 9580, 4.2 and 10.1): gpgv reads nothing of what comes after a keyring that is none.
+KEY_PACKETS = (b"\x98", b"\x99", b"\xc6")
 # A small system has neither, nor lists of what it could install.
 FETCHER = "sudo apt-get update && sudo apt-get install curl ca-certificates"
 
@@ -40,6 +45,11 @@ def keyring_name(config: Config) -> str:
 
 def keyring_file(config: Config) -> Path:
     return config.repo / keyring_name(config)
+
+
+def former_keyrings(base: Path) -> tuple[Path, ...]:
+    """Give the keyrings that an archive had before."""
+    return tuple(path for path in sorted((base / FORMER).glob("*.pgp")) if path.read_bytes().startswith(KEY_PACKETS))
 
 
 def sources_name(config: Config) -> str:
@@ -70,18 +80,30 @@ def write(config: Config) -> None:
     """Write the public keys, and a .sources file for each suite that is exported, into the archive where they have changed.
 
     The archive must be held: then the keys have been exported already.
-    Those that it has from when it had another name are removed.
+    Those that it has from when it had another name are removed. Keyrings with other keys are kept aside.
     """
     public = (config.repo / EFFECTIVE / TRUSTED).read_bytes()
+    keyrings = sorted(config.repo.glob("*-archive-keyring.pgp"))
+    for content in {keyring.read_bytes() for keyring in keyrings} - {public}:
+        _keep(config.repo, content)
     texts = {sources_file(config, suite): sources_text(config, suite).encode() for suite in exported_suites(config)}
     for file, content in {keyring_file(config): public, **texts}.items():
         if not file.exists() or file.read_bytes() != content:
             put(file, content)
-    for old in sorted(set(config.repo.glob("*-archive-keyring.pgp")) - {keyring_file(config)}):
+    for old in keyrings:
+        if old == keyring_file(config):
+            continue
         for file in config.repo.glob("*.sources"):
             if f"Signed-By: {KEYRINGS}/{old.name}\n" in file.read_text(encoding="utf-8"):
                 file.unlink()
         old.unlink()
+
+
+def _keep(base: Path, keyring: bytes) -> None:
+    file = base / FORMER / f"{hashlib.sha256(keyring).hexdigest()[:16]}.pgp"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        put(file, keyring)
 
 
 def addition(config: Config, suite: str, *packages: str, url: str = "") -> tuple[str, ...]:

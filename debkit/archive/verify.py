@@ -16,7 +16,7 @@ from debkit.archive.database import read_database
 from debkit.archive.index import entries, files, sha256_of, sound
 from debkit.archive.keyring import outdated
 from debkit.archive.lock import WAIT_SECONDS, shared
-from debkit.archive.whole import REFRESH, field, unlike, unsigned
+from debkit.archive.whole import REFRESH, field, unlike, unsigned, unvouched
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, ConfigError, SigningError
 from debkit.keys.check import DAYS, Problem, problems
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from debkit.archive.database import Database
     from debkit.archive.reprepro import Member
+    from debkit.archive.snapshots import Snapshot
     from debkit.config import Config, KeysConfig
     from debkit.console import Progress
     from debkit.keys.public import PublicKey
@@ -146,6 +147,13 @@ class _Look:
         for suite in self.suites:
             yield from unsigned(self.run, self.base / "dists" / suite, keyring, wanted)
             yield from validity(self.base / "dists" / suite / "Release", now=time.time())
+        yield from self._states((keyring, *client.former_keyrings(self.base)))
+
+    def _states(self, keyrings: tuple[Path, ...]) -> Iterator[Problem]:
+        """Judge the signatures of each kept state, by the keys of today and of before."""
+        for one in filter(_is_whole, self.held):
+            for problem in unvouched(self.run, one.path, keyrings):
+                yield Problem(f"the snapshot {one.suite}/{one.name}: {problem.what}", problem.remedy)
 
     def _indices(self) -> Iterator[Problem]:
         """Judge the indices of what is published and of each kept state, by name and by hash."""
@@ -156,7 +164,7 @@ class _Look:
                 self.whole.add(suite)
             self.wanted |= self._listed(self.base / "dists" / suite)
         for one in self.held:
-            if not all((one.path / name).exists() for name in ("InRelease", "Release")):
+            if not _is_whole(one):
                 yield Problem(f"the snapshot {one.suite}/{one.name} is half there", PRUNE)
                 continue
             for problem in unlike(one.path, self.base / "dists" / one.suite):
@@ -251,6 +259,10 @@ def _demand_archive(config: Config, *, own: bool) -> None:
         cause="nothing was ever published into it" if own else "it has neither dists/ nor pool/",
         hint="debkit build, or: debkit repo onboard" if own else "debkit repo verify DIR, of what debkit repo deploy has made",
     )
+
+
+def _is_whole(one: Snapshot) -> bool:
+    return all((one.path / name).exists() for name in ("InRelease", "Release"))
 
 
 def lost(base: Path) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from debkit.config import Config
     from debkit.model import FileRef
-    from debkit.run import Run
+    from debkit.run import Completed, Run
 
 REFRESH = "debkit repo refresh"
 ANY = frozenset(range(256))
@@ -80,10 +80,18 @@ def _problems(run: Run, config: Config, suite: str) -> Iterator[Problem]:
 
 def signers(run: Run, keyring: Path, *names: Path) -> tuple[Signers, str]:
     """Give who has signed a file well, as `good_signers` does, by gpgv and the keys of a keyring; and what gpgv has said."""
-    argv = ("gpgv", "--keyring", os.fspath(keyring.resolve()), "--status-fd", "1", *map(os.fspath, names))
-    done = run(Command(argv=argv, ok=ANY))
+    done = _gpgv(run, (keyring,), names)
+    return good_signers(done.stdout), _said(done)
+
+
+def _gpgv(run: Run, keyrings: tuple[Path, ...], names: tuple[Path, ...]) -> Completed:
+    options = tuple(word for keyring in keyrings for word in ("--keyring", os.fspath(keyring.resolve())))
+    return run(Command(argv=("gpgv", *options, "--status-fd", "1", *map(os.fspath, names)), ok=ANY))
+
+
+def _said(done: Completed) -> str:
     said = [line for line in done.tail if line.startswith("gpgv: ")]
-    return good_signers(done.stdout), said[-1].removeprefix("gpgv: ") if said else "it has no signature"
+    return said[-1].removeprefix("gpgv: ") if said else "it has no signature"
 
 
 def unsigned(run: Run, directory: Path, keyring: Path, wanted: frozenset[str] = frozenset()) -> Iterator[Problem]:
@@ -111,6 +119,37 @@ def unsigned(run: Run, directory: Path, keyring: Path, wanted: frozenset[str] = 
         if done.code:
             said = next((line.strip() for line in done.tail if line.strip()), "it does not say why")
             yield Problem(f"{detached} is not accepted by sqv, by which Debian 13's apt verifies: {said}", REFRESH)
+
+
+def unvouched(run: Run, directory: Path, keyrings: tuple[Path, ...]) -> Iterator[Problem]:
+    """Tell what is wrong with the signatures of a kept state: each must be good, by any key that the archive ever had.
+
+    That the key has been retired, has expired or was revoked since is no fault: who goes back to the state signs it anew.
+    """
+    inrelease, release, detached = (directory / name for name in ("InRelease", "Release", "Release.gpg"))
+    for names in ((inrelease,), (detached, release)):
+        if not names[0].exists():
+            yield Problem(f"{names[0]} is missing", _put_back(directory))
+            continue
+        done = _gpgv(run, keyrings, names)
+        strangers = re.findall(r"^\[GNUPG:\] ERRSIG (?:\S+ ){5}9 (\w+)$", done.stdout, flags=re.MULTILINE)
+        if good_signers(done.stdout, lapsed=True):
+            continue
+        if strangers and " BADSIG " not in done.stdout:
+            known = keyrings[0].parent / client.FORMER
+            export = f"mkdir -p {known} && gpg --export {strangers[0]} > {known}/{strangers[0]}.pgp"
+            yield Problem(
+                f"it is signed by {' and '.join(strangers)}, of which the archive knows nothing",
+                f"where that was its key: {export}; where not: rm -r {directory.parent}/STATE",
+            )
+        else:
+            yield Problem(f"{names[0]} has no good signature: {_said(done)}", _put_back(directory))
+    if unsigned_text(release_text(inrelease)).split() != release_text(release).split():
+        yield Problem(f"{inrelease} does not say what {release} says", _put_back(directory))
+
+
+def _put_back(directory: Path) -> str:
+    return f"put it back from a backup; or, to do without that state: rm -r {directory}"
 
 
 def unlike(directory: Path, by_hash: Path | None = None) -> Iterator[Problem]:

@@ -237,19 +237,22 @@ def _signed(ring: Any, text: str, key: SigningKey, what: str, *, hint: str) -> s
     return str(checked)
 
 
-def good_signers(status: str) -> tuple[tuple[str, str], ...]:
+def good_signers(status: str, *, lapsed: bool = False) -> tuple[tuple[str, str], ...]:
     """Read gpg's status lines: who has signed a text well, each as the fingerprint of the subkey and of the key it belongs to.
 
     One bad signature makes all of them worthless. A VALIDSIG comes after EXPKEYSIG and REVKEYSIG too (doc/DETAILS of GnuPG), so
-    it counts after a GOODSIG only. python-gnupg tells of the last signature alone.
+    it counts after a GOODSIG only, or also, if `lapsed`, where the key has expired or was revoked since. python-gnupg tells of
+    the last signature alone.
     """
     found, good = [], False
     for line in status.splitlines():
         match line.split():
             case ["[GNUPG:]", "BADSIG", *_]:
                 return ()
-            case ["[GNUPG:]", "NEWSIG" | "EXPSIG" | "EXPKEYSIG" | "REVKEYSIG" | "ERRSIG", *_]:
+            case ["[GNUPG:]", "NEWSIG" | "ERRSIG", *_]:
                 good = False
+            case ["[GNUPG:]", "EXPSIG" | "EXPKEYSIG" | "REVKEYSIG", *_]:
+                good = lapsed
             case ["[GNUPG:]", "GOODSIG", *_]:
                 good = True
             case ["[GNUPG:]", "VALIDSIG", signer, *_, primary] if good:

@@ -10,24 +10,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import front, journal, retention, transaction
+from debkit.archive import client, front, journal, retention, snapshots, transaction
 from debkit.archive.change import working
 from debkit.archive.deploy import deploy
 from debkit.archive.lock import locked
 from debkit.archive.renewal import renew
+from debkit.archive.site import read_site
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig, Config, KeysConfig
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, ConfigError, LockedError
+from debkit.keys import Keys, export_public
+from debkit.keys.ring import look_up
+from debkit.run import Command
 from tests.command import Project, is_three_parts
 from tests.damages import DAMAGES
-from tests.gnupg_homes import gnupg_home, gpg, make_key
+from tests.gnupg_homes import gnupg_home, gpg, make_key, revoke
 from tests.publishing import by_hand, state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from debkit.keys import Keys
     from debkit.run import Processes
 
 UNCONFIGURED = KeysConfig()
@@ -144,6 +147,33 @@ def test_keys(run: Processes, base: Path) -> None:
         assert len([line for line in told if "is not signed by a key of debkit-archive-keyring.pgp" in line]) == 2
         assert len([line for line in told if "sqv" in line]) == 1
         assert "debkit repo refresh" in next_
+
+
+def test_a_state_that_a_former_key_has_signed(run: Processes, base: Path, keys: Keys) -> None:
+    config = Config(project=base.parent)
+    (first,) = verify(run, config, base).signers
+    with gnupg_home() as home:
+        key = look_up(home, make_key(home))
+        other = Keys(upload=key, archive=key)
+        for signers, now in ((other, key.fingerprint), (keys, first)):
+            with working(run, config, signers, what="signing anew") as archive:
+                renew(archive, config)
+                front.write(config, signers)
+            assert verify(run, config, base).signers == (now,)
+        kept = client.former_keyrings(base)
+        assert len(kept) == 2
+        assert not [name for name in read_site(base).files if name.startswith("former")]
+        (kept_of_other,) = (path for path in kept if path.read_bytes() == export_public(key))
+        revoke(home, key.fingerprint)
+        kept_of_other.write_bytes(export_public(key))
+        verify(run, config, base)
+        kept_of_other.write_bytes(b"nothing")
+        told, next_ = troubles(run, base)
+        (state,) = (one.name for one in snapshots.snapshots(base, "trixie")[-2:-1])
+        assert told == [f"the snapshot trixie/{state}: it is signed by {key.fingerprint}, of which the archive knows nothing"]
+        mended = next_.partition("key: ")[2].partition(";")[0]
+        run(Command(argv=("sh", "-ec", mended), env=(("GNUPGHOME", os.fspath(home)),)))
+        verify(run, config, base)
 
 
 def test_a_copy_has_what_it_has(run: Processes, base: Path, tmp_path: Path) -> None:

@@ -210,6 +210,8 @@ def test_who_has_signed_well() -> None:
     assert good_signers(expired + good) == ((sub, one),)
     assert good_signers(good + "[GNUPG:] NEWSIG\n[GNUPG:] BADSIG BBBBBBBBBBBBBBBB Other\n") == ()
     assert good_signers("") == ()
+    assert good_signers(expired + unknown, lapsed=True) == ((two, two),)
+    assert good_signers(unknown, lapsed=True) == ()
 
 
 def test_who_signs_the_archive() -> None:
