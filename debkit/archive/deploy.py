@@ -2,7 +2,8 @@
 
 First all that the new state is made of, then the signatures that name it, and last the deletions. What the new state no longer
 has stays for the grace time of the archive, since a client that has just read the old signatures is about to fetch it; a file in
-the copy says since when. A deploy that is cut short is finished by the next.
+the copy says since when. It also says what beside dists/ and pool/ a deploy has written: of that goes what the archive no longer
+has, such as the keyring of a name that it had before, and nothing else. A deploy that is cut short is finished by the next.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from debkit.archive import pages
@@ -18,7 +19,7 @@ from debkit.archive.change import demand_settled
 from debkit.archive.directory import Directory
 from debkit.archive.lock import WAIT_SECONDS, locked
 from debkit.archive.rsync import Rsync, is_rsync
-from debkit.archive.site import PAGE, read_site
+from debkit.archive.site import PAGE, TREES, is_public, read_site
 from debkit.archive.whole import demand_whole
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, ConfigError
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 QUIET = Quiet()
-# In the copy: what is obsolete there, a line each of when it was first seen to be (seconds since the epoch) and its path.
+# In the copy: what is obsolete there, a line each of when it was first seen to be (seconds since the epoch) and its path; and
+# what is debkit's beside the trees, a line each of "own" and its name.
 MARK = ".debkit-deploy"
-NOTE = "# Left by debkit repo deploy: what it will remove here, and since when it is no longer wanted.\n"
+NOTE = "# Left by debkit repo deploy: what it will remove here, since when that is no longer wanted, and what else is its own.\n"
 STAGES = ("keys", "packages", "indices by their hash", "indices", "signatures", "front page")
 
 
@@ -84,7 +86,9 @@ def deploy(
         mark, there = target.read(MARK), target.existing()
         if mark is None:
             _demand_free(target, where, there)
-            target.write(MARK, NOTE)
+        before = own(mark or "")
+        if not site.top <= before:
+            target.write(MARK, (mark or NOTE).rstrip("\n") + "\n" + _own_lines(site.top - before))
         copied = 0
         for name, stage in zip(STAGES, site.stages, strict=True):
             progress.phase(f"copying {name}")
@@ -93,8 +97,10 @@ def deploy(
             target.write(pages.NO_JEKYLL, "")
         progress.phase("removing what is old")
         due, waiting = obsolete(mark or "", there - site.files, now=time.time(), grace=config.archive.grace)
+        due += tuple(sorted(before - site.top))
         target.remove(due)
-        target.write(MARK, NOTE + "".join(f"{since:.0f} {path}\n" for path, since in sorted(waiting.items())))
+        lines = "".join(f"{since:.0f} {path}\n" for path, since in sorted(waiting.items()))
+        target.write(MARK, NOTE + lines + _own_lines(site.top))
     return Deployed(copied=copied, removed=len(due), waiting=len(waiting))
 
 
@@ -104,6 +110,16 @@ def obsolete(mark: str, files: frozenset[str], *, now: float, grace: float) -> t
     since = {path: min(known.get(path, now), now) for path in files}
     waiting = {path: seen for path, seen in since.items() if now - seen < grace}
     return tuple(sorted(files - set(waiting))), waiting
+
+
+def own(mark: str) -> frozenset[str]:
+    """Tell which files beside the trees are debkit's. The copy is believed only where it names what an archive may have there."""
+    names = re.findall(r"^own ([^/\0\n]+)$", mark, flags=re.MULTILINE)
+    return frozenset(name for name in names if name not in TREES and is_public(PurePosixPath(name)))
+
+
+def _own_lines(names: frozenset[str]) -> str:
+    return "".join(f"own {name}\n" for name in sorted(names))
 
 
 def _choose(run: Run, config: Config, where: str, *, to_pages: bool) -> Directory | Rsync:

@@ -33,6 +33,11 @@ class Site:
         return (self.keys, self.pool, self.by_hash, self.indices, self.signatures, self.front)
 
     @property
+    def top(self) -> frozenset[str]:
+        """What lies beside the trees."""
+        return frozenset((*self.keys, *self.front))
+
+    @property
     def files(self) -> frozenset[str]:
         return frozenset(path for stage in self.stages for path in stage)
 

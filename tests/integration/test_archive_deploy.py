@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import client, publish, retention
+from debkit.archive import client, front, publish, retention
 from debkit.archive.change import working
 from debkit.archive.deploy import MARK, Target, deploy
 from debkit.archive.directory import Directory
@@ -136,6 +136,36 @@ def test_what_is_old_stays_for_its_grace_and_then_goes(
     assert gone.removed == kept.waiting
     assert not old.exists()
     assert deployed(path) == public(impatient)
+
+
+def test_the_files_of_a_name_that_the_archive_had_go_and_nothing_else(
+    run: Processes, config: Config, keys: Keys, make_upload: Upload, *, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, path = place
+    publish(run, config, make_upload(), keys)
+    deploy(run, config, where)
+    old = {"debkit-archive-keyring.pgp", "debkit.sources"}
+    theirs = {"their.sources", "their-archive-keyring.pgp", "robots.txt"}
+    for name in theirs:
+        (path / name).write_text(name)
+    renamed = replace(config, archive=replace(config.archive, name="tools"))
+    with working(run, renamed, keys, what="renaming"):
+        front.write(renamed, keys)
+    for kind in (Directory, Rsync):
+        monkeypatch.setattr(kind, "remove", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        deploy(run, renamed, where)
+    assert old | theirs | set(public(renamed)) == set(deployed(path)), "deletions are last"
+    monkeypatch.undo()
+    assert deploy(run, renamed, where).removed == 2
+    assert set(deployed(path)) == theirs | set(public(renamed))
+    assert {"tools-archive-keyring.pgp", "tools.sources"} < set(deployed(path))
+    assert deploy(run, renamed, where).removed == 0
+    assert all((path / name).read_text() == name for name in theirs)
+
+
+def interrupted(_: Target, __: tuple[str, ...]) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_deploy_that_was_cut_short_is_finished_by_the_next(

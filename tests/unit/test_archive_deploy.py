@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive.deploy import obsolete
+from debkit.archive.deploy import obsolete, own
 from debkit.archive.directory import Directory
 from debkit.archive.rsync import Rsync, is_rsync
 from debkit.errors import ArchiveError, ConfigError, NetworkError
@@ -48,6 +48,14 @@ def test_what_is_old_is_known_by_when_it_was_first_seen_to_be() -> None:
     assert waiting == {"pool/b": 400, "pool/c d": 500}
     assert obsolete("900 pool/a\n", frozenset({"pool/a"}), now=500, grace=200) == ((), {"pool/a": 500})
     assert obsolete("", files, now=500, grace=0) == (tuple(sorted(files)), {})
+
+
+def test_of_what_a_copy_says_is_debkits_only_an_archives_names_are_believed() -> None:
+    ours = ("debkit.sources", "a b-archive-keyring.pgp", "index.html")
+    theirs = ("video", "../index.html", "..", ".", "pool", "dists", ".sources", "\0.sources", "dists/x.sources", "/etc/x.sources")
+    mark = "# a note\n100 pool/a\n" + "".join(f"own {name}\n" for name in (*ours, *theirs))
+    assert own(mark) == set(ours)
+    assert own("") == set()
 
 
 def test_only_what_differs_is_copied(copy: Directory) -> None:
