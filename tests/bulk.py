@@ -23,11 +23,11 @@ SIGNERS = 2 * (os.cpu_count() or 1)
 
 
 def make_uploads(
-    directory: Path, names: Iterable[str], *, version: str = "1.0", arch: str = "amd64", home: Path, key: str
+    directory: Path, names: Iterable[str], *, version: str = "1.0", arch: str = "amd64", udeb: bool = False, home: Path, key: str
 ) -> tuple[Path, ...]:
     """Write an upload NAME_VERSION_ARCH.changes of each name into one directory, signed by a key without a passphrase."""
     directory.mkdir(parents=True, exist_ok=True)
-    make = partial(_make_upload, directory, version=version, arch=arch, home=home, key=key)
+    make = partial(_make_upload, directory, version=version, arch=arch, udeb=udeb, home=home, key=key)
     with ThreadPoolExecutor(SIGNERS) as pool:
         return tuple(pool.map(make, names))
 
@@ -36,38 +36,43 @@ def package_names(count: int, *, prefix: str = "small") -> tuple[str, ...]:
     return tuple(f"{prefix}{number:05}" for number in range(count))
 
 
-def _make_upload(directory: Path, name: str, *, version: str, arch: str, home: Path, key: str) -> Path:
-    text = write_files(directory, name, version=version, arch=arch)
+def _make_upload(directory: Path, name: str, *, version: str, arch: str, udeb: bool, home: Path, key: str) -> Path:
+    text = write_files(directory, name, version=version, arch=arch, udeb=udeb)
     changes = directory / f"{name}_{version}_{arch}.changes"
     gpg(home, "--yes", "--local-user", key, "--output", os.fspath(changes), "--clearsign", stdin=text)
     return changes
 
 
-def write_files(directory: Path, name: str, *, version: str, arch: str) -> str:
-    """Write an upload's files and give what its .changes is to say."""
+def write_files(directory: Path, name: str, *, version: str, arch: str, udeb: bool = False) -> str:
+    """Write an upload's files, with a package NAME-udeb for the installer too, and give what its .changes is to say."""
+    binaries = f"{name} {name}-udeb" if udeb else name
     tarball = f"{name}_{version}.tar.gz"
     files = {tarball: _tar_gz({f"{name}-{version}/greeting": f"hello from {name}\n"})}
     dsc = f"{name}_{version}.dsc"
     files[dsc] = (
-        f"Format: 3.0 (native)\nSource: {name}\nBinary: {name}\nArchitecture: any\nVersion: {version}\nMaintainer: {WHO}\n"
-        f"Standards-Version: 4.7.0\nPackage-List:\n {name} deb misc optional arch=any\n" + _checksums(files, section="")
+        f"Format: 3.0 (native)\nSource: {name}\nBinary: {binaries.replace(' ', ', ')}\nArchitecture: any\nVersion: {version}\n"
+        f"Maintainer: {WHO}\nStandards-Version: 4.7.0\n"
+        f"Package-List:\n {name} deb misc optional arch=any\n" + _checksums(files, section="")
     ).encode()
     files[f"{name}_{version}_{arch}.deb"] = make_deb(name, version, arch)
+    if udeb:
+        more = f"Source: {name}\nPackage-Type: udeb\n"
+        files[f"{name}-udeb_{version}_{arch}.udeb"] = make_deb(f"{name}-udeb", version, arch, more=more)
     for file, content in files.items():
         (directory / file).write_bytes(content)
     return (
-        f"Format: 1.8\nDate: {DATE}\nSource: {name}\nBinary: {name}\nArchitecture: source {arch}\nVersion: {version}\n"
+        f"Format: 1.8\nDate: {DATE}\nSource: {name}\nBinary: {binaries}\nArchitecture: source {arch}\nVersion: {version}\n"
         f"Distribution: unstable\nUrgency: medium\nMaintainer: {WHO}\nChanged-By: {WHO}\nDescription:\n {name} - is small\n"
         f"Changes:\n {name} ({version}) unstable; urgency=medium\n .\n   * Be small.\n"
         + _checksums(files, section="misc optional ")
     )
 
 
-def make_deb(name: str, version: str, arch: str) -> bytes:
-    """Give a .deb (deb(5)) of one file; gzip costs less time here than xz."""
+def make_deb(name: str, version: str, arch: str, *, more: str = "") -> bytes:
+    """Give a .deb (deb(5)) of one file, with `more` fields; gzip costs less time here than xz."""
     control = (
         f"Package: {name}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: {WHO}\nInstalled-Size: 1\nSection: misc\n"
-        f"Priority: optional\nDescription: is small\n It exists so that there are many.\n"
+        f"Priority: optional\n{more}Description: is small\n It exists so that there are many.\n"
     )
     members = {
         "debian-binary": b"2.0\n",

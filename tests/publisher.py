@@ -37,10 +37,12 @@ class Desk:
     state: Path
     directory: Path
 
-    def make(self, *names: str, version: str = "1.0", arch: str = "amd64") -> tuple[Path, ...]:
+    def make(self, *names: str, version: str = "1.0", arch: str = "amd64", udeb: bool = False) -> tuple[Path, ...]:
         """Make an upload of each name and give its .changes."""
         upload = self.keys.upload
-        return make_uploads(self.directory, names, version=version, arch=arch, home=upload.home, key=upload.fingerprint)
+        return make_uploads(
+            self.directory, names, version=version, arch=arch, udeb=udeb, home=upload.home, key=upload.fingerprint
+        )
 
     def publish(self, *changes: Path, suite: str = "trixie") -> tuple[Published, ...]:
         """Publish all at once."""

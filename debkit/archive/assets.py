@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Assets:
     """The files below a directory by what they are; `unusable` are the .changes that are none, and why.
 
-    Raises SourceError, ArchiveError for a .dsc or .deb that is not what it is called.
+    Raises SourceError, ArchiveError for a .dsc or a package that is not what it is called.
     """
 
     def __init__(self, run: Run, directory: Path) -> None:
@@ -48,9 +48,9 @@ class Assets:
         for path, dsc in sources.items():
             self._by_name[f"{dsc.name}_{_file_version(dsc.version)}.dsc"] = path
         for path in paths:
-            if path.suffix == ".deb" and self._sha256[path] not in names:
+            if path.suffix in {".deb", ".udeb"} and self._sha256[path] not in names:
                 deb = read_deb(run, path.parent, FileRef(path.name, path.stat().st_size, self._sha256[path]))
-                self._by_name[f"{deb.package}_{_file_version(deb.version)}_{deb.arch}.deb"] = path
+                self._by_name[f"{deb.package}_{_file_version(deb.version)}_{deb.arch}{path.suffix}"] = path
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ EFFECTIVE = ".conf"
 TRUSTED = "trusted.pgp"  # in it: the public keys of all signers
 DAY = 86400  # seconds
 # The forms of indices that debkit reads, Packages uncompressed and Sources.gz: reprepro writes them unless it is told otherwise.
-NEEDED = {"DebIndices": ".", "DscIndices": ".gz"}
+NEEDED = {"DebIndices": ".", "UDebIndices": ".", "DscIndices": ".gz"}
 STANZA = """\
 Codename: {suite}
 Origin: {name}
@@ -75,11 +75,9 @@ def read_suites(config: Config) -> dict[str, Suite]:
 
 def _unread(fields: dict[str, str]) -> Iterator[str]:
     """Tell what of a stanza (its fields in lower case) keeps from debkit what the suite has: it would not know its files."""
-    for field, name in (("DebIndices", "Packages"), ("DscIndices", "Sources")):
+    for field, name in (("DebIndices", "Packages"), ("UDebIndices", "Packages"), ("DscIndices", "Sources")):
         if name not in fields.get(field.lower(), name).split()[:1]:
             yield f"{field} gives them another name than {name}"
-    if fields.get("udebcomponents"):
-        yield "UDebComponents asks for .udebs"
 
 
 def exported_suites(config: Config) -> tuple[str, ...]:

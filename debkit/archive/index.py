@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from debian.debian_support import Version
 
+from debkit.archive import snapshots
 from debkit.archive.reprepro import Entry
 from debkit.errors import SigningError
 from debkit.keys import signed_text
 from debkit.model import FileRef
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from pathlib import Path
 
     from debkit.keys import Keys
@@ -47,46 +48,44 @@ def is_current(base: Path, suite: str, entries: tuple[Entry, ...], keys: Keys) -
             file = directory / name
             if any(sha256_of(path) != sha256 for path in (file, file.parent / "by-hash/SHA256" / sha256)):
                 return False
-        arches = {entry.arch for entry in entries}
-        return all(
-            sorted((line.package, line.version) for line in read_index(base, suite, arch))
-            == sorted((entry.package, entry.version) for entry in entries if entry.arch == arch)
-            for arch in arches | _exported_arches(directory)
-        )
+        return {entry.member for entry in _entries(snapshots.indices(directory))} == {entry.member for entry in entries}
     except (OSError, EOFError, SigningError):
         return False
 
 
 def read_index(base: Path, suite: str, arch: str) -> tuple[Line, ...]:
-    """Read a suite's Packages (or Sources, for the architecture "source") of all components."""
-    return read_indices(base / "dists" / suite, arch)
-
-
-def read_indices(directory: Path, arch: str, *, among: Container[Path] | None = None) -> tuple[Line, ...]:
-    """Read the same of a directory, a suite's or a snapshot's; of the indices `among` these where not all are to be trusted."""
+    """Read a suite's Packages (or Sources, for the architecture "source") of all components, without .udebs."""
     pattern = "*/source/Sources.gz" if arch == "source" else f"*/binary-{arch}/Packages"
-    lines: list[Line] = []
-    for file in sorted(file for file in directory.glob(pattern) if among is None or file in among):
-        data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        lines += _parse(data.decode())
-    return tuple(lines)
+    return tuple(line for index in sorted((base / "dists" / suite).glob(pattern)) for line in _read(index))
+
+
+def _read(index: Path) -> Iterator[Line]:
+    data = index.read_bytes()
+    return _parse((gzip.decompress(data) if index.suffix == ".gz" else data).decode())
 
 
 def entries(directory: Path, *, among: Container[Path] | None = None) -> frozenset[Entry]:
-    """Give all members that the indices in a directory list, as reprepro would. `among` is as `read_indices` has it."""
-    return frozenset(
-        Entry(
-            type="dsc" if arch == "source" else "deb",
-            arch=arch,
-            package=line.package,
-            version=line.version,
-            source=line.source,
-            source_version=line.source_version,
-            file=line.file,
-        )
-        for arch in _exported_arches(directory)
-        for line in read_indices(directory, arch, among=among)
-    )
+    """Give all members that the indices in a directory, a suite's or a snapshot's, list, as reprepro would.
+
+    Of the indices `among` these alone where not all are to be trusted.
+    """
+    return frozenset(_entries(index for index in snapshots.indices(directory) if among is None or index in among))
+
+
+def _entries(indices: Iterable[Path]) -> Iterator[Entry]:
+    for index in indices:
+        place = index.parent
+        kind = "dsc" if place.name == "source" else "udeb" if place.parent.name == "debian-installer" else "deb"
+        for line in _read(index):
+            yield Entry(
+                type=kind,
+                arch=place.name.removeprefix("binary-"),
+                package=line.package,
+                version=line.version,
+                source=line.source,
+                source_version=line.source_version,
+                file=line.file,
+            )
 
 
 def previous_debs(base: Path, suite: str, arch: str, source: str, version: str) -> tuple[Path, ...]:
@@ -151,17 +150,16 @@ def release_text(release: Path) -> str:
 def files(directory: Path, *, among: Container[Path] | None = None) -> frozenset[FileRef]:
     """Give the pool's files, by their paths under the base, that the indices in a directory list, as they are to be.
 
-    `among` is as `read_indices` has it.
+    `among` is as `entries` has it.
     """
     found: set[FileRef] = set()
-    indices = (index for index in directory.glob("*/binary-*/Packages") if among is None or index in among)
-    sources = (index for index in directory.glob("*/source/Sources.gz") if among is None or index in among)
-    for index in indices:
+    indices = [index for index in snapshots.indices(directory) if among is None or index in among]
+    for index in (index for index in indices if index.name == "Packages"):
         for stanza in index.read_text(encoding="utf-8").split("\n\n"):
             fields: dict[str, str] = dict(re.findall(r"^(Filename|Size|SHA256): (.*)$", stanza, flags=re.MULTILINE))
             if fields:
                 found.add(FileRef(fields["Filename"], int(fields["Size"]), fields["SHA256"]))
-    for index in sources:
+    for index in (index for index in indices if index.name == "Sources.gz"):
         for stanza in gzip.decompress(index.read_bytes()).decode().split("\n\n"):
             place = re.search(r"^Directory: (.*)$", stanza, flags=re.MULTILINE)
             names = re.search(r"^Checksums-Sha256:[ \t]*\n((?: .*\n?)*)", stanza, flags=re.MULTILINE)
@@ -174,9 +172,3 @@ def files(directory: Path, *, among: Container[Path] | None = None) -> frozenset
 def sha256_of(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _exported_arches(directory: Path) -> set[str]:
-    return {path.name.removeprefix("binary-") for path in directory.glob("*/binary-*")} | {
-        "source" for _ in directory.glob("*/source")
-    }

@@ -144,7 +144,7 @@ def judge(upload: Upload, held: Held) -> Include | None:
 
 def _share(debs: tuple[Deb, ...], held: Held) -> str:
     there = {
-        (entry.package, entry.version) for entry in held.entries if entry.type == "deb" and entry.arch in _indices(debs, held)
+        (entry.package, entry.version) for entry in held.entries if entry.type != "dsc" and entry.arch in _indices(debs, held)
     }
     found = [deb for deb in debs if (deb.package, deb.version) in there]
     return "whole" if len(found) == len(debs) else "some" if found else "none"
@@ -176,7 +176,7 @@ def _refuse_older(upload: Upload, held: Held) -> None:
     """Refuse what reprepro would skip without an error."""
     ours = {(deb.package, deb.arch): deb.version for deb in upload.debs} | {(upload.source, "source"): upload.version}
     for entry in held.entries:
-        version = ours.get((entry.package, entry.arch)) or (entry.type == "deb" and ours.get((entry.package, "all")))
+        version = ours.get((entry.package, entry.arch)) or (entry.type != "dsc" and ours.get((entry.package, "all")))
         if version and Version(entry.version) > Version(version):
             raise ArchiveError(
                 f"{upload.suite} has {entry.package} {entry.version}, which is newer than {version}",

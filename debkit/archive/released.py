@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import conf, lock
 from debkit.archive.change import demand_settled
-from debkit.archive.index import files, read_index, sha256_of
+from debkit.archive.index import entries, files, read_index, sha256_of
 from debkit.archive.whole import demand_sound
 from debkit.config import base_suite
 from debkit.console import Quiet
@@ -96,8 +96,8 @@ def names_of(version: str, suite: str) -> frozenset[str]:
 
 def _files(config: Config, suite: str, source: str, version: str) -> tuple[FileRef, ...]:
     base = config.repo
-    lines = {line.file for arch in _arches(config, suite) for line in read_index(base, suite, arch)
-             if (line.source, line.source_version) == (source, version)}  # fmt: skip
+    members = entries(base / "dists" / suite)
+    lines = {entry.file for entry in members if (entry.source, entry.source_version) == (source, version)}
     listed = {file.name: file for file in files(base / "dists" / suite)}
     found = {name: listed[name] for name in lines}
     for name in [name for name in lines if name.endswith(".dsc")]:
@@ -131,10 +131,6 @@ def _date(changes: Path) -> int:
         return int(parsedate_to_datetime(read_changes(changes).date).timestamp())
     except ValueError:  # it has none: 0
         return 0
-
-
-def _arches(config: Config, suite: str) -> tuple[str, ...]:
-    return ("source", *conf.read_suites(config)[suite].arches)
 
 
 def _demand(config: Config, file: FileRef) -> None:

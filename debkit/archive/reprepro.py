@@ -258,11 +258,12 @@ class Reprepro:
         self._call("--keepunreferencedfiles", "_detect", stdin=_lines(files))
 
     def include_debs(self, suite: str, files: tuple[str, ...], arches: tuple[str, ...], filing: Filing) -> None:
-        """Take .debs of the pool (paths under the base) into these architectures of a suite, and export nothing."""
+        """Take .debs and .udebs of the pool (paths under the base) into these architectures of a suite, and export nothing."""
         options = (*NO_EXPORT, "--keepunreferencedfiles", *filing.options, "--architecture", "|".join(arches))
-        for start in range(0, len(files), MANY):
-            paths = (os.fspath(self.base / name) for name in files[start : start + MANY])
-            self._call(*options, "includedeb", suite, *paths)
+        for kind in ("deb", "udeb"):
+            paths = [os.fspath(self.base / name) for name in files if name.endswith(f".{kind}")]
+            for start in range(0, len(paths), MANY):
+                self._call(*options, f"include{kind}", suite, *paths[start : start + MANY])
 
     def include_dsc(self, suite: str, file: str, filing: Filing) -> None:
         """Take a source of the pool (its .dsc, under the base) into a suite, and export nothing."""

@@ -123,11 +123,12 @@ def _unread(directory: Path, seen: dict[tuple[int, int], str]) -> Iterator[str]:
     """Tell which indices of a state its Release file names otherwise than they are there. `seen` are checksums by inode."""
     named = re.findall(r"^ (\w{64}) +\d+ (\S+)$", (directory / "Release").read_text(encoding="utf-8"), flags=re.MULTILINE)
     sums = {name: sha256 for sha256, name in named}
+    readable = frozenset(snapshots.indices(directory))
     for place, kind in sorted({(name.rpartition("/")[0], name.rpartition("/")[2].partition(".")[0]) for name in sums}):
         if kind not in READ:
             continue
         file = directory / place / READ[kind]
-        if place.count("/") != 1 or not file.exists():
+        if file not in readable:
             yield f"{directory / place} has no {READ[kind]} that debkit reads"
             continue
         status = file.stat()

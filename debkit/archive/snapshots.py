@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORM = "%Y%m%dT%H%M%S.%fZ"
+# The indices that list files of the pool, in the form in which debkit reads them: of packages, of .udebs, and of sources.
+INDICES = ("*/binary-*/Packages", "*/debian-installer/binary-*/Packages", "*/source/Sources.gz")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,7 +105,7 @@ def listed(directories: Iterable[Path], among: frozenset[str]) -> frozenset[str]
     """
     found: set[str] = set()
     seen: set[tuple[int, int]] = set()
-    for index in (index for directory in directories for index in _indices(directory)):
+    for index in (index for directory in directories for index in indices(directory)):
         status = index.stat()
         if (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
@@ -111,8 +113,9 @@ def listed(directories: Iterable[Path], among: frozenset[str]) -> frozenset[str]
     return frozenset(found)
 
 
-def _indices(directory: Path) -> tuple[Path, ...]:
-    return (*directory.glob("*/binary-*/Packages"), *directory.glob("*/source/Sources.gz"))
+def indices(directory: Path) -> tuple[Path, ...]:
+    """Find the indices in a directory, a suite's or a snapshot's, that list files of the pool."""
+    return tuple(path for pattern in INDICES for path in sorted(directory.glob(pattern)))
 
 
 def _names(index: Path) -> Iterator[str]:

@@ -94,7 +94,7 @@ def test_what_the_archive_takes(archive: Config) -> None:
     [
         ("DebIndices: Other Release . .gz", "DebIndices gives them another name than Packages"),
         ("dscindices:\n Other\n Release\n .gz", "DscIndices gives them another name than Sources"),
-        ("UDebComponents: main", "UDebComponents asks for .udebs"),
+        ("UDebComponents: main\nUDebIndices: Other . .gz", "UDebIndices gives them another name than Packages"),
     ],
 )
 def test_indices_that_debkit_would_not_read(archive: Config, field: str, said: str) -> None:
@@ -110,6 +110,7 @@ def test_other_forms_of_indices_than_debkit_reads(archive: Config) -> None:
     with (archive.repo / "conf/distributions").open("a") as stream:
         stream.write("\nCodename: more\nArchitectures: amd64 source\nComponents: main\n")
         stream.write("DebIndices: Packages Release .xz\ndscindices:\n Sources\n Release .\n")
+        stream.write("UDebComponents: main\nUDebIndices: Packages .xz\n")
     conf.demand(archive, "more", ("amd64",))
 
 

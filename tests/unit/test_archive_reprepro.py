@@ -170,6 +170,7 @@ def test_a_database_beside_is_filled_from_a_snapshot_or_file_by_file(recorder: R
     beside.restore_all("trixie", "20260101T000000.000000Z")
     beside.include_debs("trixie", ("pool/main/a/a/a_1_all.deb",), ("amd64", "arm64"), Filing("main", "misc", "optional"))
     beside.include_debs("trixie", ("pool/main/a/a/a_1_all.deb",) * (MANY + 1), ("amd64",), Filing("contrib"))
+    beside.include_debs("trixie", ("pool/main/a/a/a-udeb_1_all.udeb",), ("amd64",), Filing("contrib"))
     beside.include_dsc("trixie", "pool/main/a/a/a_1.dsc", Filing("main", "misc", "optional"))
     beside.forget(("pool/main/b", "pool/main/c"))
     beside.forget(())
@@ -183,6 +184,7 @@ def test_a_database_beside_is_filled_from_a_snapshot_or_file_by_file(recorder: R
         (*there, *UNSEEN, *filed, "--architecture", "amd64|arm64", "includedeb", "trixie", deb),
         (*contrib, *(deb,) * MANY),
         (*contrib, deb),
+        (*contrib[:-2], "includeudeb", "trixie", "/project/repo/pool/main/a/a/a-udeb_1_all.udeb"),
         (*there, *UNSEEN, *filed, "includedsc", "trixie", dsc),
         (*there, "_forget"),
     ]
