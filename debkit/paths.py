@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 from pathlib import Path
+
+# That a file system has no hard links, or none between these two (link(2); FUSE says ENOSYS), or no more of this file.
+NO_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK})
 
 
 def cache_home() -> Path:
@@ -41,6 +46,18 @@ def put(file: Path, content: bytes, *, mode: int = 0o644) -> None:
         if isinstance(problem, OSError):
             raise OSError(problem.errno, problem.strerror, os.fspath(file)) from problem
         raise
+
+
+def link(file: Path, also: Path) -> None:
+    """Have a file under another name, too: by a hard link, or where there can be none as a copy, whole or not at all."""
+    try:
+        also.hardlink_to(file)
+    except OSError as problem:
+        if problem.errno not in NO_LINK:
+            raise
+        new = also.with_name(f".{also.name}.new")
+        shutil.copy2(file, new)
+        new.replace(also)
 
 
 def _xdg(variable: str, default: str) -> Path:

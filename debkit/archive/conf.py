@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from debkit.archive import programs
 from debkit.config import base_suite
 from debkit.errors import ConfigError
+from debkit.paths import NO_LINK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,9 +164,8 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     try:
-        for name in programs.files(conf, own):
-            (path / name).symlink_to((conf / name).resolve())
-        (path / HOOK.name).symlink_to(HOOK)
+        for name in (*programs.files(conf, own), HOOK.name):
+            _symlink(path / name, HOOK if name == HOOK.name else (conf / name).resolve())
         (path / "distributions").write_text(text, encoding="utf-8")
         allowed = (conf / "uploaders").read_text(encoding="utf-8") if (conf / "uploaders").exists() else ""
         if keys.upload.development:
@@ -174,6 +174,19 @@ def effective(config: Config, keys: Keys) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _symlink(path: Path, target: Path) -> None:
+    try:
+        path.symlink_to(target)
+    except OSError as problem:
+        if problem.errno not in NO_LINK:
+            raise
+        raise ConfigError(
+            f"there can be no archive in {path.parent.parent}",
+            cause="its file system has no symbolic links, such as vfat and exfat",
+            hint="name a directory on another one as [archive] path in config/debkit.toml",
+        ) from problem
 
 
 def rendered(distributions: str, *, development: bool, valid_for: float = 0) -> str:

@@ -1,8 +1,8 @@
 """Snapshots: each state that a suite was ever published in, as its signed indices were.
 
 The hook that signs makes them (sign-release), in the layout of reprepro's gensnapshot, so that `reprepro restore` knows them.
-They are hard links to the indices, and cost next to nothing. Nothing in the database refers to them: what they list stays in the
-pool because debkit removes nothing from there that a snapshot lists.
+They are hard links to the indices, and cost next to nothing; where the file system has none they are copies. Nothing in the
+database refers to them: what they list stays in the pool because debkit removes nothing from there that a snapshot lists.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from debkit.paths import link
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,7 +67,7 @@ def keep(base: Path, suite: str, names: Iterable[str]) -> Snapshot:
     made, unfinished = directory / "snapshots" / name, directory / "snapshots" / f".{name}.gone"
     for file in names:
         (unfinished / file).parent.mkdir(parents=True, exist_ok=True)
-        (unfinished / file).hardlink_to(directory / file)
+        link(directory / file, unfinished / file)
     unfinished.rename(made)
     return Snapshot(name, suite, made)
 

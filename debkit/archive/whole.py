@@ -12,6 +12,7 @@ from debkit.archive.index import files, listed, release_text, sha256_of, sound
 from debkit.errors import ArchiveError
 from debkit.keys import good_signers, unsigned_text
 from debkit.keys.check import Problem
+from debkit.paths import link
 from debkit.run import Command, find_tool
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def mend(directory: Path, by_hash: Path) -> None:
                 path.unlink()
             if good and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.hardlink_to(good)
+                link(good, path)
 
 
 def field(release: Path, name: str) -> str:

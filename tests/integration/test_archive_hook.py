@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +12,11 @@ import pytest
 
 from debkit.archive import conf, snapshots
 from debkit.archive.index import listed
+from debkit.archive.verify import verify
 from debkit.config import Config
 from debkit.errors import SigningError
+from tests.command import Project
+from tests.disks import on_another_disk
 from tests.publishing import sound
 
 if TYPE_CHECKING:
@@ -68,6 +73,29 @@ def test_an_index_that_is_not_what_is_signed_stops_it(
     assert said in caught.value.cause
     assert not (desk.config.repo / "dists/trixie/InRelease").exists()
     desk.publish(*desk.make("first"))
+    sound(run, desk.config)
+
+
+def test_where_nothing_can_be_linked_it_is_copied(run: Processes, desk: Desk, key_state: Path) -> None:
+    """To another file system there are no hard links, as on some there are none at all; what was linked is the same here."""
+    desk.publish(*desk.make("first"))
+    suite = desk.config.repo / "dists/trixie"
+    states, project = suite / "snapshots", Project(desk.config.project)
+    home = desk.directory / "home"
+    home.mkdir()
+    (home / "debkit").symlink_to(key_state)
+    (changes,) = desk.make("second")
+    for words in (("add", "--suite", "trixie", os.fspath(changes)), ("rollback", "trixie"), ("refresh",)):
+        prefix = on_another_disk(project, states, "8M")
+        ended = project.debkit("repo", *words, prefix=prefix, env={"XDG_STATE_HOME": os.fspath(home)})
+        assert ended.code == 0, ended.err
+        shutil.rmtree(states)
+        (project.path / "after").rename(states)
+        newest = snapshots.snapshots(desk.config.repo, "trixie")[-1]
+        assert all(file.read_bytes() == (newest.path / name).read_bytes() for name, file in by_hash(suite).items())
+        assert not list(suite.rglob("*.new"))
+        shutil.rmtree(project.path / "before")
+    assert verify(run, desk.config, desk.config.repo).states == 4
     sound(run, desk.config)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from dataclasses import replace
@@ -189,6 +190,20 @@ def test_what_runs_nothing_is_taken_as_it_is(archive: Config) -> None:
     with (archive.repo / "conf/options").open("a") as stream:
         stream.write("# endhook evil\nverbose\nspacecheck none\n")
     assert tuple(conf.read_suites(archive)) == ("bookworm", "trixie", "sid")
+
+
+def test_a_file_system_without_symbolic_links(archive: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path, __: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("pathlib.Path.symlink_to", refuse)
+    with (
+        pytest.raises(ConfigError, match="there can be no archive in") as caught,
+        conf.effective(archive, Keys(upload=KEY, archive=KEY)),
+    ):
+        pass
+    assert "no symbolic links" in caught.value.cause
+    assert not (archive.repo / conf.EFFECTIVE).exists()
 
 
 def test_reprepro_is_given_the_files_that_are_named(archive: Config) -> None:

@@ -28,6 +28,32 @@ def test_what_a_killed_run_left_half_written_goes_with_the_next(tmp_path: Path) 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"new"}
 
 
+def test_a_file_system_without_hard_links_has_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, also = tmp_path / "file", tmp_path / "also"
+    file.write_bytes(b"text")
+    os.utime(file, (1, 1))
+    paths.link(file, also)
+    assert also.samefile(file)
+    with pytest.raises(FileExistsError):
+        paths.link(file, also)
+
+    def refuse(code: int) -> None:
+        def none(_: Path, __: Path) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr("pathlib.Path.hardlink_to", none)
+
+    for code in (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK):
+        also.unlink()
+        refuse(code)
+        paths.link(file, also)
+        assert (also.read_bytes(), also.stat().st_mtime, also.samefile(file)) == (b"text", 1, False)
+        assert {path.name for path in tmp_path.iterdir()} == {"file", "also"}
+    refuse(errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left"):
+        paths.link(file, also)
+
+
 def test_a_file_that_cannot_be_written_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"old")
 
