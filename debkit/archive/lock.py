@@ -71,9 +71,12 @@ def _await(file: IO[str], base: Path, how: int, *, deadline: float, wait: float,
 
 
 def _await_reprepro(base: Path, *, deadline: float, left: bool, progress: Progress) -> None:
-    """Wait until no reprepro that was started by hand holds the database. `left`: the last run of ours was killed."""
+    """Wait until no reprepro that was started by hand holds the database. `left`: the last run of ours was killed.
+
+    What that has left may be about to take the lock.
+    """
     lockfile = base / "db/lockfile"
-    while lockfile.exists():
+    while lockfile.exists() or (left and reprepro_at(base)):
         holder = reprepro_at(base)
         if holder is None and left:
             lockfile.unlink(missing_ok=True)
@@ -102,10 +105,12 @@ def release(base: Path) -> None:
 
 
 def reprepro_at(base: Path) -> str | None:
-    """Name the process that has the archive's database open, or None."""
-    database = os.fspath((base / "db").resolve())
+    """Name the process that has the archive's database open, or is a reprepro of ours that is about to; or None."""
+    database, ours = os.fspath((base / "db").resolve()), f"\0--basedir\0{base}\0".encode()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if ours in (process / "cmdline").read_bytes():
+                return f"reprepro (process {process.name})"
             if (process / "comm").read_text().strip() != "reprepro":
                 continue
             try:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ FEW = 20
 # How many files or names a command line takes.
 MANY = 500
 ASK_ONCE = Path(__file__).with_name("ask-once")
+# What reprepro says among its answers where one that was started by hand holds the database.
+WAITS = re.compile(r"^(Could not acquire lock: .*|Waiting \d+ seconds before trying again\.)\n", flags=re.MULTILINE)
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 # A path that PATH and gpgconf's answers (gpgconf(1)) have as it is, and gpgme's buffer of 1024 bytes has room for.
 PLAIN = re.compile(r"[\w/ .,+@~-]{1,500}", flags=re.ASCII)
@@ -298,7 +300,8 @@ class Reprepro:
             cleanup=cleanup,
         )
         try:
-            return self.run(command)
+            done = self.run(command)
+            return replace(done, stdout=WAITS.sub("", done.stdout))
         except CommandFailed as failed:
             if failed.done.code < 0:
                 release(self.base)

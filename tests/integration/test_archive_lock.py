@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess  # noqa: TID251  # what a killed reprepro leaves is no child of debkit's
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 
 from debkit.archive import lock, publish
 from debkit.archive.change import working
+from debkit.console import Quiet
 from debkit.errors import Interrupted, LockedError
 from debkit.run import Processes
 from tests.publishing import sound
@@ -68,6 +70,25 @@ def test_a_lock_of_a_reprepro_that_was_started_by_hand(run: Processes, config: C
     (config.repo / lock.LOCK).write_text("process 1 (publishing x)")  # as a killed run of ours leaves it
     assert publish(run, config, one, keys, wait=5).unchanged
     sound(run, config)
+
+
+def test_a_reprepro_that_is_waited_for_says_nothing_among_its_answers(run: Processes, desk: Desk) -> None:
+    desk.publish(*desk.make("first"))
+    lockfile = desk.config.repo / "db/lockfile"
+    with working(run, desk.config, desk.keys, what="looking") as archive:
+        before = archive.listing("trixie")
+        lockfile.touch()
+        threading.Timer(1, lockfile.unlink).start()
+        assert archive.listing("trixie") == before
+
+
+def test_what_a_killed_run_has_started_is_waited_for_before_it_has_the_lock(tmp_path: Path) -> None:
+    (tmp_path / lock.LOCK).write_text("process 1 (publishing x)")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)", "--basedir", tmp_path, "export"]) as started:
+        while not lock.reprepro_at(tmp_path):  # until it is what it is called
+            assert started.poll() is None
+        with lock.locked(tmp_path, what="publishing", progress=Quiet()):
+            assert started.poll() is not None
 
 
 def test_the_lock_of_a_killed_reprepro_goes_once_what_it_had_forked_has(tmp_path: Path) -> None:
