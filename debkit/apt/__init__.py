@@ -7,7 +7,7 @@ request and gives back one JSON answer. Nothing of the machine's own apt counts,
 from __future__ import annotations
 
 from debkit.apt.model import AptRoot, Member, Pin, Solution, Superseded, Untrusted
-from debkit.apt.root import MEMBERS, exact, make, prepare, updated
+from debkit.apt.root import MEMBERS, copy_lists, exact, make, prepare, updated
 from debkit.apt.verbs import (
     CORE,
     closure,
@@ -16,6 +16,7 @@ from debkit.apt.verbs import (
     resolve_build,
     resolve_install,
     seen,
+    shelved,
     solve_build,
     solve_install,
     source,
@@ -32,6 +33,7 @@ __all__ = [
     "Superseded",
     "Untrusted",
     "closure",
+    "copy_lists",
     "download",
     "exact",
     "known",
@@ -40,6 +42,7 @@ __all__ = [
     "resolve_build",
     "resolve_install",
     "seen",
+    "shelved",
     "solve_build",
     "solve_install",
     "source",

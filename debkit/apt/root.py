@@ -104,6 +104,19 @@ def updated(root: AptRoot, kind: str = "deb") -> float | None:
         return None
 
 
+def copy_lists(root: AptRoot, into: Path) -> None:
+    """Copy the package lists for a system that has the same sources. By their times its apt asks whether there are newer ones."""
+    with _holding(lock_of(root.path, "deb"), fcntl.LOCK_SH):
+        for path in (root.path / LISTS["deb"]).iterdir():
+            if path.is_file() and path.name != UPDATED:
+                shutil.copy2(path, into)
+
+
+def lock_of(path: Path, kind: str) -> Path:
+    """Give the file that readers of a root's lists lock beside each other, and who refreshes them alone."""
+    return path / f".lock-{kind}"
+
+
 def exact(root: AptRoot) -> bool:
     """Say whether resolving from outside always gives what the root's own apt would choose.
 
@@ -146,12 +159,18 @@ def _read(stamp: Path) -> object:
 def _locked(path: Path) -> Iterator[None]:
     """Hold the directory that `path` is in, which needs no lock file and leaves none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with _holding(path.parent, fcntl.LOCK_EX):
+        yield
+
+
+@contextlib.contextmanager
+def _holding(path: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, how)
         yield
     finally:
-        os.close(directory)
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

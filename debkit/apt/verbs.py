@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.apt.ask import ask, plain, solution
-from debkit.apt.model import Member, Superseded
+from debkit.apt.model import Member, Pin, Superseded
 from debkit.apt.troubles import is_gone
 from debkit.errors import DependencyError, NetworkError
 
 if TYPE_CHECKING:
-    from debkit.apt.model import AptRoot, Pin, Solution
+    from debkit.apt.model import AptRoot, Solution
     from debkit.console import Progress
     from debkit.run import Run
 
@@ -134,6 +134,11 @@ def download(run: Run, root: AptRoot, pins: tuple[Pin, ...], into: Path, *, prog
                 _look_again(run, root, pins, problem, progress)
             raise
     return tuple(into / f"{pin.sha256}.deb" for pin in pins)
+
+
+def shelved(run: Run, root: AptRoot, shelf: Path) -> tuple[Pin, ...]:
+    """Give all packages that the root's lists offer and that the shared cache `shelf` has already, each file verified."""
+    return tuple(Pin(**pin) for pin in ask(run, root, "shelved", {"shelf": os.fspath(shelf.absolute())}))
 
 
 def source(run: Run, root: AptRoot, name: str, into: Path, *, progress: Progress | None = None) -> Path:

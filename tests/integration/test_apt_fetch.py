@@ -39,6 +39,30 @@ def test_downloads_are_shared_and_verified(run: Processes, chroot: apt.AptRoot, 
     assert results[0][0].read_bytes() == good
 
 
+def test_what_the_cache_has_of_a_suite_is_verified(run: Processes, chroot: apt.AptRoot, tmp_path: Path) -> None:
+    into = tmp_path / "debs"
+    pins = apt.resolve_install(run, chroot, ("greeter",))
+    (first, second) = apt.download(run, chroot, pins, into)
+    (into / f"{'ab' * 32}.deb").write_bytes(first.read_bytes())  # no list has it
+    assert sorted(pin.deb for pin in apt.shelved(run, chroot, into)) == sorted(pin.deb for pin in pins)
+    assert set(apt.shelved(run, chroot, into)) == set(pins)
+    second.write_bytes(second.read_bytes()[:-1] + b"x")
+    assert apt.shelved(run, chroot, into) == pins[:1]
+
+
+def test_lists_that_are_copied_serve_another_system(
+    run: Processes, chroot: apt.AptRoot, tarball: Path, world: World, tmp_path: Path
+) -> None:
+    other = apt.prepare(run, tarball, tmp_path / "other", "amd64", foreign=("arm64",))
+    lists = other.path / "var/lib/apt/lists"
+    apt.copy_lists(chroot, lists)
+    assert apt.seen(run, other, "greeter") == ("1.0",)
+    assert apt.updated(other) is None
+    world.site.asked.clear()
+    apt.update(run, other)
+    assert [path for path in world.site.asked if not path.endswith("InRelease")] == []
+
+
 def test_what_a_killed_download_has_left_is_swept(run: Processes, chroot: apt.AptRoot, tmp_path: Path) -> None:
     into = tmp_path / "debs"
     old, living, new = (into / f".download.{name}" for name in ("old", "living", "new"))

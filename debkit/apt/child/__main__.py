@@ -31,6 +31,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         "solve": solve.solve,
         "closure": closure.closure,
         "download": fetch.download,
+        "shelved": fetch.shelved,
         "source": fetch.source,
     }
     try:

@@ -1,4 +1,4 @@
-"""Download packages and sources with apt's own methods, each file verified before it gets its name."""
+"""Download packages and sources with apt's own methods, each file verified before it gets its name; say what need not be."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import apt_pkg
 
 from debkit.apt.child.explain import nearest
 from debkit.apt.child.lists import Recorder, refresh
+from debkit.apt.child.solve import pin
 from debkit.apt.child.system import Trouble, configure, enter, sha256
 from debkit.apt.root import LISTS, UPDATED
 
@@ -54,6 +55,24 @@ def download(request: Json) -> Json:
     return {}
 
 
+def shelved(request: Json) -> list[Json]:
+    """Give the pins of all that the lists offer and that the shared directory has. Only files of a fitting size are looked up."""
+    enter(request)
+    shelf = Path(request["shelf"])
+    sizes = {path.stat().st_size for path in shelf.glob("*.deb")}
+    cache = apt_pkg.Cache(None)
+    sources = apt_pkg.SourceList()
+    sources.read_main_list()
+    records = apt_pkg.PackageRecords(cache)
+    found = []
+    for version in (version for package in cache.packages for version in package.version_list if version.size in sizes):
+        for file, number in version.file_list:
+            if not file.not_source and records.lookup((file, number)) and (shelf / f"{sha256(records.hashes)}.deb").exists():
+                found.append(pin(version, sources, records))
+                break
+    return [each for each in found if is_whole(shelf / f"{each['sha256']}.deb", each["size"], each["sha256"])]
+
+
 def source(request: Json) -> str:
     """Download the newest source package of a name and give its .dsc. What the mirror no longer has is looked up once more."""
     enter(request, kind="deb-src", alone=True)
@@ -73,7 +92,7 @@ def source(request: Json) -> str:
 
 def fetch(wishes: list[Wish], into: Path) -> None:
     """Fetch what is not there already and whole."""
-    wishes = [wish for wish in wishes if not _is_whole(wish)]
+    wishes = [wish for wish in wishes if not is_whole(wish.place, wish.size, wish.sha256)]
     if not wishes:
         return
     with _inbox(into) as inbox:
@@ -128,11 +147,11 @@ def _held(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _is_whole(wish: Wish) -> bool:
-    if not wish.place.is_file() or wish.place.stat().st_size != wish.size:
+def is_whole(path: Path, size: int, expected: str) -> bool:
+    if not path.is_file() or path.stat().st_size != size:
         return False
-    with wish.place.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == wish.sha256
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == expected
 
 
 def _is_current(root: Json) -> bool:

@@ -234,11 +234,12 @@ def _pins(cache: Any, versions: list[Any]) -> dict[Key, Json]:
     sources = apt_pkg.SourceList()
     sources.read_main_list()
     records = apt_pkg.PackageRecords(cache)
-    return {(v.parent_pkg.name, v.parent_pkg.architecture): _pin(v, sources, records) for v in versions}
+    return {(v.parent_pkg.name, v.parent_pkg.architecture): pin(v, sources, records) for v in versions}
 
 
-def _pin(version: Any, sources: Any, records: Any) -> Json:
-    pin = {"name": version.parent_pkg.name, "version": version.ver_str, "arch": version.arch, "size": version.size}
+def pin(version: Any, sources: Any, records: Any) -> Json:
+    """Tell of a version what its list does, and where it is to be had."""
+    known = {"name": version.parent_pkg.name, "version": version.ver_str, "arch": version.arch, "size": version.size}
     for file in version.file_list:
         if file[0].not_source or not records.lookup(file):
             continue
@@ -247,8 +248,8 @@ def _pin(version: Any, sources: Any, records: Any) -> Json:
         if uri.startswith("file:") and Path(unquote(uri[5:])).is_file():  # libapt writes a version's ~ as %7e
             uri = f"copy:{unquote(uri[5:])}"
         if found := sha256(records.hashes):
-            return {**pin, "filename": records.filename, "sha256": found, "uri": uri}
+            return {**known, "filename": records.filename, "sha256": found, "uri": uri}
         if uri.startswith("copy:"):
             with Path(uri[5:]).open("rb") as deb:
-                return {**pin, "filename": Path(uri[5:]).name, "sha256": apt_pkg.sha256sum(deb), "uri": uri}
-    raise Trouble("unhashed", name=pin["name"], version=pin["version"])
+                return {**known, "filename": Path(uri[5:]).name, "sha256": apt_pkg.sha256sum(deb), "uri": uri}
+    raise Trouble("unhashed", name=known["name"], version=known["version"])

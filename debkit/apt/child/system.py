@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+from pathlib import Path
 from typing import Any
 
 import apt_pkg
 
-from debkit.apt.root import LISTS, SOURCES
+from debkit.apt.root import LISTS, SOURCES, lock_of
 
 Json = dict[str, Any]
 
@@ -38,7 +39,7 @@ def enter(request: Json, *, kind: str = "deb", alone: bool = False) -> None:
     The lock is held to the end of the process, since libapt reads from the lists at any time.
     """
     configure(request, kind)
-    lock = os.open(f"{request['root']['path']}/.lock-{kind}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = os.open(lock_of(Path(request["root"]["path"]), kind), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
 
 
