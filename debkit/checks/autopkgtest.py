@@ -45,6 +45,7 @@ VERDICTS = GREEN | {4, 6, 12, 14}
 EVERY_CODE = frozenset(range(-64, 256))
 LINE = re.compile(r"(\S+)\s+(PASS|FAIL|SKIP|FLAKY)\b\s*(.*)")
 UNMET = re.compile(r"(?: ?(?:satisfy:command-line|autopkgtest-satdep)\S* : |E: )(Depends: .*|Unable to locate package .*)")
+PREPARING = re.compile(r"autopkgtest \[[\d:]+\]: test (\S+): preparing testbed")
 ERRONEOUS = re.compile(r"erroneous package: (.*)")
 OUTCOMES = {"PASS": Outcome.PASS, "FAIL": Outcome.FAIL, "SKIP": Outcome.SKIPPED, "FLAKY": Outcome.SKIPPED}
 NO_TESTS = "no tests in this package"
@@ -169,16 +170,18 @@ def read_summary(summary: str, log: str) -> tuple[Step, ...]:
 
 
 def unmet(log: str) -> dict[str, str]:
-    """Find what apt said of the packages that a test could not have, by the test's name."""
-    found: dict[str, str] = {}
-    said: list[str] = []
+    """Find what apt said of the packages that a test could not have, by the test's name.
+
+    The line with a test's outcome may come late: autopkgtest prints it past what collects the rest.
+    """
+    said: dict[str, list[str]] = {}
+    test = ""
     for line in log.splitlines():
-        if match := UNMET.match(line):
-            said.append(match[1])
-        elif (match := LINE.fullmatch(line)) and said:
-            found[match[1]] = "; ".join(dict.fromkeys(said))
-            said.clear()
-    return found
+        if match := PREPARING.match(line):
+            test = match[1]
+        elif match := UNMET.match(line):
+            said.setdefault(test, []).append(match[1])
+    return {name: "; ".join(dict.fromkeys(lines)) for name, lines in said.items()}
 
 
 def _trouble(done: Completed, summary: str) -> str:

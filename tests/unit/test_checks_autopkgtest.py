@@ -115,6 +115,13 @@ def test_packages_that_a_test_cannot_have_are_named(judge: Judge, name: str) -> 
     assert report.outcome is Outcome.FAIL
 
 
+def test_an_outcome_that_is_printed_late_changes_nothing(judge: Judge) -> None:
+    lines = recorded("badpkg.log").splitlines()
+    lines.sort(key=lambda line: line == "good                 FAIL badpkg")
+    report = judge("badpkg", code=12, log="\n".join(lines))
+    assert report.steps[0].text == "its packages cannot be installed: Depends: no-such-package but it is not installable"
+
+
 def test_a_broken_suite_of_tests_fails(judge: Judge) -> None:
     report = judge("invalid", code=12)
     assert (report.outcome, report.reason, report.steps) == (Outcome.FAIL, "debian/tests/nonesuch does not exist", ())
