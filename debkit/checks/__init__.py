@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from debkit.accel import Accelerator
-    from debkit.checks._debs import Deb
+    from debkit.checks._supply import Group, Loan
     from debkit.chroot.roots import ToolRoot
     from debkit.config import ChecksConfig, ChrootConfig
     from debkit.console import Progress
@@ -73,13 +73,17 @@ class Bench:
         return not runs_natively(native_arch(self.run), target.arch)
 
     @contextlib.contextmanager
-    def needed(self, target: Target, *groups: tuple[Deb, ...]) -> Iterator[dict[str, Path]]:
+    def needed(self, target: Target, *groups: Group) -> Iterator[dict[str, Path]]:
         """Have what each group of packages needs on a clean system: `_supply.needed` tells how."""
         with (
             self.clean(target) as clean,
             _supply.needed(self.run, clean, *groups, supplies=self.supplies, progress=self.progress) as found,
         ):
             yield found
+
+    def lent(self, clean: Chroot, *groups: Group) -> contextlib.AbstractContextManager[Loan]:
+        """Have what is bound in a clean system so that its apt downloads nothing anew: `_supply.lent` tells how."""
+        return _supply.lent(self.run, clean, *groups, supplies=self.supplies, progress=self.progress)
 
     @contextlib.contextmanager
     def tools(self, suite: str, packages: tuple[str, ...] = ()) -> Iterator[ToolRoot]:

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 CONF = "etc/apt/apt.conf.d/50debkit"
 
 # A list that cannot be had is an error: by default apt-get update warns of it and exits with 0, and then the package would be
-# blamed for what is missing. No translations, since nobody reads them.
-SETTINGS = ('Acquire::Languages "none";', 'Acquire::Retries "3";', 'APT::Update::Error-Mode "any";')
+# blamed for what is missing. No translations, since nobody reads them. apt removes what it has installed, apt-get does not.
+SETTINGS = (
+    'Acquire::Languages "none";',
+    'Acquire::Retries "3";',
+    'APT::Update::Error-Mode "any";',
+    'Binary::apt::APT::Keep-Downloaded-Packages "true";',
+)
 
 
 def settings(run: Run) -> str:

@@ -1,55 +1,95 @@
-"""What packages need on a clean system beside themselves: resolved and downloaded once for all checks of a target."""
+"""What packages need on a clean system beside themselves: resolved and downloaded once for all checks of a target.
+
+A check that gives apt nothing else stocks a root with it. One whose apt is to have the whole suite within reach is lent what the
+cache has of the suite, and what apt downloads besides is the cache's afterwards.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import shutil
+import stat
 import threading
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from debkit import apt
 from debkit.checks import _staged
-from debkit.chroot import cache, store
+from debkit.chroot import cache, layers, namespace, store
+from debkit.errors import DependencyError, NetworkError
+from debkit.run import temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from debkit.apt import AptRoot
     from debkit.checks._debs import Deb
     from debkit.console import Progress
     from debkit.model import Chroot
     from debkit.run import Run
 
 WHERE = "/srv/debkit-needed"
+# What apt calls them, and where the cache is seen that the names in ARCHIVES lead to.
+ARCHIVES, LISTS, SHELF = "/var/cache/apt/archives", "/var/lib/apt/lists", "/srv/debkit-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is installed together: packages of the build, others by name; with `upgrade`, on an upgraded system."""
+
+    debs: tuple[Path, ...]
+    names: tuple[str, ...] = ()
+    upgrade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Supplies:
-    """What was found, by the packages that it was asked for; one for all checks of a target."""
+    """What was found, by the groups that it was asked for, or why there is nothing; and `there`, what the cache has of a root's
+    suite. One for all checks of a target. The lists of `fresh` roots were looked at.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    found: dict[tuple[Path, ...], dict[str, Path]] = field(default_factory=dict)
+    found: dict[Group, dict[str, Path] | DependencyError] = field(default_factory=dict)
+    there: dict[AptRoot, tuple[apt.Pin, ...]] = field(default_factory=dict)
+    fresh: set[AptRoot] = field(default_factory=set)
 
 
-@contextmanager
-def needed(
-    run: Run, clean: Chroot, *groups: tuple[Deb, ...], supplies: Supplies, progress: Progress
-) -> Iterator[dict[str, Path]]:
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Directories to bind in a clean system, as (outer path, inner path), for its apt alone."""
+
+    binds: tuple[tuple[Path, str], ...]
+    read_only: tuple[tuple[Path, str], ...]
+
+
+def group(debs: Iterable[Deb], *names: str, upgrade: bool = False) -> Group:
+    return Group(tuple(deb.path for deb in debs), names, upgrade)
+
+
+@contextlib.contextmanager
+def needed(run: Run, clean: Chroot, *groups: Group, supplies: Supplies, progress: Progress) -> Iterator[dict[str, Path]]:
     """Give the packages that each group needs on the clean system, by the names of their files in a repository.
 
     They are the cache's own, held meanwhile: to be copied. Raises DependencyError for what cannot be installed, NetworkError.
     """
-    shelf = cache.shelf("debs")
+    root, shelf = store.apt_root(clean), cache.shelf("debs")
     with cache.held(shelf):
-        found: dict[str, Path] = {}
-        for debs in filter(None, groups):
-            key = tuple(deb.path for deb in debs)
+        packages: dict[str, Path] = {}
+        for each in (each for each in groups if each.debs):
             with supplies.lock:
-                if key not in supplies.found:
-                    supplies.found[key] = _fetched(run, clean, key, shelf, progress)
-                found |= supplies.found[key]
-        yield found
+                if each not in supplies.found:
+                    _refresh(run, root, supplies, progress)
+                    supplies.found[each] = _fetched(run, root, each, shelf, progress)
+                    supplies.there.pop(root, None)
+                found = supplies.found[each]
+            if isinstance(found, DependencyError):
+                raise found
+            packages |= found
+        yield packages
 
 
 def stock(run: Run, root: Path, packages: Mapping[str, Path]) -> None:
@@ -60,17 +100,78 @@ def stock(run: Run, root: Path, packages: Mapping[str, Path]) -> None:
     _staged.add(root, WHERE, name="debkit-needed", text=_staged.TRUSTED, alone=True)
 
 
-def _fetched(run: Run, clean: Chroot, debs: tuple[Path, ...], shelf: Path, progress: Progress) -> dict[str, Path]:
-    root = store.apt_root(clean)
+@contextlib.contextmanager
+def lent(run: Run, clean: Chroot, *groups: Group, supplies: Supplies, progress: Progress) -> Iterator[Loan]:
+    """Give apt in one clean system the package lists, and all that the cache has of them, what the groups need among it.
 
+    apt still chooses by itself, and asks whether the lists are the newest. What cannot be installed it is to say by itself.
+    Raises NetworkError.
+    """
+    root, shelf = store.apt_root(clean), cache.shelf("debs")
+    with cache.held(shelf), namespace.scratch(run, "supply") as work:
+        for each in groups:
+            with contextlib.suppress(DependencyError), needed(run, clean, each, supplies=supplies, progress=progress):
+                pass
+        archives, lists = work / "archives", work / "lists"
+        for directory in (archives, lists):
+            directory.mkdir()
+            directory.chmod(0o755)
+        with supplies.lock:
+            if root not in supplies.there:
+                supplies.there[root] = apt.shelved(run, root, shelf)
+            names = {pin.deb: pin.sha256 for pin in supplies.there[root]}
+        for name, digest in names.items():
+            (archives / name).symlink_to(f"{SHELF}/{digest}.deb")
+        apt.copy_lists(root, lists)
+        try:
+            yield Loan(binds=((archives, ARCHIVES), (lists, LISTS)), read_only=((shelf, SHELF),))
+        finally:
+            if keep(archives, shelf):
+                with supplies.lock:
+                    supplies.there.pop(root, None)
+
+
+def keep(archives: Path, shelf: Path) -> bool:
+    """Keep what apt has downloaded into its archives; say whether there was anything.
+
+    Whoever was root there may have written these files. Each is named by its content, so that one which no signed list tells
+    of is never taken for a package.
+    """
+    new = [path for path in archives.glob("*.deb") if stat.S_ISREG(path.lstat().st_mode)]
+    if not new:
+        return False
+    with temporary(".kept.", shelf) as inbox:
+        for path in new:
+            copy = inbox / path.name
+            shutil.copyfile(path, copy)
+            with copy.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            copy.replace(shelf / f"{digest}.deb")
+    return True
+
+
+def _fetched(run: Run, root: AptRoot, wanted: Group, shelf: Path, progress: Progress) -> dict[str, Path] | DependencyError:
     def once() -> dict[str, Path]:
-        pins = tuple(pin for pin in apt.solve_install(run, root, debs=debs).install if not pin.uri.startswith("copy:"))
+        solution = apt.solve_install(run, root, wanted.names, debs=wanted.debs, upgrade=wanted.upgrade)
+        pins = tuple(pin for pin in solution.install if not pin.uri.startswith("copy:"))
         paths = apt.download(run, root, pins, shelf, progress=progress)
         for path in paths:
             os.utime(path)
         return {pin.deb: path for pin, path in zip(pins, paths, strict=True)}
 
     try:
-        return once()
-    except apt.Superseded:  # the lists are new now
-        return once()
+        try:
+            return once()
+        except apt.Superseded:  # the lists are new now
+            return once()
+    except DependencyError as problem:
+        return problem
+
+
+def _refresh(run: Run, root: AptRoot, supplies: Supplies, progress: Progress) -> None:
+    """Have the root's lists be as new as those that apt in a clean system fetches. Where there is no mirror old ones serve."""
+    if root not in supplies.fresh:
+        supplies.fresh.add(root)
+        if time.time() - (apt.updated(root) or 0) >= layers.YOUNG_SECONDS:
+            with contextlib.suppress(NetworkError):
+                apt.update(run, root, progress=progress)

@@ -2,6 +2,7 @@
 
 It runs from the native tool root, with its unshare backend, which unpacks the clean system's tarball and enters it in namespaces
 of its own, emulated where that is of another architecture. So it needs no privileges, and no test reaches this machine's files.
+What the tests need apt chooses there, anew for each test that wants a fresh system, out of what has been downloaded before.
 """
 
 from __future__ import annotations
@@ -15,25 +16,29 @@ from typing import TYPE_CHECKING
 from debian.deb822 import Dsc
 
 from debkit import checks
-from debkit.checks import _apt, _debs
+from debkit.checks import _apt, _debs, _supply
 from debkit.chroot import namespace, store
 from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity, Step
 from debkit.run import Command
 from debkit.source.dsc import read_dsc
+from debkit.source.place import PACKAGE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from debkit.checks import Bench
+    from debkit.checks._debs import Deb
     from debkit.chroot.roots import ToolRoot
     from debkit.model import BuildResult, Chroot
     from debkit.run import Completed
 
 # autodep8 makes the tests of "Testsuite: autopkgtest-pkg-python" and its like; the last four are the unshare backend's.
 PACKAGES = ("autodep8", "autopkgtest", "dpkg-dev", "mount", "passwd", "uidmap", "zstd")
+WANTED = ("apt-utils",)  # for apt-ftparchive, with which autopkgtest makes a repository of the packages
 TESTBED = Path(__file__).with_name("testbed")
 INSIDE = "/srv/autopkgtest"
 TARBALL = "/srv/clean"
+LENT = "/srv/lent"  # in the tool root; the backend binds what is below where apt looks for it
 TOOLBOX = "/mnt/native"  # in the tool root; the backend binds it where the clean system's programs look for it
 RESOLVER = Path("/etc/resolv.conf")
 PATIENCE = 4  # times autopkgtest's own limits, for emulated systems; [checks] timeout is what ends a test that hangs
@@ -60,14 +65,19 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
         return checks.not_run("autopkgtest", result, "the source has no tests")
     debs = _debs.installable(_debs.read(bench.run, (*result.debs, *bench.siblings)), target)
     log = bench.fresh_log("autopkgtest.log")
-    with bench.tools(target.suite) as tools, bench.clean(target) as clean, namespace.scratch(bench.run, "autopkgtest") as work:
+    with (
+        bench.tools(target.suite) as tools,
+        bench.clean(target) as clean,
+        namespace.scratch(bench.run, "autopkgtest") as work,
+        bench.lent(clean, wants(bench.dsc, debs)) as loan,
+    ):
         given = (bench.dsc, *(bench.dsc.parent / file.name for file in read_dsc(bench.dsc).files), *(deb.path for deb in debs))
         lay(work, given, _apt.settings(bench.run))
         bench.progress.phase("autopkgtest")
         with store.held(clean):
             done = bench.run(
                 Command(
-                    argv=command(tools, clean, work),
+                    argv=command(tools, clean, work, loan),
                     env=ARCHES[target.arch].qemu_env,
                     timeout=bench.config.timeout,
                     ok=EVERY_CODE,
@@ -86,6 +96,14 @@ def has_tests(dsc: Path) -> bool:
     return any(suite == "autopkgtest" or suite.startswith("autopkgtest-pkg-") for suite in suites)
 
 
+def wants(dsc: Path, debs: tuple[Deb, ...]) -> _supply.Group:
+    """Say what all tests and autopkgtest need. dpkg-source lists it (dsc(5), Testsuite-Triggers) without versions, alternatives
+    and build dependencies: apt in the testbed chooses, and downloads what else it wants.
+    """
+    triggers = str(Dsc(dsc.read_text(encoding="utf-8").splitlines()).get("Testsuite-Triggers", "")).replace(",", " ").split()
+    return _supply.group(debs, *(name for name in triggers if PACKAGE_NAME.fullmatch(name)), *WANTED, upgrade=True)
+
+
 def lay(work: Path, given: Iterable[Path], settings: str) -> None:
     """Lay copies of the source and the packages for the testbed: a hard link to another user's file may be refused (proc(5))."""
     (work / "in").mkdir()
@@ -96,20 +114,25 @@ def lay(work: Path, given: Iterable[Path], settings: str) -> None:
     (work / "apt.conf").write_text(settings, encoding="utf-8")
 
 
-def command(tools: ToolRoot, clean: Chroot, work: Path) -> tuple[str, ...]:
+def command(tools: ToolRoot, clean: Chroot, work: Path, loan: _supply.Loan) -> tuple[str, ...]:
     """Build the argv. Without --apt-upgrade the lists are empty; Debian 12's backend brings no name server along."""
     target = clean.spec.target
     copies = [(f"{INSIDE}/apt.conf", f"/{_apt.CONF}"), *([(os.fspath(RESOLVER),) * 2] if RESOLVER.exists() else [])]
+    lent = [inner for _, inner in (*loan.binds, *loan.read_only)]
     return tools.argv(
         (
             f"{INSIDE}/testbed", INSIDE, f"--output-dir={INSIDE}/out", f"--summary={INSIDE}/summary", "--apt-upgrade",
             f"--timeout-factor={PATIENCE}", *(f"--copy={here}:{there}" for here, there in copies),
             *(f"--env={name}={os.environ[name]}" for name in PROXIES if name in os.environ),
             "--", "unshare", f"--release={target.suite}", f"--arch={target.arch}", f"--tarball={TARBALL}/{clean.tarball.name}",
-            f"--unpack-dir={INSIDE}/root", *(("--bind", TOOLBOX, namespace.NATIVE) if clean.toolbox else ()),
+            f"--unpack-dir={INSIDE}/root", *(word for inner in lent for word in ("--bind", f"{LENT}{inner}", inner)),
+            *(("--bind", TOOLBOX, namespace.NATIVE) if clean.toolbox else ()),
         ),
-        binds=((work, INSIDE),),
-        read_only=((clean.tarball, f"{TARBALL}/{clean.tarball.name}"),),
+        binds=((work, INSIDE), *((outer, f"{LENT}{inner}") for outer, inner in loan.binds)),
+        read_only=(
+            (clean.tarball, f"{TARBALL}/{clean.tarball.name}"),
+            *((outer, f"{LENT}{inner}") for outer, inner in loan.read_only),
+        ),
         network=True,
         toolbox=clean.toolbox,
         at=TOOLBOX,

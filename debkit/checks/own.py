@@ -1,7 +1,7 @@
 """Own checks: the executables in the project's config/checks.d, each run as root of a clean system of its own.
 
 docs/checks.md is what their authors are promised. The clean system is writable and thrown away, apt's lists are fetched, and the
-packages are there as files: whether and how they are installed is the check's own affair.
+packages are there as files: whether and how they are installed is the check's own affair. What that takes apt has already.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from debian.deb822 import Changes
 
 from debkit import checks
-from debkit.checks import _apt, _debs
+from debkit.checks import _apt, _debs, _supply
 from debkit.chroot import namespace, roots
 from debkit.errors import ConfigError, DebkitError, Interrupted, TimeoutFailure
 from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity, Step
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.checks import Bench
+    from debkit.checks._debs import Deb
     from debkit.model import BuildResult, Chroot
 
 PACKAGES: tuple[str, ...] = ()
@@ -56,7 +57,7 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
         *ARCHES[target.arch].qemu_env,
     )
     with bench.clean(target) as clean:
-        steps = tuple(attempt(bench, clean, path, tuple(deb.path for deb in debs), env) for path in executables)
+        steps = tuple(attempt(bench, clean, path, debs, env) for path in executables)
     outcome = checks.worst(step.outcome for step in steps)
     worst = next(step for step in steps if step.outcome is outcome)
     return CheckReport(
@@ -91,7 +92,7 @@ def found(directory: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def attempt(bench: Bench, clean: Chroot, path: Path, debs: tuple[Path, ...], env: tuple[tuple[str, str], ...]) -> Step:
+def attempt(bench: Bench, clean: Chroot, path: Path, debs: tuple[Deb, ...], env: tuple[tuple[str, str], ...]) -> Step:
     """Run one check. What keeps it from a verdict, a timeout too, is the step's environment error."""
     started = time.monotonic()
     bench.progress.phase(path.name)
@@ -106,20 +107,18 @@ def attempt(bench: Bench, clean: Chroot, path: Path, debs: tuple[Path, ...], env
     return Step(name=path.name, outcome=outcome, seconds=round(time.monotonic() - started, 1), text=text)
 
 
-def once(
-    bench: Bench, clean: Chroot, path: Path, debs: tuple[Path, ...], env: tuple[tuple[str, str], ...]
-) -> tuple[Outcome, str]:
+def once(bench: Bench, clean: Chroot, path: Path, debs: tuple[Deb, ...], env: tuple[tuple[str, str], ...]) -> tuple[Outcome, str]:
     """Run one check in a clean system of its own, and give its verdict, with its last word unless it passed."""
     log = bench.fresh_log(log_name(path.name))
-    shelf = tuple((deb.resolve(), f"{SHELF}/{deb.name}") for deb in debs)
+    shelf = tuple((deb.path.resolve(), f"{SHELF}/{deb.path.name}") for deb in debs)
     names = ((roots.RESOLVER.resolve(), os.fspath(roots.RESOLVER)),) if roots.RESOLVER.exists() else ()
 
-    with roots.opened(bench.run, clean) as root:
+    with bench.lent(clean, *map(_supply.group, _debs.rounds(debs))) as loan, roots.opened(bench.run, clean) as root:
         (root / _apt.CONF).write_text(_apt.settings(bench.run), encoding="utf-8")
 
         def inside(*argv: str) -> tuple[str, ...]:
-            binds = (*shelf, (path.parent.resolve(), CHECKS), *names)
-            return namespace.inside(root, argv, read_only=binds, toolbox=clean.toolbox)
+            read_only = (*shelf, (path.parent.resolve(), CHECKS), *names, *loan.read_only)
+            return namespace.inside(root, argv, binds=loan.binds, read_only=read_only, toolbox=clean.toolbox)
 
         bench.run(Command(argv=inside("apt-get", "update"), env=env, timeout=bench.config.timeout, log=log, name="apt-get"))
         done = bench.run(

@@ -219,7 +219,7 @@ def supply(lab: Lab, place: Stage, debs: tuple[Deb, ...]) -> None:
     """Lay what the packages need into the clean system; where they cannot be installed, piuparts is to say so by itself."""
     with (
         contextlib.suppress(DependencyError),
-        lab.bench.needed(lab.clean.spec.target, debs, lab.previous) as packages,
+        lab.bench.needed(lab.clean.spec.target, _supply.group(debs), _supply.group(lab.previous)) as packages,
     ):
         _supply.stock(lab.bench.run, place.root, packages)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit import boot, checks
-from debkit.checks import _debs, _staged, _units
+from debkit.checks import _debs, _staged, _supply, _units
 from debkit.chroot import namespace, store
 from debkit.errors import EnvironmentFailure
 from debkit.model import ARCHES, CheckReport, Finding, Outcome, Severity, Step
@@ -115,7 +115,7 @@ def look_at(bench: Bench, clean: Chroot, subject: Subject, log: Path) -> Seen:
         with store.held(clean):
             namespace.unpack(bench.run, clean.tarball, root)
         bench.progress.phase("service, what it needs")
-        with bench.needed(target, subject.debs, subject.previous) as needed:
+        with bench.needed(target, _supply.group(subject.debs), _supply.group(subject.previous)) as needed:
             packages = needed | {deb.path.name: deb.path for deb in (*subject.previous, *subject.debs)}
             _staged.fill(bench.run, share / "archive", packages)
         _staged.sign(bench.run, share / "archive")

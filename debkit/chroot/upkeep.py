@@ -142,7 +142,7 @@ def remove(run: Run, names: Iterable[str]) -> Removal:
 
 
 def remove_downloads() -> int:
-    """Remove the downloaded packages unless a layer is just being made of them; give the bytes that are free now."""
+    """Remove the downloaded packages unless they are in use; give the bytes that are free now."""
     downloads = _downloads()
     with cache.alone(cache.shelf("debs")) as unused:
         if not unused:

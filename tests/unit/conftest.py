@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit import checks
+from debkit import apt, checks
 from debkit.chroot import namespace, roots, store
 from debkit.chroot.roots import ToolRoot
 from debkit.config import ChecksConfig, ChrootConfig
@@ -46,6 +46,8 @@ def clean_bench(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(store, "ensure", lambda run, spec, **_: Chroot(spec=spec, tarball=tmp_path / "clean.tar", created=0.0))
     monkeypatch.setattr(store, "held", lambda chroot: contextlib.nullcontext())
     monkeypatch.setattr(namespace, "unpack", unpack)
+    monkeypatch.setattr(apt, "shelved", lambda *_: ())
+    monkeypatch.setattr(apt, "copy_lists", lambda *_: None)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("http_proxy", raising=False)

@@ -207,6 +207,9 @@ def test_what_the_testbed_is_given(judge: Judge, recorder: Recorder, tmp_path: P
         "--timeout-factor=4", "--copy=/srv/autopkgtest/apt.conf:/etc/apt/apt.conf.d/50debkit",
         "--copy=/etc/resolv.conf:/etc/resolv.conf", "--env=http_proxy=http://localhost:8080", "--", "unshare",
         "--release=trixie", "--arch=arm64", "--tarball=/srv/clean/clean.tar", "--unpack-dir=/srv/autopkgtest/root",
+        "--bind", "/srv/lent/var/cache/apt/archives", "/var/cache/apt/archives",
+        "--bind", "/srv/lent/var/lib/apt/lists", "/var/lib/apt/lists",
+        "--bind", "/srv/lent/srv/debkit-cache", "/srv/debkit-cache",
     )  # fmt: skip
     assert contains(command.argv, ("--ro-bind", str(tmp_path / "clean.tar"), "/srv/clean/clean.tar"))
     assert command.env == (("QEMU_CPU", "max,pauth=off"),)
