@@ -1,7 +1,8 @@
 """The APT repository: put a signed upload in, whole or not at all, and prove what a clean client makes of it. Owns reprepro.
 
-The proof (`debkit.archive.proof`) stands on chroots, and serving (`debkit.archive.serve`) on a web server: both are imported by
-who needs them, so that publishing does not wait for that.
+`front` is what clients are given beside the indices, `serving` how it gets to them. The proof (`debkit.archive.proof`) stands on
+chroots, and `debkit.archive.serving.serve` on a web server: both are imported by who needs them, so that publishing does not wait
+for that.
 """
 
 from debkit.archive.change import holding, ready, settled, working

@@ -18,7 +18,7 @@ import distro_info
 from debian.debian_support import Version
 
 from debkit.archive import client, conf, snapshots
-from debkit.archive.catalogue import read_offers
+from debkit.archive.front.catalogue import read_offers
 from debkit.archive.render import TEMPLATES, render
 from debkit.archive.whole import demand_sound
 from debkit.errors import SigningError

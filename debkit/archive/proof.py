@@ -10,7 +10,7 @@ from debkit import accel, apt
 from debkit.apt.model import Untrusted
 from debkit.archive import client
 from debkit.archive.index import read_index
-from debkit.archive.serve import served
+from debkit.archive.serving.serve import served
 from debkit.archive.trial import Root, install_and_run
 from debkit.chroot import roots, store
 from debkit.console import Quiet

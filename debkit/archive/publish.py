@@ -7,8 +7,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from debkit.archive import conf, front, retention, transaction
-from debkit.archive.ahead import Ahead
 from debkit.archive.change import DATABASE, change, demand_database, keep_current, working
+from debkit.archive.front.ahead import Ahead
 from debkit.archive.judge import Stock, judge
 from debkit.archive.lock import WAIT_SECONDS, opened
 from debkit.archive.upload import read_upload

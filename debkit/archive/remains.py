@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import journal, snapshots
 from debkit.archive.index import entries, files, listed, sha256_of
-from debkit.archive.site import SIGNATURES
+from debkit.archive.serving.site import SIGNATURES
 from debkit.archive.whole import signers
 from debkit.keys import unsigned_text
 from debkit.model import FileRef

@@ -19,7 +19,7 @@ from debkit.archive import conf, front, journal, snapshots, transaction
 from debkit.archive.change import DATABASE, recover
 from debkit.archive.index import entries, files, listed, release_text, sha256_of
 from debkit.archive.rebuild import rebuild
-from debkit.archive.site import SIGNATURES
+from debkit.archive.serving.site import SIGNATURES
 from debkit.archive.whole import demand_whole, field, unlike, unsigned
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, SigningError

@@ -14,10 +14,10 @@ import pytest
 
 from debkit.archive import client, front, publish, retention
 from debkit.archive.change import working
-from debkit.archive.deploy import MARK, Target, deploy
-from debkit.archive.directory import Directory
-from debkit.archive.rsync import Rsync
-from debkit.archive.site import read_site
+from debkit.archive.serving.deploy import MARK, Target, deploy
+from debkit.archive.serving.directory import Directory
+from debkit.archive.serving.rsync import Rsync
+from debkit.archive.serving.site import read_site
 from debkit.errors import ArchiveError, ConfigError, NetworkError
 from debkit.paths import put
 from tests.archives import serve

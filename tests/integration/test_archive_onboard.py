@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit.archive import publish, transaction
-from debkit.archive.serve import served
+from debkit.archive.serving.serve import served
 from debkit.config import load
 from debkit.keys import find_keys
 from tests.clients import clean

@@ -10,7 +10,7 @@ import pytest
 from debkit.archive import client, conf, history, promote
 from debkit.archive.change import working
 from debkit.archive.proof import expected_packages, see
-from debkit.archive.serve import served
+from debkit.archive.serving.serve import served
 from debkit.archive.verify import verify
 from debkit.errors import ArchiveError, ConfigError
 from debkit.model import Target

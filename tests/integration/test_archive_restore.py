@@ -15,8 +15,8 @@ import pytest
 from debkit.archive import front, journal, publish_all
 from debkit.archive import restore as restoring
 from debkit.archive.change import holding
-from debkit.archive.deploy import deploy
 from debkit.archive.restore import Restored, has_something, restore
+from debkit.archive.serving.deploy import deploy
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig, Config, KeysConfig
 from debkit.errors import ArchiveError

@@ -10,12 +10,12 @@ import pytest
 
 from debkit.archive import client, conf, promote, retention, snapshots
 from debkit.archive.change import holding, working
-from debkit.archive.deploy import deploy
 from debkit.archive.index import entries
 from debkit.archive.rebuild import rebuild
 from debkit.archive.released import read_released, reading
 from debkit.archive.restore import restore
 from debkit.archive.rollback import choose, roll_back
+from debkit.archive.serving.deploy import deploy
 from debkit.archive.verify import verify
 from debkit.errors import ArchiveError, ConfigError
 from tests.publishing import overwrite, sound

@@ -12,10 +12,10 @@ import pytest
 
 from debkit.archive import client, front, journal, retention, snapshots, transaction
 from debkit.archive.change import working
-from debkit.archive.deploy import deploy
 from debkit.archive.lock import locked
 from debkit.archive.renewal import renew
-from debkit.archive.site import read_site
+from debkit.archive.serving.deploy import deploy
+from debkit.archive.serving.site import read_site
 from debkit.archive.verify import verify
 from debkit.config import ArchiveConfig, Config, KeysConfig
 from debkit.console import Quiet

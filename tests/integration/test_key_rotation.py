@@ -11,7 +11,7 @@ import pytest
 
 from debkit import apt
 from debkit.archive import client, publish
-from debkit.archive.serve import served
+from debkit.archive.serving.serve import served
 from debkit.config import Config, load
 from debkit.errors import SigningError
 from debkit.keys import Passphrase, Place, export, export_public, find_keys, rotate

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import ahead
-from debkit.archive.ahead import Ahead
-from debkit.archive.news import News
-from debkit.archive.page import TOLD
+from debkit.archive.front import ahead
+from debkit.archive.front.ahead import Ahead
+from debkit.archive.front.news import News
+from debkit.archive.front.page import TOLD
 from debkit.archive.reprepro import Entry
 from debkit.errors import Interrupted
 

@@ -7,7 +7,7 @@ import pytest
 
 from debkit.archive import client, proof
 from debkit.archive.index import Line, read_index
-from debkit.archive.serve import Served, served
+from debkit.archive.serving.serve import Served, served
 from debkit.config import ArchiveConfig, BuildConfig, Config
 from debkit.errors import ArchiveError
 from debkit.model import Published, Target

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive.deploy import obsolete, own
-from debkit.archive.directory import Directory
-from debkit.archive.rsync import Rsync, is_rsync
+from debkit.archive.serving.deploy import obsolete, own
+from debkit.archive.serving.directory import Directory
+from debkit.archive.serving.rsync import Rsync, is_rsync
 from debkit.errors import ArchiveError, ConfigError, NetworkError
 
 if TYPE_CHECKING:

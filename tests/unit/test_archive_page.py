@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import news, page
-from debkit.archive.catalogue import Offer, Package, read_offers
+from debkit.archive.front import news, page
+from debkit.archive.front.catalogue import Offer, Package, read_offers
 from debkit.config import ArchiveConfig, Config
 from debkit.keys import Keys
 from debkit.model import SigningKey

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive.serve import served
-from debkit.archive.site import is_public, read_site
+from debkit.archive.serving.serve import served
+from debkit.archive.serving.site import is_public, read_site
 from debkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from debkit.archive.serve import Served
+    from debkit.archive.serving.serve import Served
 
 SHA = "a" * 64
 FILES = (

@@ -20,7 +20,7 @@ def command(session: Session, *, where: str, preset: str | None) -> None:
     Packages go first, then the indices, the signatures that name them, and the front page; what is old is removed last, when the
     archive's grace time is over. A deploy that was interrupted is finished by the next.
     """
-    from debkit.archive.deploy import deploy  # noqa: PLC0415
+    from debkit.archive.serving.deploy import deploy  # noqa: PLC0415
     from debkit.console import counted  # noqa: PLC0415
 
     console, name = session.console, session.config.archive.name

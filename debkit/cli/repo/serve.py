@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(session: Session, *, port: int, bind: str) -> None:
     """Serve the archive on this machine, for trying: what `debkit repo deploy` would put on a server, and nothing else."""
     from debkit.archive import addition, exported_suites  # noqa: PLC0415
-    from debkit.archive.serve import served  # noqa: PLC0415
+    from debkit.archive.serving.serve import served  # noqa: PLC0415
     from debkit.errors import Interrupted  # noqa: PLC0415
 
     config = session.config

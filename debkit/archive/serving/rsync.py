@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from debkit.archive.site import TREES
+from debkit.archive.serving.site import TREES
 from debkit.errors import ArchiveError, DebkitError, NetworkError
 from debkit.run import Command, CommandFailed, temporary
 

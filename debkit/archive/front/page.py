@@ -18,11 +18,11 @@ import distro_info
 from markupsafe import Markup
 
 from debkit.archive import client
-from debkit.archive.catalogue import read_offers
 from debkit.archive.conf import exported_suites
-from debkit.archive.news import read_news
+from debkit.archive.front.catalogue import read_offers
+from debkit.archive.front.news import read_news
 from debkit.archive.render import TEMPLATES, render
-from debkit.archive.site import PAGE, SNIPPET
+from debkit.archive.serving.site import PAGE, SNIPPET
 from debkit.config import base_suite
 from debkit.paths import put
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from debkit.archive.catalogue import Offer
-    from debkit.archive.news import Read
+    from debkit.archive.front.catalogue import Offer
+    from debkit.archive.front.news import Read
     from debkit.config import Config
     from debkit.keys import Keys
 

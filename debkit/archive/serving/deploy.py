@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
-from debkit.archive import pages
 from debkit.archive.change import demand_settled
-from debkit.archive.directory import Directory
 from debkit.archive.lock import WAIT_SECONDS, locked
-from debkit.archive.rsync import Rsync, is_rsync
-from debkit.archive.site import PAGE, TREES, is_public, read_site
+from debkit.archive.serving import pages
+from debkit.archive.serving.directory import Directory
+from debkit.archive.serving.rsync import Rsync, is_rsync
+from debkit.archive.serving.site import PAGE, TREES, is_public, read_site
 from debkit.archive.whole import demand_whole
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, ConfigError

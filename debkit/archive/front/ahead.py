@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
-from debkit.archive.news import read_news
-from debkit.archive.page import TOLD
+from debkit.archive.front.news import read_news
+from debkit.archive.front.page import TOLD
 from debkit.archive.render import prepare
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from debkit.archive.news import News
+    from debkit.archive.front.news import News
     from debkit.archive.reprepro import Entry
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from debkit.archive.site import PAGE, is_public
+from debkit.archive.serving.site import PAGE, is_public
 from debkit.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from debkit.archive import client, page
-from debkit.archive.news import read_news
+from debkit.archive import client
+from debkit.archive.front import page
+from debkit.archive.front.news import read_news
 
 if TYPE_CHECKING:
-    from debkit.archive.news import Read
+    from debkit.archive.front.news import Read
     from debkit.config import Config
     from debkit.keys import Keys
 

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from debkit.archive.site import TREES
+from debkit.archive.serving.site import TREES
 from debkit.errors import ConfigError
 from debkit.paths import put
 
