@@ -37,9 +37,10 @@ def locked(base: Path, *, what: str, progress: Progress, wait: float = WAIT_SECO
         _write(file, f"process {os.getpid()} ({what})")
         try:
             _await_reprepro(base, deadline=deadline, left=bool(left), progress=progress)
+            left = ""
             yield
         finally:
-            _write(file, "")
+            _write(file, left)
 
 
 @contextlib.contextmanager
@@ -91,17 +92,29 @@ def _await_reprepro(base: Path, *, deadline: float, left: bool, progress: Progre
         time.sleep(POLL_SECONDS)
 
 
-def release(base: Path) -> None:
+def database_lock(base: Path) -> tuple[int, int] | None:
+    """Tell one lock of the database from another; None where nobody has it."""
+    try:
+        found = (base / "db/lockfile").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_ctime_ns
+
+
+def release(base: Path, *, before: tuple[int, int] | None) -> None:
     """Remove the database lock that a reprepro of ours has left which was killed. The archive must be held.
 
-    What it had just forked, to be gpg, has the database open for a moment longer.
+    `before` is the lock that there was when it was started: somebody else's. What ours had just forked, to be gpg, has the
+    database open for a moment longer.
     """
     deadline = time.monotonic() + REMNANT_SECONDS
-    while reprepro_at(base):
+    while database_lock(base) not in {None, before}:
+        if not reprepro_at(base):
+            (base / "db/lockfile").unlink(missing_ok=True)
+            return
         if time.monotonic() > deadline:
             return
         time.sleep(REMNANT_POLL_SECONDS)
-    (base / "db/lockfile").unlink(missing_ok=True)
 
 
 def reprepro_at(base: Path) -> str | None:

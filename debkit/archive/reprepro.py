@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from debkit.archive import snapshots
 from debkit.archive.conf import TRUSTED
-from debkit.archive.lock import release
+from debkit.archive.lock import database_lock, release
 from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
 from debkit.keys import by_hand, ring
 from debkit.run import Command, CommandFailed, child_environment, find_tool
@@ -129,13 +129,13 @@ COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
     ),
 )
 
-# By what a member of a suite is told from any other: type (deb or dsc), architecture, package, version.
+# By what a member of a suite is told from any other: type (deb, udeb or dsc), architecture, package, version.
 Member = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One package as a suite has it for one architecture. `type` is deb or dsc, `arch` never all, `file` under the base."""
+    """One package as a suite has it for one architecture. `type` is deb, udeb or dsc, `arch` never all, `file` under the base."""
 
     type: str
     arch: str
@@ -273,7 +273,7 @@ class Reprepro:
         self._call(*options, "includedsc", suite, os.fspath(self.base / file))
 
     def remove(self, suite: str, kind: str, arch: str, packages: tuple[str, ...]) -> None:
-        """Take packages of a type (deb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
+        """Take packages of a type (deb, udeb or dsc) and an architecture out of a suite, and export nothing. Their files stay."""
         only = ("--type", kind, "--architecture", arch)
         for start in range(0, len(packages), MANY):
             self._call(*NO_EXPORT, "--keepunreferencedfiles", *only, "remove", suite, *packages[start : start + MANY])
@@ -299,15 +299,16 @@ class Reprepro:
             separate=True,
             cleanup=cleanup,
         )
+        before = database_lock(self.base)
         try:
             done = self.run(command)
             return replace(done, stdout=WAITS.sub("", done.stdout))
         except CommandFailed as failed:
             if failed.done.code < 0:
-                release(self.base)
+                release(self.base, before=before)
             raise explain(failed, self) from failed
         except BaseException:  # ended, by force where it did not heed
-            release(self.base)
+            release(self.base, before=before)
             raise
 
 
@@ -379,7 +380,7 @@ def parse_checksums(text: str) -> dict[str, str]:
 
 def explain(failed: CommandFailed, archive: Reprepro) -> DebkitError:
     """Turn reprepro's complaint into what a user can act on."""
-    printed = "\n".join(failed.done.tail).strip()
+    printed = WAITS.sub("", "".join(f"{line}\n" for line in failed.done.tail)).strip()
     said = re.search(r"^gpg: (.*)$", printed, flags=re.MULTILINE)
     facts = {
         "base": os.fspath(archive.base),

@@ -101,7 +101,7 @@ def test_the_lock_of_a_killed_reprepro_goes_once_what_it_had_forked_has(tmp_path
     with database.open() as kept, subprocess.Popen([program, "1"], stdin=kept) as forked:
         while not lock.reprepro_at(tmp_path):  # until it is what it is called
             assert forked.poll() is None
-        lock.release(tmp_path)
+        lock.release(tmp_path, before=None)
         assert not lockfile.exists()
         assert forked.poll() is not None
 

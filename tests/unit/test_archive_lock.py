@@ -34,6 +34,32 @@ def test_a_lock_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
         assert not (tmp_path / "db/lockfile").exists()
 
 
+def test_that_a_killed_run_left_a_lock_is_known_until_a_run_gets_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db/lockfile").touch()
+    (tmp_path / lock.LOCK).write_text("process 1 (publishing x)")
+    with monkeypatch.context() as patch:
+        patch.setattr(lock, "reprepro_at", lambda _: "reprepro (process 1)")
+        with pytest.raises(LockedError), lock.locked(tmp_path, what="x", progress=Quiet(), wait=0):
+            pass
+    with lock.locked(tmp_path, what="x", progress=Quiet(), wait=0):
+        assert not (tmp_path / "db/lockfile").exists()
+
+
+def test_only_what_came_since_is_released(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    lockfile = tmp_path / "db/lockfile"
+    lockfile.touch()
+    before = lock.database_lock(tmp_path)
+    lock.release(tmp_path, before=before)
+    assert lockfile.exists()
+    lockfile.rename(tmp_path / "db/other")
+    lockfile.touch()
+    lock.release(tmp_path, before=before)
+    assert not lockfile.exists()
+    lock.release(tmp_path, before=before)
+
+
 def test_nobody_has_the_database_open(tmp_path: Path) -> None:
     assert lock.reprepro_at(tmp_path) is None
 

@@ -225,6 +225,14 @@ def test_what_a_complaint_means(recorder: Recorder, recorded: str, error: type[D
     assert hint in caught.value.hint
 
 
+def test_that_it_had_to_wait_is_no_cause(recorder: Recorder) -> None:
+    waited = "Could not acquire lock: /r/db/lockfile already exists!\nWaiting 10 seconds before trying again.\n"
+    recorder.reply("reprepro", stdout=waited + "x.deb is already registered with different checksums!\n", code=255)
+    with pytest.raises(ArchiveConflict) as caught:
+        archive(recorder).include("trixie", Path("/x.changes"), ())
+    assert caught.value.cause == "x.deb is already registered with different checksums!"
+
+
 def test_what_gpg_said_in_the_hook_is_told(recorder: Recorder) -> None:
     printed = "gpg: signing failed: No such device\n" + (DATA / "hook-failed.txt").read_text()
     recorder.reply("reprepro", stdout=printed, code=255)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,17 +41,21 @@ def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphra
 
     config, console, run = session.config, session.console, session.run
     with run.interruptible(), ThreadPoolExecutor(max_workers=1) as thread:
-        reading = thread.submit(_read, run, changes)
-        with (
-            find_keys(run, config.keys, environ=os.environ, state=state_home(), passphrase=passphrase) as keys,
-            console.jobs((config.archive.name,)) as rows,
-        ):
-            from debkit.archive import publish_all  # noqa: PLC0415  # by now the other thread has imported it
+        over = threading.Event()
+        reading = thread.submit(_read, run, changes, over)
+        try:
+            with (
+                find_keys(run, config.keys, environ=os.environ, state=state_home(), passphrase=passphrase) as keys,
+                console.jobs((config.archive.name,)) as rows,
+            ):
+                from debkit.archive import publish_all  # noqa: PLC0415  # by now the other thread has imported it
 
-            row = rows[config.archive.name]
-            row.phase(f"reading {counted(len(changes), 'upload')}")
-            published = publish_all(run, config, reading.result(), keys, suite=codename(suite), progress=row)
-            row.done("published")
+                row = rows[config.archive.name]
+                row.phase(f"reading {counted(len(changes), 'upload')}")
+                published = publish_all(run, config, reading.result(), keys, suite=codename(suite), progress=row)
+                row.done("published")
+        finally:
+            over.set()  # what is wrong with the keys is not to wait for thousands of uploads
     if keys.archive.development:
         console.warn(DEVELOPMENT_KEY_NOTICE)
     for each in published if len(published) <= TOLD else ():
@@ -64,12 +69,14 @@ def command(session: Session, *, changes: tuple[Path, ...], suite: str, passphra
         console.good(f"{counted(new, 'upload')} published to {config.repo}; it had {len(published) - new} already")
 
 
-def _read(run: Processes, changes: tuple[Path, ...]) -> tuple[Upload, ...]:
-    """Read the uploads, in a thread of its own: gpg is waited for meanwhile, and so is what is imported here."""
+def _read(run: Processes, changes: tuple[Path, ...], over: threading.Event) -> tuple[Upload, ...]:
+    """Read the uploads unless it is `over`, in a thread of its own: meanwhile gpg is waited for, and what is imported here."""
     from debkit.archive import read_upload  # noqa: PLC0415
 
     uploads = []
     for path in changes:
+        if over.is_set():
+            break
         run.check()
         uploads.append(read_upload(run, path))
     return tuple(uploads)
