@@ -179,3 +179,8 @@ def test_the_command_of_a_checkout_runs_no_module_of_the_project_that_it_is_call
     (tmp_path / "click.py").write_text("raise SystemExit('the key is mine')\n")
     done = Processes()(Command(argv=(os.fspath(CHECKOUT / "packaging/bin/debkit"), "--version"), cwd=tmp_path))
     assert done.stdout.startswith("debkit")
+
+
+def test_the_command_of_a_checkout_is_what_its_hints_name(tmp_path: Path) -> None:
+    command = Command(argv=(os.fspath(CHECKOUT / "packaging/bin/debkit"), "repo", "verify"), cwd=tmp_path, ok=frozenset({3, 14}))
+    assert "  next: debkit init" in Processes()(command).stdout
