@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ENTER = Path(__file__).with_name("enter")
 REGISTER = Path(__file__).with_name("register")
+NEST = Path(__file__).with_name("nest")
 NATIVE = "/.native"  # where the toolbox is seen: its programs' loader and libraries are named with it
 PASSABLE = 0o711  # a chroot's own root, who is a subordinate id, must pass through
 # ioctl_iflags(2): read and write what chattr(1) sets, here its T.
@@ -75,13 +76,17 @@ def as_root(
     at: Path | None = None,
     trace: Path | None = None,
     cgroup: bool = False,
+    read_only: tuple[Path, ...] = (),
 ) -> tuple[str, ...]:
     """Wrap `argv` to run as root of a new user namespace, with mounts and processes of its own that end with it.
 
-    With `cgroup` it sees nothing of control groups above its own.
+    With `cgroup` it sees nothing of control groups above its own. To what is `read_only` nobody can write in the namespaces that
+    `argv` makes, whatever is mounted there anew.
     With a toolbox programs of its architecture are started by its dispatcher; `at` is an empty directory where it is bound,
     read-only (default: onto itself), and `trace` a file that everybody may write to, for the dispatcher's trace.
     """
+    if toolbox or read_only:
+        argv = (os.fspath(NEST), *map(os.fspath, read_only), "--", *argv)
     if toolbox:
         where = os.fspath(at or toolbox.path)
         entry = binfmt_entry(ARCHES[toolbox.arch])
@@ -107,11 +112,13 @@ def inside(
 ) -> tuple[str, ...]:
     """Wrap `argv` to run with `root` as its root directory; `binds` and `read_only` are (outer path, inner path).
 
-    With `sealed` nobody can write to the root: inner paths must then be below the directories that `enter` makes private. A
-    toolbox is bound in a namespace around that of `argv`, whose root can then not make it writable, and seen `at` a path: another
-    one than its own where the foreign programs are in a root below this one.
+    What is `read_only` is bound in a namespace around that of `argv`, whose root can then not make it writable (but for the
+    machine's own: see `confined`), and so is a toolbox, seen `at` a path: another one than its own where the foreign programs are
+    in a root below this one. With `sealed` the root itself is read-only: inner paths must then be below the directories that
+    `enter` makes private. All that is a guard against accidents there, since its programs are tools of our choice.
     """
     mounts: list[str] = []
+    guarded = () if sealed else tuple(outer for outer, _ in read_only)
     if toolbox:
         read_only = (*read_only, (toolbox.path, at))
     for option, pairs in (("--bind", binds), ("--ro-bind", read_only)):
@@ -119,7 +126,7 @@ def inside(
             mounts += [option, os.fspath(outer), inner]
     seal = ("--sealed",) if sealed else ()
     entered = as_root((os.fspath(ENTER), *seal, os.fspath(root), *mounts, "--", *argv), network=network)
-    return as_root(entered, toolbox=toolbox) if toolbox else entered
+    return as_root(entered, toolbox=toolbox, read_only=guarded) if toolbox or guarded else entered
 
 
 def binfmt_entry(arch: Arch) -> tuple[str, str, str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from debkit import checks
+from debkit.chroot import cache
+from debkit.chroot.roots import RESOLVER
 from debkit.config import ChecksConfig
 from debkit.model import CheckReport, Outcome
 from tests.debs import make_package, make_result
@@ -21,11 +23,23 @@ INSTALLS = """\
 set -e
 test "$(id -u) $(pwd) $#" = "0 / 2"
 test "$DEBKIT_SUITE $DEBKIT_ARCH $DEBKIT_SOURCE $DEBKIT_VERSION" = "trixie $(dpkg --print-architecture) hello-debkit 1.0"
-! touch /srv/debkit/packages/x /srv/debkit/checks.d/x
 . /srv/debkit/checks.d/data/lib.sh
 apt-get install --yes "$@"
 test "$(hello-debkit)" = "$greeting"
 less --version >/dev/null
+"""
+# What a maintainer script could do as well.
+WRITES = """\
+again() { mount -o remount,bind,rw "$1" || { mount --bind "$1" "$2" && mount -o remount,bind,rw "$2"; }; }
+touch /tmp/file
+for place in /srv/debkit-cache /srv/debkit/checks.d; do
+  if again $place /mnt || touch $place/written /mnt/written; then echo "$place can be written to"; exit 1; fi
+  mountpoint -q /mnt && umount /mnt
+done
+for file in "$1" /etc/resolv.conf; do
+  if again "$file" /tmp/file || echo written >>"$file"; then echo "$file can be written to"; exit 1; fi
+done
+exit 0
 """
 
 
@@ -49,6 +63,15 @@ def test_a_check_installs_the_packages_and_runs_them(bench: checks.Bench, target
     assert (report.outcome, report.reason) == (Outcome.PASS, "")
     assert report.log == tmp_path / "dist/own-installs.log"
     assert "Setting up hello-debkit (1.0)" in report.log.read_text()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_not_even_root_there_writes_to_what_is_lent(bench: checks.Bench, target: Target, tmp_path: Path) -> None:
+    before = RESOLVER.read_bytes()
+    report = judge(bench, target, tmp_path, writes=WRITES)
+    assert (report.outcome, report.reason) == (Outcome.PASS, "")
+    assert not (cache.shelf("debs") / "written").exists()
+    assert RESOLVER.read_bytes() == before
 
 
 @pytest.mark.slow

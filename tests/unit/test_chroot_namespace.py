@@ -42,11 +42,21 @@ def test_mounts_come_before_the_command(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_what_is_read_only_is_bound_in_a_namespace_around_the_command(tmp_path: Path) -> None:
+    read_only = ((Path("/b"), "/mnt/b"), (Path("/c"), "/srv/c"))
+    argv = namespace.inside(tmp_path, ("ls", "/"), read_only=read_only)
+    around, within = [number for number, word in enumerate(argv) if word == "unshare"]
+    assert around < argv.index(str(namespace.NEST)) < within < argv.index(str(namespace.ENTER))
+    assert argv[argv.index(str(namespace.NEST)) :][1:4] == ("/b", "/c", "--")
+    sealed = namespace.inside(tmp_path, ("ls", "/"), read_only=read_only, sealed=True)
+    assert sealed.count("unshare") == 1
+
+
 def test_a_toolbox_is_bound_in_a_namespace_around_the_command() -> None:
     toolbox = Toolbox(path=Path("/toolbox"), arch="arm64")
     argv = namespace.as_root(("ls", "/"), toolbox=toolbox, at=Path("/work/native"), trace=Path("/work/trace"))
     registered = (str(namespace.REGISTER), "/toolbox", "/work/native", "/work/trace", *namespace.binfmt_entry(ARCHES["arm64"]))
-    assert argv[argv.index(registered[0]) :] == (*registered, "--", "ls", "/")
+    assert argv[argv.index(registered[0]) :] == (*registered, "--", str(namespace.NEST), "--", "ls", "/")
     plain = namespace.as_root(("ls", "/"), toolbox=toolbox)
     assert plain[plain.index(registered[0]) :][1:4] == ("/toolbox", "/toolbox", "")
 
