@@ -155,7 +155,8 @@ def remove_downloads() -> int:
 def prune(run: Run, config: ChrootConfig) -> tuple[str, ...]:
     """Bring the cache under `config.cache_limit`: first layers whose base was renewed, then what was used least lately.
 
-    What is in use, or was within the hour, stays. Gives the names of what is gone.
+    What is in use, or was within the hour, stays. Downloads that would go but for their being in use count as gone: the next call
+    takes them, and nothing else has to go in their place. Gives the names of what is gone.
     """
     everything = _entries()
     bases = {entry.generation for entry in everything}
@@ -166,8 +167,9 @@ def prune(run: Run, config: ChrootConfig) -> tuple[str, ...]:
     total = sum(entry.record.size for entry in left) + sum(size for _, size, _ in debs)
     with cache.alone(cache.shelf("debs")) as unused:
         for used, size, path in debs:
-            if total > config.cache_limit and unused and _is_idle(used):
-                path.unlink(missing_ok=True)
+            if total > config.cache_limit and _is_idle(used):
+                if unused:
+                    path.unlink(missing_ok=True)
                 total -= size
     for entry in left:
         if total > config.cache_limit and _is_idle(entry.used) and cache.drop(run, entry):

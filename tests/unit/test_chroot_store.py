@@ -221,6 +221,9 @@ def test_downloads_are_pruned_first(machine: Recorder) -> None:
         os.utime(path, (used, used))
     with cache.held(cache.shelf("debs")):
         assert upkeep.remove_downloads() == 0
+        assert upkeep.prune(machine, ChrootConfig(cache_limit=25)) == ()  # the layer does not go in their place
+        assert len(upkeep.prune(machine, ChrootConfig(cache_limit=21))) == 1
+    layer_on(base, machine, "aa", 10, old)
     assert len(list(cache.shelf("debs").iterdir())) == 2
     assert upkeep.prune(machine, ChrootConfig(cache_limit=25)) == ()
     assert [path.name for path in cache.shelf("debs").iterdir()] == ["y.deb"]
