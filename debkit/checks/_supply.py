@@ -132,22 +132,30 @@ def lent(run: Run, clean: Chroot, *groups: Group, supplies: Supplies, progress: 
 
 
 def keep(archives: Path, shelf: Path) -> bool:
-    """Keep what apt has downloaded into its archives; say whether there was anything.
+    """Keep what apt has downloaded into its archives, as far as it can be read and the disk takes it; say whether there was any.
 
     Whoever was root there may have written these files. Each is named by its content, so that one which no signed list tells
     of is never taken for a package.
     """
-    new = [path for path in archives.glob("*.deb") if stat.S_ISREG(path.lstat().st_mode)]
-    if not new:
-        return False
-    with temporary(".kept.", shelf) as inbox:
-        for path in new:
-            copy = inbox / path.name
-            shutil.copyfile(path, copy)
-            with copy.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            copy.replace(shelf / f"{digest}.deb")
-    return True
+    new: list[Path] = []
+    with contextlib.suppress(OSError):
+        new += [path for path in archives.glob("*.deb") if stat.S_ISREG(path.lstat().st_mode)]
+        if new:
+            with temporary(".kept.", shelf) as inbox:
+                for path in new:
+                    with contextlib.suppress(OSError):
+                        _keep(path, inbox / path.name, shelf)
+    return bool(new)
+
+
+def _keep(path: Path, copy: Path, shelf: Path) -> None:
+    try:
+        shutil.copyfile(path, copy)
+        with copy.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        copy.replace(shelf / f"{digest}.deb")
+    finally:
+        copy.unlink(missing_ok=True)  # a full disk takes smaller ones
 
 
 def _fetched(run: Run, root: AptRoot, wanted: Group, shelf: Path, progress: Progress) -> dict[str, Path] | DependencyError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from debkit.checks import _supply
 from debkit.checks._supply import Group, Supplies
 from debkit.chroot import cache, store
 from debkit.console import Quiet
-from debkit.errors import DependencyError, NetworkError
+from debkit.errors import DependencyError, Interrupted, NetworkError
 from debkit.model import Chroot, ChrootKind, ChrootSpec, Target
 
 if TYPE_CHECKING:
@@ -124,3 +126,32 @@ def test_apt_is_lent_what_the_cache_has_and_what_it_downloads_is_kept(
     sha256 = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437"
     assert {path.name: path.read_bytes() for path in shelf.iterdir()} == {f"{sha256}.deb": b"new"}
     assert looked == [shelf, shelf]  # once more after something came
+
+
+def test_what_cannot_be_kept_changes_no_verdict(
+    recorder: Recorder, clean: Chroot, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = shutil.copyfile
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def copy(path: Path, copy: Path) -> None:
+        copied(path, copy)
+        if path.name == "b.deb":
+            raise full
+
+    def refuse(*_: object) -> None:
+        raise full
+
+    def judged(*names: str) -> None:
+        with _supply.lent(recorder, clean, supplies=Supplies(), progress=Quiet()) as loan:
+            for name in names:
+                (loan.binds[0][0] / name).write_text(name)
+            raise Interrupted(2)
+
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    with pytest.raises(Interrupted):
+        judged("a.deb", "b.deb", "c.deb")
+    assert sorted(path.read_text() for path in shelf.iterdir()) == ["a.deb", "c.deb"]
+    monkeypatch.setattr(_supply, "temporary", refuse)
+    with pytest.raises(Interrupted):
+        judged("d.deb")
