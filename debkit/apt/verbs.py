@@ -12,6 +12,8 @@ from debkit.apt.troubles import is_gone
 from debkit.errors import DependencyError, NetworkError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from debkit.apt.model import AptRoot, Solution
     from debkit.console import Progress
     from debkit.run import Run
@@ -136,9 +138,13 @@ def download(run: Run, root: AptRoot, pins: tuple[Pin, ...], into: Path, *, prog
     return tuple(into / f"{pin.sha256}.deb" for pin in pins)
 
 
-def shelved(run: Run, root: AptRoot, shelf: Path) -> tuple[Pin, ...]:
-    """Give all packages that the root's lists offer and that the shared cache `shelf` has already, each file verified."""
-    return tuple(Pin(**pin) for pin in ask(run, root, "shelved", {"shelf": os.fspath(shelf.absolute())}))
+def shelved(run: Run, root: AptRoot, shelf: Path, *, known: Iterable[str] = ()) -> tuple[Pin, ...]:
+    """Give all packages that the root's lists offer and that the shared cache `shelf` has already, each file verified.
+
+    Those whose digests are `known` are left out.
+    """
+    what = {"shelf": os.fspath(shelf.absolute()), "known": sorted(known)}
+    return tuple(Pin(**pin) for pin in ask(run, root, "shelved", what))
 
 
 def source(run: Run, root: AptRoot, name: str, into: Path, *, progress: Progress | None = None) -> Path:

@@ -49,13 +49,16 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Supplies:
     """What was found, by the groups that it was asked for, or why there is nothing; and `there`, what the cache has of a root's
-    suite. One for all checks of a target. The lists of `fresh` roots were looked at.
+    suite: digests by the names that apt has for the files. One for all checks of a target.
+
+    The lists of `fresh` roots were looked at. For `complete` roots nothing has come into the cache since it was looked through.
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     found: dict[Group, dict[str, Path] | DependencyError] = field(default_factory=dict)
-    there: dict[AptRoot, tuple[apt.Pin, ...]] = field(default_factory=dict)
+    there: dict[AptRoot, dict[str, str]] = field(default_factory=dict)
     fresh: set[AptRoot] = field(default_factory=set)
+    complete: set[AptRoot] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def needed(run: Run, clean: Chroot, *groups: Group, supplies: Supplies, progress
                 if each not in supplies.found:
                     _refresh(run, root, supplies, progress)
                     supplies.found[each] = _fetched(run, root, each, shelf, progress)
-                    supplies.there.pop(root, None)
+                    supplies.complete.discard(root)
                 found = supplies.found[each]
             if isinstance(found, DependencyError):
                 raise found
@@ -117,18 +120,20 @@ def lent(run: Run, clean: Chroot, *groups: Group, supplies: Supplies, progress: 
             directory.mkdir()
             directory.chmod(0o755)
         with supplies.lock:
-            if root not in supplies.there:
-                supplies.there[root] = apt.shelved(run, root, shelf)
-            names = {pin.deb: pin.sha256 for pin in supplies.there[root]}
-        for name, digest in names.items():
-            (archives / name).symlink_to(f"{SHELF}/{digest}.deb")
+            there = supplies.there.setdefault(root, {})
+            if root not in supplies.complete:
+                there |= {pin.deb: pin.sha256 for pin in apt.shelved(run, root, shelf, known=there.values())}
+                supplies.complete.add(root)
+            links = {name: f"{digest}.deb" for name, digest in there.items() if (shelf / f"{digest}.deb").exists()}
+        for name, file in links.items():
+            (archives / name).symlink_to(f"{SHELF}/{file}")
         apt.copy_lists(root, lists)
         try:
             yield Loan(binds=((archives, ARCHIVES), (lists, LISTS)), read_only=((shelf, SHELF),))
         finally:
             if keep(archives, shelf):
                 with supplies.lock:
-                    supplies.there.pop(root, None)
+                    supplies.complete.discard(root)
 
 
 def keep(archives: Path, shelf: Path) -> bool:

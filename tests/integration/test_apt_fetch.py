@@ -46,6 +46,7 @@ def test_what_the_cache_has_of_a_suite_is_verified(run: Processes, chroot: apt.A
     (into / f"{'ab' * 32}.deb").write_bytes(first.read_bytes())  # no list has it
     assert sorted(pin.deb for pin in apt.shelved(run, chroot, into)) == sorted(pin.deb for pin in pins)
     assert set(apt.shelved(run, chroot, into)) == set(pins)
+    assert apt.shelved(run, chroot, into, known=[pins[0].sha256]) == pins[1:]
     second.write_bytes(second.read_bytes()[:-1] + b"x")
     assert apt.shelved(run, chroot, into) == pins[:1]
 

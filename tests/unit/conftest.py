@@ -46,7 +46,7 @@ def clean_bench(recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(store, "ensure", lambda run, spec, **_: Chroot(spec=spec, tarball=tmp_path / "clean.tar", created=0.0))
     monkeypatch.setattr(store, "held", lambda chroot: contextlib.nullcontext())
     monkeypatch.setattr(namespace, "unpack", unpack)
-    monkeypatch.setattr(apt, "shelved", lambda *_: ())
+    monkeypatch.setattr(apt, "shelved", lambda *_, **__: ())
     monkeypatch.setattr(apt, "copy_lists", lambda *_: None)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -20,6 +20,7 @@ from debkit.errors import DependencyError, Interrupted, NetworkError
 from debkit.model import Chroot, ChrootKind, ChrootSpec, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from debkit import checks
@@ -102,14 +103,17 @@ def test_what_cannot_be_installed_is_asked_for_once_and_said_each_time(recorder:
 def test_apt_is_lent_what_the_cache_has_and_what_it_downloads_is_kept(
     recorder: Recorder, clean: Chroot, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[Path] = []
+    looked: list[tuple[str, ...]] = []
 
-    def shelved(_run: object, _root: object, where: Path) -> tuple[apt.Pin, ...]:
-        looked.append(where)
-        return (PIN,)
+    def shelved(_run: object, _root: object, where: Path, *, known: Iterable[str]) -> tuple[apt.Pin, ...]:
+        assert where == shelf
+        looked.append(tuple(known))
+        return () if PIN.sha256 in looked[-1] else (PIN,)
 
     monkeypatch.setattr(apt, "shelved", shelved)
     supplies = Supplies()
+    lent = shelf / f"{PIN.sha256}.deb"
+    lent.touch()
     for content in (b"new", None, None):
         with _supply.lent(recorder, clean, supplies=supplies, progress=Quiet()) as loan:
             (archives, _), (lists, _) = loan.binds
@@ -124,8 +128,11 @@ def test_apt_is_lent_what_the_cache_has_and_what_it_downloads_is_kept(
                 (archives / "lock").touch()
                 (archives / "elsewhere.deb").symlink_to(tmp_path)
     sha256 = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437"
-    assert {path.name: path.read_bytes() for path in shelf.iterdir()} == {f"{sha256}.deb": b"new"}
-    assert looked == [shelf, shelf]  # once more after something came
+    assert {path.name: path.read_bytes() for path in shelf.iterdir()} == {lent.name: b"", f"{sha256}.deb": b"new"}
+    assert looked == [(), (PIN.sha256,)]  # once more after something came, for that alone
+    lent.unlink()  # another run has pruned it
+    with _supply.lent(recorder, clean, supplies=supplies, progress=Quiet()) as loan:
+        assert list(loan.binds[0][0].iterdir()) == []
 
 
 def test_what_cannot_be_kept_changes_no_verdict(

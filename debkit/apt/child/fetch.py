@@ -56,10 +56,14 @@ def download(request: Json) -> Json:
 
 
 def shelved(request: Json) -> list[Json]:
-    """Give the pins of all that the lists offer and that the shared directory has. Only files of a fitting size are looked up."""
+    """Give the pins of all that the lists offer and that the shared directory has, but for those whose digests are `known`.
+
+    Only files of a fitting size are looked up.
+    """
     enter(request)
-    shelf = Path(request["shelf"])
-    sizes = {path.stat().st_size for path in shelf.glob("*.deb")}
+    shelf, known = Path(request["shelf"]), frozenset(request["known"])
+    there = {path.stem: path.stat().st_size for path in shelf.glob("*.deb") if path.stem not in known}
+    sizes = frozenset(there.values())
     cache = apt_pkg.Cache(None)
     sources = apt_pkg.SourceList()
     sources.read_main_list()
@@ -67,7 +71,7 @@ def shelved(request: Json) -> list[Json]:
     found = []
     for version in (version for package in cache.packages for version in package.version_list if version.size in sizes):
         for file, number in version.file_list:
-            if not file.not_source and records.lookup((file, number)) and (shelf / f"{sha256(records.hashes)}.deb").exists():
+            if not file.not_source and records.lookup((file, number)) and sha256(records.hashes) in there:
                 found.append(pin(version, sources, records))
                 break
     return [each for each in found if is_whole(shelf / f"{each['sha256']}.deb", each["size"], each["sha256"])]
