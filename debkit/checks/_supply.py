@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 WHERE = "/srv/debkit-needed"
 # What apt calls them, and where the cache is seen that the names in ARCHIVES lead to.
 ARCHIVES, LISTS, SHELF = "/var/cache/apt/archives", "/var/lib/apt/lists", "/srv/debkit-cache"
+# What apt installs it writes down, beside the links: what is read by a read-only mount has no time of access.
+USED = "debkit-used"
+NOTES_USE = f'DPkg::Pre-Install-Pkgs:: "cat >>{ARCHIVES}/{USED} || true";\n'
+MOST_USED = 1 << 20  # bytes read of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,11 @@ class Supplies:
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """Directories to bind in a clean system, as (outer path, inner path), for its apt alone."""
+    """Directories to bind in a clean system, as (outer path, inner path), for its apt alone, and what goes into its settings."""
 
     binds: tuple[tuple[Path, str], ...]
     read_only: tuple[tuple[Path, str], ...]
+    settings: str = NOTES_USE
 
 
 def group(debs: Iterable[Deb], *names: str, upgrade: bool = False) -> Group:
@@ -131,9 +136,21 @@ def lent(run: Run, clean: Chroot, *groups: Group, supplies: Supplies, progress: 
         try:
             yield Loan(binds=((archives, ARCHIVES), (lists, LISTS)), read_only=((shelf, SHELF),))
         finally:
+            touch(archives, {name: shelf / file for name, file in links.items()})
             if keep(archives, shelf):
                 with supplies.lock:
                     supplies.complete.discard(root)
+
+
+def touch(archives: Path, there: Mapping[str, Path]) -> None:
+    """Note that what apt has installed of what is `there`, by name, was used now. Whoever was root there wrote it."""
+    used = archives / USED
+    with contextlib.suppress(OSError):
+        if stat.S_ISREG(used.lstat().st_mode):
+            with used.open(encoding="utf-8", errors="replace") as file:
+                names = {line.rpartition("/")[2] for line in file.read(MOST_USED).splitlines()}
+            for name in names & there.keys():
+                os.utime(there[name])
 
 
 def keep(archives: Path, shelf: Path) -> bool:

@@ -72,7 +72,7 @@ def judge(bench: Bench, result: BuildResult) -> CheckReport:
         bench.lent(clean, wants(bench.dsc, debs)) as loan,
     ):
         given = (bench.dsc, *(bench.dsc.parent / file.name for file in read_dsc(bench.dsc).files), *(deb.path for deb in debs))
-        lay(work, given, _apt.settings(bench.run))
+        lay(work, given, loan.settings + _apt.settings(bench.run))
         bench.progress.phase("autopkgtest")
         with store.held(clean):
             done = bench.run(

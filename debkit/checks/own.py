@@ -114,7 +114,7 @@ def once(bench: Bench, clean: Chroot, path: Path, debs: tuple[Deb, ...], env: tu
     names = ((roots.RESOLVER.resolve(), os.fspath(roots.RESOLVER)),) if roots.RESOLVER.exists() else ()
 
     with bench.lent(clean, *map(_supply.group, _debs.rounds(debs))) as loan, roots.opened(bench.run, clean) as root:
-        (root / _apt.CONF).write_text(_apt.settings(bench.run), encoding="utf-8")
+        (root / _apt.CONF).write_text(loan.settings + _apt.settings(bench.run), encoding="utf-8")
 
         def inside(*argv: str) -> tuple[str, ...]:
             read_only = (*shelf, (path.parent.resolve(), CHECKS), *names, *loan.read_only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -92,6 +93,11 @@ def test_each_package_is_downloaded_once_for_all_checks(target: Target, tmp_path
                 assert sum(f"/{name}_" in path for path in counts) == least
             assert solved(ran) == 2  # the packages; and the tests, which want more
             assert any(path.endswith("InRelease") for path in asked)  # the proxy serves apt in the clean systems, too
+            debs = list((tmp_path / "debs").glob("*.deb"))
+            if not least:
+                assert [path for path in debs if path.stat().st_mtime == 1] == []  # all of it counts as used, by whomever
+            for path in debs:
+                os.utime(path, (1, 1))
 
 
 def solved(ran: list[Completed]) -> int:

@@ -162,3 +162,20 @@ def test_what_cannot_be_kept_changes_no_verdict(
     monkeypatch.setattr(_supply, "temporary", refuse)
     with pytest.raises(Interrupted):
         judged("d.deb")
+
+
+@pytest.mark.parametrize("used", ["/var/cache/apt/archives/{name}\n/srv/a.deb\n\xff", "/srv/a.deb\n", None])
+def test_what_apt_has_installed_was_used_now(
+    recorder: Recorder, clean: Chroot, shelf: Path, monkeypatch: pytest.MonkeyPatch, used: str | None
+) -> None:
+    monkeypatch.setattr(apt, "shelved", lambda *_, **__: (PIN,))
+    file = shelf / f"{PIN.sha256}.deb"
+    file.touch()
+    os.utime(file, (1, 1))
+    with _supply.lent(recorder, clean, supplies=Supplies(), progress=Quiet()) as loan:
+        written = loan.binds[0][0] / "debkit-used"
+        if used is None:
+            os.mkfifo(written)
+        else:
+            written.write_text(used.format(name=PIN.deb), encoding="latin-1")
+    assert (file.stat().st_mtime > 1) == (PIN.deb in (used or "").format(name=PIN.deb))
