@@ -82,7 +82,8 @@ def group(debs: Iterable[Deb], *names: str, upgrade: bool = False) -> Group:
 def needed(run: Run, clean: Chroot, *groups: Group, supplies: Supplies, progress: Progress) -> Iterator[dict[str, Path]]:
     """Give the packages that each group needs on the clean system, by the names of their files in a repository.
 
-    They are the cache's own, held meanwhile: to be copied. Raises DependencyError for what cannot be installed, NetworkError.
+    They are the cache's own, held meanwhile: to be copied. Raises DependencyError for what cannot be installed, and NetworkError,
+    which Untrusted is.
     """
     root, shelf = store.apt_root(clean), cache.shelf("debs")
     with cache.held(shelf):
@@ -199,9 +200,16 @@ def _fetched(run: Run, root: AptRoot, wanted: Group, shelf: Path, progress: Prog
 
 
 def _refresh(run: Run, root: AptRoot, supplies: Supplies, progress: Progress) -> None:
-    """Have the root's lists be as new as those that apt in a clean system fetches. Where there is no mirror old ones serve."""
+    """Have the root's lists be as new as those that apt in a clean system fetches. Without a mirror old ones serve.
+
+    Raises Untrusted, each time: no check is to pass over a mirror whose signature does not hold.
+    """
     if root not in supplies.fresh:
-        supplies.fresh.add(root)
         if time.time() - (apt.updated(root) or 0) >= layers.YOUNG_SECONDS:
-            with contextlib.suppress(NetworkError):
+            try:
                 apt.update(run, root, progress=progress)
+            except apt.Untrusted:
+                raise
+            except NetworkError:
+                pass
+        supplies.fresh.add(root)

@@ -88,6 +88,20 @@ def test_old_lists_serve_where_there_is_no_mirror(
     assert asked(recorder) == ["solve"]
 
 
+def test_an_untrusted_mirror_is_told_each_time(
+    recorder: Recorder, clean: Chroot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def untrusted(*_: object, **__: object) -> None:
+        raise apt.Untrusted("the signature does not hold", cause="a stranger's key", hint="look at it")
+
+    monkeypatch.setattr(apt, "update", untrusted)
+    supplies = Supplies()
+    for _ in range(2):
+        with pytest.raises(apt.Untrusted):
+            need(recorder, clean, supplies, Group((tmp_path / "x.deb",)))
+    assert asked(recorder) == []
+
+
 def test_what_cannot_be_installed_is_asked_for_once_and_said_each_time(recorder: Recorder, clean: Chroot, tmp_path: Path) -> None:
     error = {"kind": "unknown", "name": "nonesuch", "near": []}
     recorder.reply("debkit.apt.child", stdout=json.dumps({"error": error}))
