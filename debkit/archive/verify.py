@@ -19,7 +19,7 @@ from debkit.archive.lock import WAIT_SECONDS, shared
 from debkit.archive.whole import REFRESH, field, unlike, unsigned, unvouched
 from debkit.console import Quiet
 from debkit.errors import ArchiveError, ConfigError, SigningError
-from debkit.keys.check import DAYS, Problem, problems
+from debkit.keys.check import DAYS, Problem, judge
 from debkit.keys.public import read_keys
 from debkit.run import CommandFailed
 
@@ -305,11 +305,10 @@ def _told(members: set[Member]) -> str:
 
 
 def key_problems(keys: Iterable[PublicKey], config: KeysConfig, *, now: float, days: int) -> Iterator[Problem]:
-    """Judge the keys that clients have. While a key is changed for another, the one that is being retired may be near its end."""
+    """Judge the keys that clients have, as `debkit key check` does, and hold them to the configuration."""
     keys = tuple(keys)
-    fit = [key for key in keys if not any(problems(key, now=now, days=days))]
     for key in keys:
-        yield from problems(key, now=now, days=0 if fit else days)
+        yield from judge(key, config, now=now, days=days)
     parts = {part.fingerprint for key in keys for part in (key.primary, *key.subkeys)}
     for fingerprint in filter(None, (config.archive, *config.also)):
         if fingerprint not in parts:

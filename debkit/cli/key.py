@@ -128,6 +128,8 @@ def check(session: Session, *, keyring: Path | None, days: int) -> None:
     from debkit.keys import check as judging  # noqa: PLC0415
 
     run, config = session.run, session.config
+    for due in () if keyring else judging.overdue(config.keys, now=time.time()):
+        session.console.warn(f"{due.what}: {due.remedy}")
     with run.interruptible():
         if keyring:
             keys = judging.check_keyring(run, keyring, days=days)

@@ -29,7 +29,8 @@ LIFE = "2y"
 WEAK_HASHES = frozenset({"MD5", "SHA1", "RIPEMD160"})
 SHORTEST_RSA = 2048
 ROTATE = "debkit key rotate"
-FINISH = "debkit key rotate --finish --now"
+FINISH = "debkit key rotate --finish"
+AT_ONCE = f"{FINISH} --now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,13 @@ def check(
 ) -> tuple[PublicKey, ...]:
     """Judge the configured keys, and the keyring that clients were given (a file, where there is one). Gives what was judged.
 
-    A key that is being retired may be near its end. Raises SigningError naming every problem.
+    A key that is being retired may be near its end, if it is gone in time (`judge`). Raises SigningError naming every problem.
     """
     with configured(run, config, environ=environ) as places:
-        return _check(run, places, published=published, days=days)
+        return _check(run, config, places, published=published, days=days)
 
 
-def _check(run: Run, places: Places, *, published: Path, days: int) -> tuple[PublicKey, ...]:
+def _check(run: Run, config: KeysConfig, places: Places, *, published: Path, days: int) -> tuple[PublicKey, ...]:
     now = time.time()
     keys: dict[str, PublicKey] = {}
     found: list[Problem] = []
@@ -59,11 +60,7 @@ def _check(run: Run, places: Places, *, published: Path, days: int) -> tuple[Pub
         for key in read_keys(run, export_public(place, whole=True), what=place.fingerprint):
             if key.fingerprint not in keys:
                 keys[key.fingerprint] = key
-                judged = problems(key, now=now, days=0 if place in places.also else days)
-                retiring = place in places.also
-                found += (
-                    replace(one, remedy=_meanwhile(one.remedy, retiring=retiring)) if places.also else one for one in judged
-                )
+                found += judge(key, config, now=now, days=days)
     if published.exists() and published.read_bytes() != export_public(*places.signers):
         what = f"{published} is not what would be published now: a key was changed, extended, added or retired since"
         found.append(Problem(what, "debkit repo refresh"))
@@ -71,20 +68,53 @@ def _check(run: Run, places: Places, *, published: Path, days: int) -> tuple[Pub
     return tuple(keys.values())
 
 
-def _meanwhile(remedy: str, *, retiring: bool) -> str:
-    """Say what mends a key while one is being changed for another, which cannot be begun twice."""
-    if not remedy.startswith(ROTATE):
-        return remedy
-    return FINISH if retiring else f"{FINISH}\nthen: {remedy}"
+def judge(key: PublicKey, config: KeysConfig, *, now: float, days: int) -> Iterator[Problem]:
+    """Tell what is wrong with a key, or will be in so many days, with what [keys] says of it.
+
+    What is being retired signs every index until it is gone, so that nothing can be published after its end. That may be near
+    where it comes after the day from which the old key may go, until this day has come.
+    """
+    until, over = config.also_until, bool(overdue(config, now=now))
+
+    def lasts(*parts: Part | None) -> bool:
+        return bool(until) and not over and all(day_of(part.expires) > until for part in parts if part and part.expires)
+
+    if key.fingerprint in config.also:
+        in_time = lasts(key.primary, key.signer(now))
+        for one in problems(key, now=now, days=0 if in_time else days):
+            remedy = FINISH if over else AT_ONCE if one.remedy.startswith(ROTATE) else one.remedy
+            yield Problem(f"{one.what}{_retiring(until, over=over)}", remedy)
+        return
+    for one in problems(key, now=now, days=days):
+        begins = bool(config.also) and one.remedy.startswith(ROTATE)  # no change is to be begun while one is under way
+        yield replace(one, remedy=f"{AT_ONCE}\nthen: {one.remedy}") if begins else one
+    for part in (part for part in key.subkeys if part.fingerprint in config.also):
+        if what := "is revoked" if part.revoked else _ends(part, now=now, days=0 if lasts(part) else days):
+            remedy = FINISH if over else AT_ONCE if part.revoked else extend(key.fingerprint, part.fingerprint)
+            what = f"{key.fingerprint}: its signing subkey {part.fingerprint} {what}"
+            yield Problem(f"{what}{_retiring(until, over=over)}", remedy)
 
 
-def warnings(run: Run, keys: Keys) -> tuple[str, ...]:
+def _retiring(until: str, *, over: bool) -> str:
+    if not until:
+        return "; it is being retired"
+    return f"; it is being retired, and {'may go since' if over else 'is to sign until'} {until}"
+
+
+def overdue(config: KeysConfig, *, now: float) -> tuple[Problem, ...]:
+    """Say that a change of keys may be ended. That stops nothing, so it is told and no more, until the old key's end is near."""
+    if not config.also or not config.also_until or config.also_until > day_of(now):
+        return ()
+    return (Problem(f"{', '.join(config.also)} may be retired since {config.also_until}", FINISH),)
+
+
+def warnings(run: Run, keys: Keys, config: KeysConfig) -> tuple[str, ...]:
     """Tell what `check` would say of keys that do sign; development keys are renewed by themselves."""
-    found: dict[str, None] = {}
+    now = time.time()
+    found = dict.fromkeys(problem.what for problem in overdue(config, now=now))
     for key in keys.each:
-        days = 0 if key in keys.also else DAYS
         for public in () if key.development else read_keys(run, export_public(key, whole=True), what=key.fingerprint):
-            found |= dict.fromkeys(problem.what for problem in problems(public, now=time.time(), days=days))
+            found |= dict.fromkeys(problem.what for problem in judge(public, config, now=now, days=DAYS))
     return tuple(found)
 
 
@@ -111,14 +141,14 @@ def problems(key: PublicKey, *, now: float, days: int) -> Iterator[Problem]:
         yield Problem(f"{name} is revoked", ROTATE)
         return
     if what := _ends(key.primary, now=now, days=days):
-        yield Problem(f"{name} {what}", _extend(name))
+        yield Problem(f"{name} {what}", extend(name))
     signer = key.signer(now)
     newest = max((part for part in key.subkeys if part.signs), key=lambda part: part.created, default=None)
     if newest and not any(part.signs and part.is_good(now) for part in key.subkeys):
         what = "is revoked" if newest.revoked else _ends(newest, now=now, days=days)
         yield Problem(f"{name}: its signing subkey {newest.fingerprint} {what}, and there is no other", _another(name))
     elif signer and signer is not key.primary and (what := _ends(signer, now=now, days=days)):
-        yield Problem(f"{name}: its signing subkey {signer.fingerprint} {what}", _extend(name, signer.fingerprint))
+        yield Problem(f"{name}: its signing subkey {signer.fingerprint} {what}", extend(name, signer.fingerprint))
     elif not signer and not newest and not key.primary.signs:
         yield Problem(f"{name} has no subkey that may sign", _another(name))
     yield from _weaknesses(key, now)
@@ -129,7 +159,7 @@ def _weaknesses(key: PublicKey, now: float) -> Iterator[Problem]:
     for part in (key.primary, *(sub for sub in key.subkeys if sub.signs and sub.is_good(now))):
         what = name if part is key.primary else f"{name}: its signing subkey {part.fingerprint}"
         if weak := WEAK_HASHES.intersection(part.hashes):
-            remedy = _extend(name) if part is key.primary else f"{ROTATE} --subkey"  # the signature in a binding stays as it is
+            remedy = extend(name) if part is key.primary else f"{ROTATE} --subkey"  # the signature in a binding stays as it is
             yield Problem(f"{what} is bound by a {' and '.join(sorted(weak))} signature, which apt refuses", remedy)
         elif not part.hashes:
             yield Problem(f"{what} bears no signature of its own key", ROTATE)
@@ -142,12 +172,17 @@ def _ends(part: Part, *, now: float, days: int) -> str:
     """Say that a part has expired or is about to, or nothing."""
     if part.expires is None or part.expires > now + days * DAY:
         return ""
-    day = time.strftime("%Y-%m-%d", time.gmtime(part.expires))
+    day = day_of(part.expires)
     left = int((part.expires - now) // DAY)
     return f"expired on {day}" if part.expires <= now else f"expires on {day}, in {left} day{'' if left == 1 else 's'}"
 
 
-def _extend(fingerprint: str, *subkey: str) -> str:
+def day_of(moment: float) -> str:
+    """Give the day (UTC) of a time in seconds since the epoch, as [keys] also-until has it."""
+    return time.strftime("%Y-%m-%d", time.gmtime(moment))
+
+
+def extend(fingerprint: str, *subkey: str) -> str:
     """Say how to set a new end, which makes the signature anew too; the hash is named because a gpg.conf may ask for another."""
     return shlex.join(("gpg", "--cert-digest-algo", "SHA512", "--quick-set-expire", fingerprint, LIFE, *subkey))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from debkit.errors import SigningError
 from debkit.keys import export, settings
+from debkit.keys.check import DAY, day_of, extend
 from debkit.keys.export import read_key
 from debkit.keys.find import find_keys, own_home
 from debkit.keys.home import reachable
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from debkit.config import KeysConfig
+    from debkit.keys.public import PublicKey
     from debkit.model import SigningKey
     from debkit.run import Run
 
-DAY = 86400
 OVERLAP_DAYS = 90
 NOW = "seconds=1"  # gpg takes an end in the future only
 
@@ -66,30 +67,38 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
-    """What signs now, `new` first, what is being retired, until when (a day), and the files that were written."""
+    """What signs now, `new` first, what is being retired, until when (a day), and the files that were written.
+
+    That is earlier than `wanted` where the old one ends before; what would `extend` it are commands.
+    """
 
     new: str
     old: str
     until: str
     written: tuple[Path, ...]
+    wanted: str = ""
+    extend: tuple[str, ...] = ()
 
     @property
     def told(self) -> tuple[str, ...]:
         """Tell what was done, and what is left for people to do."""
         files = " and ".join(os.fspath(path) for path in self.written)
-        publish = "publish and hand out the keyring: debkit repo refresh, debkit repo onboard"
+        publish = "debkit repo refresh, debkit repo onboard"
         ci = "in CI, set DEBKIT_ARCHIVE_KEY to what this gives: debkit key export --secret"
         if not self.until:
             return (
                 f"{self.old} is retired: {self.new} alone signs the archive ({files})",
-                f"next: commit that; {publish}",
+                f"next: commit that; publish and hand out the keyring: {publish}",
                 f"then {ci}",
             )
+        lengthen = f'{"; ".join(self.extend)}; then also-until = "{self.wanted}" in {self.written[0]}'
+        shortened = (f"no longer, since {self.old} ends; for both until {self.wanted}: {lengthen}",) if self.extend else ()
         return (
             f"{self.new} and {self.old} sign the archive until {self.until} ({files})",
+            *shortened,
             f"next: debkit key backup {self.new} --output FILE, to be printed and put away",
             f"then {ci}",
-            f"then commit that; {publish}",
+            f"then commit that, and publish now, for clients get the new key from the next publish on: {publish}",
             f"and from {self.until} on: debkit key rotate --finish",
         )
 
@@ -97,7 +106,8 @@ class Rotation:
 def begin(run: Run, site: Site, fresh: Fresh, *, days: int, source: Passphrase, environ: Mapping[str, str]) -> Rotation:
     """Let a new key sign beside the present one, for so many days at least, and prove that both can with one passphrase.
 
-    The keys are in the caller's own keyring. Raises SigningError, or ConfigError where the configuration cannot be written: then
+    The day on which the present one may go comes before the one on which it ends: nothing could be published after that. The
+    keys are in the caller's own keyring. Raises SigningError, or ConfigError where the configuration cannot be written: then
     nothing was, and a key that was made is to be given as `to`.
     """
     old = site.archive
@@ -109,10 +119,12 @@ def begin(run: Run, site: Site, fresh: Fresh, *, days: int, source: Passphrase, 
         )
     if not old:
         raise SigningError("there is no archive key to change", cause=f"[keys] in {site.file} names none", hint="debkit key init")
-    until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * DAY))
-    settings.prepared(site.file, {"archive": old, "also": (old,), "also-until": until})
+    now = time.time()
+    wanted = day_of(now + days * DAY)
+    settings.prepared(site.file, {"archive": old, "also": (old,), "also-until": wanted})
     with reachable(run, own_home(environ)) as home:
         key = look_up(home, old)
+        public = read_key(run, key)
         passphrase = passphrase_of(run, key, source, environ)
         new, retiring = _next(run, key, fresh, passphrase)
         try:
@@ -123,6 +135,7 @@ def begin(run: Run, site: Site, fresh: Fresh, *, days: int, source: Passphrase, 
                 cause=problem.cause,
                 hint=problem.hint if new == old else f"{problem.hint}\nthen, since {new} is there: debkit key rotate --to {new}",
             ) from problem
+    until, longer = _lasting(public, now, wanted)
     values: dict[str, settings.Setting] = {"archive": new, "also": (retiring,), "also-until": until}
     if site.keys.upload == old != new:
         values["upload"] = new
@@ -130,7 +143,20 @@ def begin(run: Run, site: Site, fresh: Fresh, *, days: int, source: Passphrase, 
     written: tuple[Path, ...] = (site.file,)
     if site.upload_follows and new != old and settings.let_in(site.uploaders, old, new):
         written += (site.uploaders,)
-    return Rotation(new=new, old=retiring, until=until, written=written)
+    return Rotation(new=new, old=retiring, until=until, written=written, wanted=wanted, extend=longer)
+
+
+def _lasting(key: PublicKey, now: float, wanted: str) -> tuple[str, tuple[str, ...]]:
+    """Give the day until which a key can sign beside another, `wanted` at the latest, and the commands that put off its end.
+
+    A whole day is left to retire it: from its end on nothing could be published.
+    """
+    ends = {part: part.expires for part in (key.primary, key.signer(now)) if part and part.expires}
+    until = max(day_of(now), min([wanted, *(day_of(end - DAY) for end in ends.values())]))
+    if until == wanted:
+        return until, ()
+    early = (part.fingerprint for part, end in ends.items() if day_of(end) <= wanted)
+    return until, tuple(extend(key.fingerprint, *(() if part == key.fingerprint else (part,))) for part in early)
 
 
 def _next(run: Run, key: SigningKey, fresh: Fresh, passphrase: str) -> tuple[str, str]:

@@ -194,7 +194,7 @@ def ready_to_sign(shift: Shift, passphrase: Passphrase) -> Iterator[Keys]:
         keys.prove(signing)
         if signing.upload.development:
             shift.console.warn(DEVELOPMENT_KEY_NOTICE)
-        for warning in keys.warnings(shift.run, signing):
+        for warning in keys.warnings(shift.run, signing, shift.config.keys):
             shift.console.warn(f"{warning}; debkit key check tells what mends it")
         yield signing
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from debkit.archive import client, publish
 from debkit.config import Config, KeysConfig
 from debkit.errors import DebkitError, SigningError
 from debkit.keys import Passphrase, Place, export_public, find_keys, prove, warnings
-from debkit.keys.check import check, check_keyring
+from debkit.keys.check import DAY, check, check_keyring
 from debkit.run import Command
 from tests.gnupg_homes import PAST, SHA1, gnupg_home, gpg, make_key, make_split_key, revoke
 from tests.publishing import signed, sound
@@ -260,8 +261,9 @@ def found(run: Processes, home: Path, fingerprint: str, state: Path) -> Abstract
 @pytest.mark.parametrize(("make", "told"), [(good, 0), (ending, 1), (sha1, 1)])
 def test_who_signs_is_warned(run: Processes, home: Path, tmp_path: Path, make: Callable[[Path], str], told: int) -> None:
     with found(run, home, make(home), tmp_path) as keys:
-        assert len(warnings(run, keys)) == told
-        assert not any(warnings(run, replace(keys, upload=development(keys.upload), archive=development(keys.archive))))
+        assert len(warnings(run, keys, KeysConfig())) == told
+        developing = replace(keys, upload=development(keys.upload), archive=development(keys.archive))
+        assert not warnings(run, developing, KeysConfig())
 
 
 def development(key: SigningKey) -> SigningKey:
@@ -270,9 +272,14 @@ def development(key: SigningKey) -> SigningKey:
 
 def test_the_published_keyring_is_compared(run: Processes, config: Config, home: Path) -> None:
     new, old = good(home), make_split_key(home, uid="Old", expires="20d", subkey_expires="20d")
-    wanted, environ = KeysConfig(archive=new, also=(old,)), {"GNUPGHOME": os.fspath(home)}
     published = client.keyring_file(config)
-    assert len(check(run, wanted, environ=environ, published=published)) == 2, "what is being retired may be near its end"
+    soon, end = (time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * DAY)) for days in (9, 20))
+    wanted, environ = KeysConfig(archive=new, also=(old,), also_until=soon), {"GNUPGHOME": os.fspath(home)}
+    assert len(check(run, wanted, environ=environ, published=published)) == 2, "its end may be near if it is gone in time"
+    with pytest.raises(SigningError, match="have 2 problems") as caught:
+        check(run, replace(wanted, also_until=end), environ=environ, published=published)
+    assert f"it is being retired, and is to sign until {end}" in caught.value.cause
+    assert caught.value.hint.startswith(f"gpg --cert-digest-algo SHA512 --quick-set-expire {old} 2y\n")
     for content in (gpg(home, "--armor", "--export", new).encode(), b""):
         published.write_bytes(content)
         with pytest.raises(SigningError, match="has a problem") as caught:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,6 +171,34 @@ def test_the_archives_key_is_changed(desk: Desk) -> None:
     assert desk.uploaders.read_text() == f"allow * by key {new[-16:]}+\n"
     in_ci(desk, desk.type("export", "--secret", unlocked=True), (new,))
     assert "is not being changed" in desk.type("rotate", "--finish", code=13)
+
+
+@pytest.mark.parametrize("subkey", [False, True])
+def test_a_key_that_ends_within_the_overlap(desk: Desk, subkey: bool) -> None:  # noqa: FBT001
+    old = desk.made("--no-passphrase", "--expire", "20d")
+    desk.configure(old)
+    (part,) = (sub["fingerprint"] for sub in desk.listed()[0]["key"]["subkeys"])
+    assert "in 19 days" in desk.type("check", code=13)
+    said = desk.type("rotate", *(("--subkey",) if subkey else ()))
+    keys, end = load(desk.project).keys, desk.listed()[-1]["key"]["primary"]["expires"]
+    assert keys.also_until == time.strftime("%Y-%m-%d", time.gmtime(end - 86400)), "a whole day is left to finish"
+    assert f"sign the archive until {keys.also_until}" in said
+    told = next(line for line in said.splitlines() if line.startswith("no longer, since"))
+    *extending, then = told.partition(": ")[2].split("; ")
+    assert [line.split()[4:] for line in extending] == [[old, "2y"], [old, "2y", part]]
+    if subkey:
+        assert f"{old} expires on" in desk.type("check", code=13), "the primary stays"
+    else:
+        desk.type("check")
+    until = then.removeprefix("then ").removesuffix(f" in {desk.toml}")
+    desk.toml.write_text(desk.toml.read_text().replace(f'also-until = "{keys.also_until}"', until))
+    assert load(desk.project).keys.also_until > keys.also_until
+    assert f"{part if subkey else old} expires on" in desk.type("check", code=13)
+    for line in extending:
+        gpg(desk.home, *shlex.split(line)[1:])
+    assert "may be retired" not in desk.type("check")
+    desk.toml.write_text(desk.toml.read_text().replace(until, 'also-until = "2026-01-01"'))
+    assert f"{keys.also[0]} may be retired since 2026-01-01: debkit key rotate --finish" in desk.type("check")
 
 
 def in_ci(desk: Desk, material: str, fingerprints: tuple[str, ...]) -> None:

@@ -57,10 +57,14 @@ def test_a_release_file_that_expires(tmp_path: Path) -> None:
 
 def test_keys_of_which_one_is_being_retired() -> None:
     new, old = key("A", days=400), key("B", days=10)
-    assert not list(key_problems((new, old), KeysConfig(), now=NOW, days=30))
-    (problem,) = key_problems((old,), KeysConfig(), now=NOW, days=30)
-    assert "expires on" in problem.what
-    assert len(list(key_problems((new, key("C", days=-1)), KeysConfig(), now=NOW, days=30))) == 1
+    for until, remedy in (("2026-02-09", ""), ("2026-02-10", "gpg"), ("2026-01-31", "debkit key rotate --finish"), ("", "gpg")):
+        config = KeysConfig(archive="A" * 40, also=("B" * 40,), also_until=until)
+        found = list(key_problems((new, old), config, now=NOW, days=30))
+        assert [problem.remedy.partition(" --cert")[0] for problem in found] == ([remedy] if remedy else [])
+        assert all("expires on 2026-02-10, in 10 days" in problem.what for problem in found)
+    for keys in ((old,), (new, old), (new, key("C", days=-1))):
+        (problem,) = key_problems(keys, KeysConfig(), now=NOW, days=30)
+        assert "expire" in problem.what
 
 
 def test_the_keyring_has_the_configured_keys() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from debkit.config import KeysConfig
 from debkit.errors import SigningError
-from debkit.keys.check import DAY, check_keyring, problems
+from debkit.keys.check import DAY, check_keyring, judge, overdue, problems
 from debkit.keys.public import Part, PublicKey, binding_hashes, parse_listing, read_keys
 from tests.recorder import Recorder
 
@@ -77,6 +78,51 @@ def test_what_is_wrong_with_a_key(key: PublicKey, what: str) -> None:
     assert problem.what.startswith("A" * 40)
     assert what in problem.what
     assert problem.remedy.startswith(("gpg --cert-digest-algo SHA512 --quick-", "debkit key rotate"))
+
+
+ENDING = replace(SUBKEY, fingerprint="D" * 40, created=NOW - 500 * DAY, expires=NOW + 20 * DAY)  # on 2027-02-04
+RETIRING = (replace(KEY, subkeys=(SUBKEY, ENDING)), replace(KEY, primary=replace(ENDING, signs=False)))
+
+
+@pytest.mark.parametrize("key", RETIRING)
+@pytest.mark.parametrize(
+    ("until", "told", "remedy"),
+    [
+        ("2027-02-03", None, ""),
+        ("2027-02-04", ", and is to sign until 2027-02-04", "gpg --cert-digest-algo SHA512 --quick-set-expire "),
+        ("2027-04-15", ", and is to sign until 2027-04-15", "gpg --cert-digest-algo SHA512 --quick-set-expire "),
+        ("2027-01-15", ", and may go since 2027-01-15", "debkit key rotate --finish"),
+        ("", "", "gpg --cert-digest-algo SHA512 --quick-set-expire "),
+    ],
+)
+def test_what_is_being_retired_is_to_end_after_it_may_go(key: PublicKey, until: str, told: str | None, remedy: str) -> None:
+    config = KeysConfig(archive="A" * 40, also=("D" * 40,), also_until=until)
+    found = list(judge(key, config, now=NOW, days=30))
+    assert len(found) == (told is not None)
+    for one in found:
+        assert one.what.endswith(f"{'D' * 40} expires on 2027-02-04, in 20 days; it is being retired{told}")
+        assert one.remedy.startswith(remedy)
+    assert not list(judge(key, config, now=NOW, days=19))
+
+
+@pytest.mark.parametrize("key", RETIRING)
+@pytest.mark.parametrize(("until", "remedy"), [("2027-04-15", "--finish --now"), ("2027-01-15", "--finish")])
+def test_what_is_being_retired_and_revoked(key: PublicKey, until: str, remedy: str) -> None:
+    def revoke(part: Part) -> Part:
+        return replace(part, revoked=True) if part.fingerprint == "D" * 40 else part
+
+    key = replace(key, primary=revoke(key.primary), subkeys=tuple(map(revoke, key.subkeys)))
+    (problem,) = judge(key, KeysConfig(archive="A" * 40, also=("D" * 40,), also_until=until), now=NOW, days=30)
+    assert f"{'D' * 40} is revoked; it is being retired" in problem.what
+    assert problem.remedy == f"debkit key rotate {remedy}"
+
+
+def test_an_overlap_that_is_over_is_told() -> None:
+    config = KeysConfig(archive="A" * 40, also=("D" * 40,), also_until="2027-01-15")
+    (due,) = overdue(config, now=NOW)
+    assert (due.what, due.remedy) == (f"{'D' * 40} may be retired since 2027-01-15", "debkit key rotate --finish")
+    assert not overdue(config, now=NOW - DAY)
+    assert not overdue(KeysConfig(archive="A" * 40), now=NOW)
 
 
 def test_every_problem_is_told() -> None:

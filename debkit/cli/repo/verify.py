@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,11 @@ def command(session: Session, *, directory: Path | None, days: int) -> None:
     """
     from debkit.archive.verify import verify  # noqa: PLC0415
     from debkit.console import counted  # noqa: PLC0415
+    from debkit.keys.check import overdue  # noqa: PLC0415
 
     config, console = session.config, session.console
+    for due in overdue(config.keys, now=time.time()):
+        console.warn(f"{due.what}: {due.remedy}")
     with session.run.interruptible(), console.jobs((config.archive.name,)) as rows:
         row = rows[config.archive.name]
         base = (directory or config.repo).absolute()
