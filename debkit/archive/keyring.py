@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING
 import distro_info
 from debian.debian_support import Version
 
-from debkit.archive import client, conf, snapshots
+from debkit.archive import client, conf
 from debkit.archive.front.catalogue import read_offers
 from debkit.archive.render import TEMPLATES, render
-from debkit.archive.whole import demand_sound
-from debkit.errors import SigningError
 from debkit.keys import export_public
 
 if TYPE_CHECKING:
@@ -69,39 +67,21 @@ def drafts(config: Config, keys: Keys, *, now: datetime) -> tuple[Draft, ...]:
     known = conf.read_suites(config)
     exported = conf.exported_suites(config)
     suites = tuple(suite for suite in known if suite in exported or suite in config.build.suites)
-    held = {suite: found for suite in suites if (found := _held(config, suite))}
+    has = {suite: found for suite in suites if (found := held(config, suite))}
     wanted = {suite: _files(config, suite, keys) for suite in suites}
-    newest = max((found.base for found in held.values()), key=Version, default="")
-    at_newest = [suite for suite in held if held[suite].base == newest]
-    if all(_without_changelog(held[suite].files) == wanted[suite] for suite in at_newest) and newest:
+    newest = max((found.base for found in has.values()), key=Version, default="")
+    at_newest = [suite for suite in has if has[suite].base == newest]
+    if all(_without_changelog(has[suite].files) == wanted[suite] for suite in at_newest) and newest:
         base, lacking = newest, [suite for suite in suites if suite not in at_newest]
     else:
         base, lacking = next_version(_ever(config), now), list(suites)
-    return tuple(_draft(config, keys, suite=suite, base=base, files=wanted[suite], held=held.get(suite)) for suite in lacking)
+    return tuple(_draft(config, keys, suite=suite, base=base, files=wanted[suite], held=has.get(suite)) for suite in lacking)
 
 
 def outdated(config: Config, keyring: bytes, suites: Iterable[str]) -> tuple[str, ...]:
     """Say in which suites, whose indices are sound, the keyring package has not just `keyring`: its users learn of no new key."""
-    held = ((suite, _held(config, suite)) for suite in suites)
-    return tuple(suite for suite, found in held if found and found.files.get(client.keyring_name(config)) != keyring)
-
-
-def demand_handed_out(config: Config, keyring: bytes) -> None:
-    """Check, before a key is retired, that the keyring packages have what is to follow it.
-
-    Raises SigningError, or ArchiveError where it cannot be told.
-    """
-    published = tuple(suite for suite in snapshots.suites(config.repo) if (config.repo / "dists" / suite / "Release").exists())
-    for suite in published:
-        demand_sound(config.repo / "dists" / suite)
-    if suites := outdated(config, keyring, published):
-        package = client.keyring_package(config)
-        raise SigningError(
-            "the new key was not handed out: to users the archive would be signed by an unknown one",
-            cause=f"{package} of {', '.join(suites)} does not have the keys that sign now",
-            hint="debkit repo onboard, then let users upgrade; or, when the old key is lost or stolen: "
-            "debkit key rotate --finish --now",
-        )
+    has = ((suite, held(config, suite)) for suite in suites)
+    return tuple(suite for suite, found in has if found and found.files.get(client.keyring_name(config)) != keyring)
 
 
 def next_version(ever: tuple[str, ...], now: datetime) -> str:
@@ -158,21 +138,26 @@ def _without_changelog(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if name != CHANGELOG}
 
 
-def _held(config: Config, suite: str) -> Held | None:
-    """Read the keyring package's source that a suite has. What cannot be read is as good as not there: it is made anew."""
+def held(config: Config, suite: str) -> Held | None:
+    """Read the keyring package's source that a suite has, whose indices are sound."""
     package = client.keyring_package(config)
     offer = next((offer for offer in read_offers(config.repo, suite) if offer.source == package), None)
     if offer is None:
         return None
+    return Held(base=offer.version.partition("+")[0], files=unpacked(config.repo / offer.dsc))
+
+
+def unpacked(dsc: Path) -> dict[str, bytes]:
+    """Read the files of a keyring package's source. What cannot be read is as good as not there: it is made anew."""
     files = {}
     try:
-        with tarfile.open((config.repo / offer.dsc).with_suffix(".tar.xz")) as tar:
+        with tarfile.open(dsc.with_suffix(".tar.xz")) as tar:
             for member in tar:
                 if member.isfile() and (stream := tar.extractfile(member)):
                     files[member.name.partition("/")[2]] = stream.read()
     except (OSError, EOFError, tarfile.TarError):
-        files = {}
-    return Held(base=offer.version.partition("+")[0], files=files)
+        return {}
+    return files
 
 
 def _ever(config: Config) -> tuple[str, ...]:

@@ -148,7 +148,9 @@ def check(session: Session, *, keyring: Path | None, days: int) -> None:
     "--overlap", "days", type=click.IntRange(min=0), default=90, show_default=True, metavar="DAYS", help="How long both sign."
 )
 @click.option("--finish", is_flag=True, help="Retire the old one.")
-@click.option("--now", is_flag=True, help="With --finish: before the overlap is over.")
+@click.option(
+    "--now", is_flag=True, help="With --finish: before the overlap is over, and unseen whether users were given the new one."
+)
 @with_passphrase
 @click.pass_obj
 def rotate(
@@ -164,8 +166,7 @@ def rotate(
     passphrase: Passphrase,
 ) -> None:
     """Change the archive's key: a new one signs beside the old one, until --finish retires that."""
-    from debkit.archive.keyring import demand_handed_out  # noqa: PLC0415
-    from debkit.keys import export as exporting  # noqa: PLC0415
+    from debkit.archive.handout import demand_handed_out  # noqa: PLC0415
     from debkit.keys import rotate as rotation  # noqa: PLC0415
 
     if (to and subkey) or (finish and (to or subkey)) or (now and not finish):
@@ -174,8 +175,8 @@ def rotate(
     with session.run.interruptible():
         if finish:
             if not now:
-                demand_handed_out(session.config, exporting.public(session.run, site.keys, (), environ=os.environ, armour=False))
-            _tell(session, rotation.finish(session.run, site, now=now, source=passphrase, environ=os.environ))
+                demand_handed_out(session.run, session.config, rotation.successor(session.run, site, environ=os.environ))
+            _tell(session, rotation.finish(session.run, site, source=passphrase, environ=os.environ))
             return
         fresh = rotation.Fresh(to=to.upper(), subkey=subkey, algorithm=algorithm, life=life)
         _tell(session, rotation.begin(session.run, site, fresh, days=days, source=passphrase, environ=os.environ))

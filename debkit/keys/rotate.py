@@ -20,7 +20,7 @@ from debkit.keys.find import find_keys, own_home
 from debkit.keys.home import reachable
 from debkit.keys.make import add_subkey, make_key
 from debkit.keys.passphrase import Passphrase
-from debkit.keys.ring import demand_there, look_up, prove
+from debkit.keys.ring import Place, demand_there, export_public, look_up, prove
 from debkit.keys.secret import certify, passphrase_of
 
 if TYPE_CHECKING:
@@ -101,6 +101,18 @@ class Rotation:
             f"then commit that, and publish now, for clients get the new key from the next publish on: {publish}",
             f"and from {self.until} on: debkit key rotate --finish",
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Successor:
+    """What is to sign alone, by its own fingerprint, and a keyring that has no more than that.
+
+    Its `name` is the key's fingerprint or, where only the subkey is changed, that one's.
+    """
+
+    fingerprint: str
+    name: str
+    keyring: bytes
 
 
 def begin(run: Run, site: Site, fresh: Fresh, *, days: int, source: Passphrase, environ: Mapping[str, str]) -> Rotation:
@@ -191,22 +203,42 @@ def _rehearse(run: Run, keys: KeysConfig, home: Path, passphrase: str) -> None:
         prove(found)
 
 
-def finish(run: Run, site: Site, *, now: bool, source: Passphrase, environ: Mapping[str, str]) -> Rotation:
-    """Retire what signed beside the archive's key. A subkey expires with that; of another key nothing is touched.
-
-    Raises SigningError before the day that the configuration names, unless it is to be `now`.
-    """
-    keys = site.keys
-    if not keys.also:
+def _demand_changing(site: Site) -> None:
+    if not site.keys.also:
         raise SigningError(
             "the archive's key is not being changed", cause=f"[keys] also in {site.file} names none", hint="debkit key rotate"
         )
-    if not now and time.strftime("%Y-%m-%d", time.gmtime()) < keys.also_until:
+
+
+def successor(run: Run, site: Site, *, environ: Mapping[str, str]) -> Successor:
+    """Find what is to sign alone, once the day has come that the configuration names. Raises SigningError before it."""
+    _demand_changing(site)
+    keys = site.keys
+    if day_of(time.time()) < keys.also_until:
         raise SigningError(
             f"{', '.join(keys.also)} is not to be retired before {keys.also_until}",
             cause="a client that has not been upgraded since the change began would refuse the archive",
             hint="wait; or, when the old key is lost or stolen: debkit key rotate --finish --now",
         )
+    with reachable(run, own_home(environ)) as home:
+        key = read_key(run, look_up(home, site.archive))
+        signer = key.signer(time.time())
+        if signer is None or signer.fingerprint in keys.also:
+            raise SigningError(
+                f"without {', '.join(keys.also)} nothing would sign the archive",
+                cause=f"{site.archive} has nothing else that signs",
+                hint="debkit key check",
+            )
+        # By the sign at its end gpg takes this subkey and no other (gpg(1), "How to specify a user ID").
+        keyring = export_public(Place(home, f"{signer.fingerprint}!"))
+    itself = any(part.fingerprint in keys.also for part in key.subkeys)
+    return Successor(fingerprint=signer.fingerprint, name=signer.fingerprint if itself else key.fingerprint, keyring=keyring)
+
+
+def finish(run: Run, site: Site, *, source: Passphrase, environ: Mapping[str, str]) -> Rotation:
+    """Retire what signed beside the archive's key, be it time or not. A subkey expires with that; another key is not touched."""
+    _demand_changing(site)
+    keys = site.keys
     values: dict[str, settings.Setting] = {"also": None, "also-until": None}
     settings.prepared(site.file, values)
     for old in keys.also:

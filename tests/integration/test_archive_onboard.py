@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit.archive import publish, transaction
+from debkit.archive.handout import demand_handed_out
 from debkit.archive.serving.serve import served
 from debkit.config import load
+from debkit.errors import SigningError
 from debkit.keys import find_keys
+from debkit.keys.rotate import Site
+from debkit.keys.rotate import successor as find_successor
 from tests.clients import clean
 from tests.command import make_project
 from tests.disks import AS_ROOT
@@ -182,9 +186,18 @@ def test_a_key_is_not_retired_before_the_next_is_handed_out(maintainer: Maintain
     before = load(maintainer.project.path)
     refused = maintainer.project.debkit("key", "rotate", "--finish", env=env)
     assert refused.code == 13, refused.err
-    assert f"{PACKAGE} of trixie does not have the keys that sign now" in refused.err
+    assert f"{PACKAGE} of trixie does not have {new}" in refused.err
+    assert "is not signed by" not in refused.err
     assert load(maintainer.project.path) == before
+    clone = replace(before, archive=replace(before.archive, path=tmp_path / "clone"))
+    shutil.copytree(maintainer.project.archive / "conf", clone.repo / "conf")
+    site = Site(keys=before.keys, file=maintainer.project.path / "config/debkit.toml", uploaders=clone.repo / "conf/uploaders")
+    successor = find_successor(maintainer.run, site, environ=env)
+    with pytest.raises(SigningError) as caught:
+        demand_handed_out(maintainer.run, clone, successor)
+    assert caught.value.cause == f"{PACKAGE} of trixie does not have {new}"
     maintainer.onboards()
+    demand_handed_out(maintainer.run, clone, successor)
     assert maintainer.project.debkit("repo", "verify", env=env).code == 0
     assert maintainer.rotates("--finish") == new
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from debkit import apt
 from debkit.archive import client, publish
+from debkit.archive.handout import demand_handed_out
 from debkit.archive.serving.serve import served
 from debkit.config import Config, load
-from debkit.errors import SigningError
+from debkit.errors import NetworkError, SigningError
 from debkit.keys import Passphrase, Place, export, export_public, find_keys, rotate
 from debkit.keys.check import check, check_keyring
 from debkit.run import Command
@@ -64,7 +65,7 @@ class Archive:
         return done
 
     def finish(self) -> None:
-        rotate.finish(self.run, self.site, now=True, source=self.source, environ=self.environ)
+        rotate.finish(self.run, self.site, source=self.source, environ=self.environ)
         self.reload()
 
     def publish(self) -> str:
@@ -157,6 +158,40 @@ def test_clients_of_the_old_key_go_on(archive: Archive, tmp_path: Path, subkey: 
     shown = archive.run(Command(argv=("gpg", "--homedir", home, "--show-keys", "--with-colons"), stdin=keyring)).stdout
     assert done.new in shown
     assert done.old not in shown
+
+
+@pytest.mark.parametrize("subkey", [False, True], ids=["key", "subkey"])
+def test_no_key_is_retired_before_the_next_is_published(archive: Archive, tmp_path: Path, subkey: bool) -> None:  # noqa: FBT001
+    archive.publish()
+    archive.begin(rotate.Fresh(subkey=subkey))
+    with pytest.raises(SigningError, match="is not to be retired before"):
+        rotate.successor(archive.run, archive.site, environ=archive.environ)
+    keys = replace(archive.config.keys, also_until="2026-01-01")
+    successor = rotate.successor(archive.run, replace(archive.site, keys=keys), environ=archive.environ)
+    assert (successor.name == keys.archive) is not subkey
+    assert successor.fingerprint not in keys.also
+    clone = tmp_path / "clone"
+    shutil.copytree(CONF, clone / "conf")
+    here = archive.config
+    there = replace(here, archive=replace(here.archive, path=clone, url=archive.url))
+    nowhere = replace(here, archive=replace(here.archive, path=clone, url=f"{archive.url}/none"))
+    for config, said in (
+        (here, f"{client.keyring_file(here)} does not have {successor.name}"),
+        (here, "InRelease is not signed by a key of"),
+        (there, f"trixie at {archive.url} is not signed by {successor.name}"),
+        (nowhere, "nothing is published at"),
+    ):
+        with pytest.raises(SigningError, match="the new key was not handed out") as caught:
+            demand_handed_out(archive.run, config, successor)
+        assert said in caught.value.cause
+        assert "debkit key rotate --finish --now" in caught.value.hint
+    archive.publish()
+    for config in (here, there):
+        demand_handed_out(archive.run, config, successor)
+    unreachable = replace(here, archive=replace(here.archive, path=clone, url="http://127.0.0.1:9"))
+    with pytest.raises(NetworkError) as unseen:
+        demand_handed_out(archive.run, unreachable, successor)
+    assert "debkit repo restore DIR" in unseen.value.hint
 
 
 def test_a_client_with_neither_key_is_told(archive: Archive, tmp_path: Path) -> None:
