@@ -138,10 +138,11 @@ def unvouched(run: Run, directory: Path, keyrings: tuple[Path, ...]) -> Iterator
             continue
         if strangers and " BADSIG " not in done.stdout:
             known = keyrings[0].parent / client.FORMER
+            export = f"mkdir -p {known} && gpg --export {strangers[0]} > {known}/{strangers[0]}.pgp"
             yield Problem(
                 f"it is signed by {' and '.join(strangers)}, of which the archive knows nothing",
-                f"where that was its key, put its public part there: mkdir -p {known} && gpg --homedir WHERE-IT-IS "
-                f"--export {strangers[0]} > {known}/{strangers[0]}.pgp; where not: rm -r {directory.parent}/STATE",
+                f"where that was its key: {export}; with GNUPGHOME=DIR before gpg where it is in another keyring than yours; "
+                f"where it was not: rm -r {directory.parent}/STATE",
             )
         else:
             yield Problem(f"{names[0]} has no good signature: {_said(done)}", _put_back(directory))
