@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from debian.debian_support import Version
+
 from debkit.archive import journal, snapshots
 from debkit.archive.change import change
 from debkit.archive.index import entries, files
@@ -12,11 +14,15 @@ from debkit.archive.whole import demand_files, demand_sound
 from debkit.errors import ArchiveError, ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from debkit.archive.journal import Act
     from debkit.archive.reprepro import Entry, Reprepro
     from debkit.archive.snapshots import Snapshot
+
+# The versions of what a suite has, by type, architecture (source for sources) and package.
+Versions = dict[tuple[str, str, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +86,7 @@ def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
     demand_files(archive.base, suite, files(state.snapshot.path))
     before = archive.listing(suite)
     wanted = members(state.snapshot)
-    have = {(entry.type, entry.arch, entry.package): entry.version for entry in before}
+    have = _versions(before)
     restored = sorted(
         {package for (kind, arch, package), version in wanted.items() if have.get((kind, arch, package)) != version}
     )
@@ -103,17 +109,30 @@ def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
         snapshot=state.snapshot.name,
         added=_told(new - old),
         removed=_told(old - new),
-        lowered=tuple(sorted({entry.package for entry in old - new if entry.type == "deb"})),
+        lowered=tuple(sorted(_lowered(have, wanted))),
     )
 
 
-def members(snapshot: Snapshot) -> dict[tuple[str, str, str], str]:
-    """Give the versions that a snapshot lists by type, architecture (source for sources) and package."""
-    return {(entry.type, entry.arch, entry.package): entry.version for entry in entries(snapshot.path)}
+def members(snapshot: Snapshot) -> Versions:
+    """Give the versions that a snapshot lists."""
+    return _versions(entries(snapshot.path))
 
 
-def _demand_equal(archive: Reprepro, state: State, after: tuple[Entry, ...], wanted: dict[tuple[str, str, str], str]) -> None:
-    there = {(entry.type, entry.arch, entry.package): entry.version for entry in after}
+def _versions(entries: Iterable[Entry]) -> Versions:
+    return {(entry.type, entry.arch, entry.package): entry.version for entry in entries}
+
+
+def _lowered(old: Versions, new: Versions) -> set[str]:
+    """Say which packages clients may have in a version that is newer than the one they are offered, if any."""
+    return {
+        member[2]
+        for member, version in old.items()
+        if member[0] == "deb" and (member not in new or Version(new[member]) < Version(version))
+    }
+
+
+def _demand_equal(archive: Reprepro, state: State, after: tuple[Entry, ...], wanted: Versions) -> None:
+    there = _versions(after)
     if there == wanted:
         return
     differing = sorted({package for (_, _, package), _ in there.items() ^ wanted.items()})
