@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from debian.debian_support import Version
 
-from debkit.archive import journal, snapshots
+from debkit.archive import client, journal, snapshots
 from debkit.archive.change import change
 from debkit.archive.index import entries, files
 from debkit.archive.whole import demand_files, demand_sound
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from debkit.archive.journal import Act
     from debkit.archive.reprepro import Entry, Reprepro
     from debkit.archive.snapshots import Snapshot
+    from debkit.config import Config
 
 # The versions of what a suite has, by type, architecture (source for sources) and package.
 Versions = dict[tuple[str, str, str], str]
@@ -51,12 +52,12 @@ def states(base: Path, suite: str = "") -> tuple[State, ...]:
     return tuple(State(act, held[act.suite, act.snapshot]) for act in acts if (act.suite, act.snapshot) in held)
 
 
-def choose(base: Path, suite: str, name: str = "") -> State:
+def choose(config: Config, suite: str, name: str = "") -> State:
     """Find a state by the name of its snapshot; without one, the newest that has other members than the suite has now.
 
-    Raises ConfigError where there is none.
+    Other ones than the keyring package, which no rollback changes. Raises ConfigError where there is none.
     """
-    found = states(base, suite)
+    found = states(config.repo, suite)
     if name:
         chosen = next((state for state in found if state.snapshot.name == name), None)
         if chosen is None:
@@ -66,27 +67,46 @@ def choose(base: Path, suite: str, name: str = "") -> State:
                 hint=f"debkit repo history {suite}",
             )
         return chosen
-    now = snapshots.contents(base / "dists" / suite)
-    other = next((state for state in reversed(found) if snapshots.contents(state.snapshot.path) != now), None)
+    other = _before(config, suite, found)
     if other is None:
         raise ConfigError(
             f"there is nothing that {suite} could go back to",
-            cause="no other state of it is kept" if found else "nothing was published there",
+            cause="no state of it is kept that has other packages" if found else "nothing was published there",
             hint=f"debkit repo history {suite}",
         )
     return other
 
 
-def roll_back(archive: Reprepro, suite: str, state: State) -> RolledBack:
+def _before(config: Config, suite: str, found: tuple[State, ...]) -> State | None:
+    own, now = client.keyring_package(config), snapshots.contents(config.repo / "dists" / suite)
+    held = {state.snapshot.name: state for state in found}
+    told = bool(found) and snapshots.contents(found[-1].snapshot.path) == now  # otherwise the journal does not know of all
+    since: set[Entry] = set()  # by which the suite differs from what it had after an act
+    for act in reversed(journal.read(config.repo, suite)):
+        state = held.get(act.snapshot)
+        if state and (since or not told) and snapshots.contents(state.snapshot.path) != now:
+            return state
+        since ^= {entry for entry in (*act.added, *act.removed) if entry.source != own}
+    return None
+
+
+def roll_back(archive: Reprepro, config: Config, suite: str, state: State) -> RolledBack:
     """Give a suite the members of a state; all of them and no others, or nothing is changed. Raises ArchiveError.
 
-    Where it has just these nothing is done.
+    The keyring package stays as it is: it tells clients which keys they are to trust from now on. Where the suite has just these
+    members nothing is done.
     """
+    own = client.keyring_package(config)
     demand_sound(state.snapshot.path, archive.base / "dists" / suite)
-    demand_files(archive.base, suite, files(state.snapshot.path))
+    demand_files(archive.base, suite, (file for file in files(state.snapshot.path) if f"/{own}/" not in file.name))
     before = archive.listing(suite)
-    wanted = members(state.snapshot)
     have = _versions(before)
+    wanted = _versions(
+        (
+            *(entry for entry in entries(state.snapshot.path) if entry.source != own),
+            *(entry for entry in before if entry.source == own),
+        )
+    )
     restored = sorted(
         {package for (kind, arch, package), version in wanted.items() if have.get((kind, arch, package)) != version}
     )

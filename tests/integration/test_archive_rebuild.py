@@ -118,7 +118,7 @@ def test_what_was_lost_is_remade(run: Processes, config: Config, keys: Keys, des
     if len(snapshots.snapshots(config.repo, "trixie")) > 4:
         with working(run, config, keys, what="rolling back") as archive:
             first = snapshots.snapshots(config.repo, "trixie")[0]
-            roll_back(archive, "trixie", choose(archive.base, "trixie", first.name if "journal" not in loss else ""))
+            roll_back(archive, config, "trixie", choose(config, "trixie", first.name if "journal" not in loss else ""))
         verify(run, config, config.repo)
 
 
@@ -140,7 +140,7 @@ def test_the_states_come_back_with_the_journal(run: Processes, base: Path, keys:
         if keep == 20:
             assert retention.prune(archive, keep=20, grace=3600, dry_run=True) == retention.Pruned()
         for name in wanted:
-            roll_back(archive, "trixie", choose(base, "trixie", name))
+            roll_back(archive, config, "trixie", choose(config, "trixie", name))
             assert entries(base / "dists/trixie") == before[name]
     verify(run, config, base)
 

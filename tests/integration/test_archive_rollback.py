@@ -17,6 +17,7 @@ from debkit.archive.journal import members as told
 from debkit.archive.renewal import renew
 from debkit.archive.rollback import choose, members, roll_back, states
 from debkit.archive.verify import verify
+from debkit.archive.whole import demand_whole
 from debkit.config import ArchiveConfig
 from debkit.errors import ArchiveError, ConfigError, DiskError
 from tests.command import Project, is_three_parts
@@ -29,20 +30,22 @@ if TYPE_CHECKING:
     from debkit.run import Processes
     from tests.publisher import Desk
 
+KEYRING = "debkit-archive-keyring"
+
 
 def test_there_and_back(run: Processes, desk: Desk) -> None:
     desk.publish(*desk.make("first", "second"))
     desk.publish(*desk.make("first", version="2.0"), *desk.make("third"))
     assert versions(desk.config, "amd64") == {"first": "2.0", "second": "1.0", "third": "1.0"}
     with working(run, desk.config, desk.keys, what="rolling back") as archive:
-        done = roll_back(archive, "trixie", choose(archive.base, "trixie"))
+        done = roll_back(archive, desk.config, "trixie", choose(desk.config, "trixie"))
     assert versions(desk.config, "amd64") == {"first": "1.0", "second": "1.0"}
     assert done.lowered == ("first", "third")
     assert set(versions(desk.config, "source").items()) == {("first", "1.0"), ("second", "1.0")}
     sound(run, desk.config)
     # What was taken back is one more change, which can be taken back.
     with working(run, desk.config, desk.keys, what="rolling back") as archive:
-        done = roll_back(archive, "trixie", choose(archive.base, "trixie"))
+        done = roll_back(archive, desk.config, "trixie", choose(desk.config, "trixie"))
     assert versions(desk.config, "amd64") == {"first": "2.0", "second": "1.0", "third": "1.0"}
     assert done.lowered == (), "apt upgrades to all of that"
     assert [act.act for act in history(desk.config.repo)] == ["publish", "publish", "rollback", "rollback"]
@@ -50,6 +53,54 @@ def test_there_and_back(run: Processes, desk: Desk) -> None:
     desk.publish(*desk.make("first", version="3.0"))
     assert versions(desk.config, "amd64")["first"] == "3.0"
     sound(run, desk.config)
+
+
+def test_the_keyring_package_stays(run: Processes, desk: Desk) -> None:
+    """It was published last, as by a release; what it tells clients of keys is not to be taken back with a package."""
+    for version in ("1.0", "2.0"):
+        desk.publish(*desk.make("first", version=version))
+        desk.publish(*desk.make(KEYRING, version=f"2026.01.0{version[0]}"))
+
+    def back(name: str = "") -> dict[str, str]:
+        with working(run, desk.config, desk.keys, what="rolling back") as archive:
+            roll_back(archive, desk.config, "trixie", choose(desk.config, "trixie", name))
+            assert told(history(desk.config.repo, "trixie")) == frozenset(archive.listing("trixie"))
+        demand_whole(run, desk.config)
+        assert versions(desk.config, "source") == versions(desk.config, "amd64")
+        return versions(desk.config, "amd64")
+
+    for version in ("1.0", "2.0", "1.0"):
+        assert back() == {"first": version, KEYRING: "2026.01.02"}
+    first = history(desk.config.repo, "trixie")[1].snapshot  # it has the older keyring package
+    former = desk.config.repo / f"pool/main/d/{KEYRING}/{KEYRING}_2026.01.01_amd64.deb"
+    aside = former.rename(desk.directory / former.name)
+    desk.publish(*desk.make("first", version="3.0"))
+    assert back(first) == {"first": "1.0", KEYRING: "2026.01.02"}, "of what is not gone back to no file is needed"
+    aside.rename(former)
+    desk.publish(*desk.make(KEYRING, version="2026.01.03"))
+    last = history(desk.config.repo, "trixie")[-1].snapshot
+    assert back(first) == {"first": "1.0", KEYRING: "2026.01.03"}, "it has the rest already"
+    assert history(desk.config.repo, "trixie")[-1].snapshot == last
+    assert back() == {"first": "3.0", KEYRING: "2026.01.03"}
+    sound(run, desk.config)
+
+
+def test_a_change_of_the_keyring_package_alone_is_none_to_go_back_from(desk: Desk) -> None:
+    desk.publish(*desk.make("first"))
+    desk.publish(*desk.make(KEYRING))
+    with pytest.raises(ConfigError, match="nothing that trixie could go back to") as caught:
+        choose(desk.config, "trixie")
+    assert caught.value.cause == "no state of it is kept that has other packages"
+
+
+def test_what_was_done_by_hand_is_gone_back_from(run: Processes, desk: Desk) -> None:
+    """The journal does not tell of it."""
+    desk.publish(*desk.make("first", "second"))
+    with working(run, desk.config, desk.keys, what="working") as archive:
+        archive.remove("trixie", "deb", "amd64", ("second",))
+        archive.export("trixie")
+        roll_back(archive, desk.config, "trixie", choose(desk.config, "trixie"))
+    assert versions(desk.config, "amd64") == {"first": "1.0", "second": "1.0"}
 
 
 def test_the_journal_follows_the_database(run: Processes, desk: Desk) -> None:
@@ -64,12 +115,12 @@ def test_the_journal_follows_the_database(run: Processes, desk: Desk) -> None:
 def test_a_rollback_that_cannot_be_leaves_all_as_it_was(run: Processes, desk: Desk) -> None:
     desk.publish(*desk.make("first"))
     with pytest.raises(ConfigError, match="nothing that trixie could go back to"):
-        choose(desk.config.repo, "trixie")
+        choose(desk.config, "trixie")
     with pytest.raises(ConfigError, match="no snapshot 2020"):
-        choose(desk.config.repo, "trixie", "2020")
+        choose(desk.config, "trixie", "2020")
     desk.publish(*desk.make("first", version="2.0"))
     before = state(desk.config)
-    chosen = choose(desk.config.repo, "trixie")
+    chosen = choose(desk.config, "trixie")
     for name, old, new in (("binary-amd64/Packages", b"first", b"other"), ("source/Sources.gz", b"\x1f\x8b", b"")):
         index = chosen.snapshot.path / "main" / name
         text = index.read_bytes()
@@ -79,7 +130,7 @@ def test_a_rollback_that_cannot_be_leaves_all_as_it_was(run: Processes, desk: De
             working(run, desk.config, desk.keys, what="rolling back") as archive,
             pytest.raises(ArchiveError, match="cannot be told") as caught,
         ):
-            roll_back(archive, "trixie", chosen)
+            roll_back(archive, desk.config, "trixie", chosen)
         assert caught.value.cause == f"{index} is not what the Release file says"
         index.write_bytes(text)
     after = state(desk.config)
@@ -100,7 +151,7 @@ def test_a_state_whose_files_are_gone_is_not_gone_back_to(run: Processes, desk: 
         working(run, desk.config, desk.keys, what="rolling back") as archive,
         pytest.raises(ArchiveError, match="trixie would list what cannot be fetched") as caught,
     ):
-        roll_back(archive, "trixie", choose(archive.base, "trixie"))
+        roll_back(archive, desk.config, "trixie", choose(desk.config, "trixie"))
     assert caught.value.cause.splitlines()[1:] == [f"pool/main/f/first/first_1.0{name}" for name in (".tar.gz", "_amd64.deb")]
     assert state(desk.config) == before
 
@@ -122,7 +173,7 @@ def test_states_follow_one_another_though_the_clock_is_put_back(
     assert len({act.snapshot for act in history(desk.config.repo)}) == 3
     with working(run, desk.config, desk.keys, what="pruning") as archive:
         assert retention.prune(archive, keep=1, grace=3600) == retention.Pruned()
-        roll_back(archive, "trixie", choose(archive.base, "trixie"))
+        roll_back(archive, desk.config, "trixie", choose(desk.config, "trixie"))
     assert versions(desk.config, "amd64") == {"first": "2.0"}
     sound(run, desk.config)
 
@@ -153,7 +204,7 @@ def test_states_whose_indices_are_compressed_otherwise(run: Processes, desk: Des
     assert (desk.config.repo / "dists/trixie/main/binary-amd64/Packages.xz").exists()
     with working(run, desk.config, desk.keys, what="pruning") as archive:
         assert retention.prune(archive, keep=2, grace=0) == retention.Pruned()
-        roll_back(archive, "trixie", choose(archive.base, "trixie"))
+        roll_back(archive, desk.config, "trixie", choose(desk.config, "trixie"))
     verify(run, desk.config, desk.config.repo)
     sound(run, desk.config)
 
@@ -235,13 +286,13 @@ def test_what_was_only_signed_anew_is_no_other_state(run: Processes, desk: Desk)
         for _ in range(3):
             renew(archive, desk.config)
         acts = journal.path(base).read_text()
-        done = roll_back(archive, "trixie", states(base, "trixie")[-1])
+        done = roll_back(archive, desk.config, "trixie", states(base, "trixie")[-1])
         assert (done.added, done.removed, journal.path(base).read_text()) == ((), (), acts), "it has them already"
         gone = retention.prune(archive, keep=2, grace=0)
         assert gone.snapshots  # those signed in the same second as the newest are as published as it is
         kept = [members(one)["deb", "amd64", "first"] for one in snapshots.snapshots(base, "trixie")]
         assert (kept[0], set(kept[1:])) == ("2.0", {"3.0"})
-        roll_back(archive, "trixie", choose(base, "trixie"))
+        roll_back(archive, desk.config, "trixie", choose(desk.config, "trixie"))
     assert versions(desk.config, "amd64") == {"first": "2.0"}
     sound(run, desk.config)
 

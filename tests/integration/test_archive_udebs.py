@@ -60,10 +60,10 @@ def test_prune_keeps_what_a_kept_state_lists_of_them(run: Processes, config: Con
     verify(run, config, config.repo)
     with working(run, config, desk.keys, what="pruning") as archive:
         assert retention.prune(archive, keep=20, grace=0).pool == ()
-        assert roll_back(archive, "trixie", choose(archive.base, "trixie")).lowered == ("first", "second", "third")
+        assert roll_back(archive, config, "trixie", choose(config, "trixie")).lowered == ("first", "second", "third")
         assert udebs(config) == {"first-udeb": "1.0"}
         assert retention.prune(archive, keep=20, grace=0).pool == ()
-        roll_back(archive, "trixie", choose(archive.base, "trixie"))
+        roll_back(archive, config, "trixie", choose(config, "trixie"))
         assert udebs(config) == {"first-udeb": "2.0", "second-udeb": "1.0"}
         gone = retention.prune(archive, keep=1, grace=0)
     assert [name for name in gone.pool if name.endswith(".udeb")] == ["pool/main/f/first/first-udeb_1.0_amd64.udeb"]
