@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,17 @@ import pytest
 from debkit.archive import conf, snapshots
 from debkit.archive.index import listed
 from debkit.archive.verify import verify
-from debkit.config import Config
+from debkit.config import Config, KeysConfig
 from debkit.errors import SigningError
+from debkit.keys import find_keys
 from tests.command import Project
 from tests.disks import on_another_disk
-from tests.publishing import sound
+from tests.gnupg_homes import gnupg_home, make_key
+from tests.publishing import sound, versions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from debkit.run import Processes
     from tests.publisher import Desk
 
@@ -73,6 +77,78 @@ def test_an_index_that_is_not_what_is_signed_stops_it(
     assert said in caught.value.cause
     assert not (desk.config.repo / "dists/trixie/InRelease").exists()
     desk.publish(*desk.make("first"))
+    sound(run, desk.config)
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What a client's gpgv and sqv (Debian 13's, which reads InRelease, too) make of what is signed: lines of shell."""
+
+    inline: str = 'exec "$gpgv" "$@"'
+    detached: str = 'exec "$gpgv" "$@"'
+    sqv_inline: str = 'echo text >"$4"; echo "$DEBKIT_RELEASE_KEY"'
+    sqv_detached: str = 'echo "$DEBKIT_RELEASE_KEY"'
+
+    def install(self, directory: Path) -> None:
+        directory.mkdir()
+        for name, text in (
+            ("gpgv", f"gpgv={shutil.which('gpgv')}\ncase $* in\n*/InRelease.new) {self.inline} ;;\n*) {self.detached} ;;"),
+            ("sqv", f"case $* in\n--help) echo --cleartext ;;\n*--cleartext*) {self.sqv_inline} ;;\n*) {self.sqv_detached} ;;"),
+        ):
+            (directory / name).write_text(f"#!/bin/sh\n{text}\nesac\n")
+            (directory / name).chmod(0o755)
+
+
+REJECTED = 'echo "BAD $*"; exit 1'
+# The first of two signatures is by a key that gpgv would have told to have expired.
+ONE_OF_TWO = '"$gpgv" "$@" | sed "0,/GOODSIG/s//EXPKEYSIG/"'
+
+
+@pytest.fixture
+def two_keys(run: Processes, desk: Desk, tmp_path: Path) -> Iterator[Desk]:
+    """Who signs with an old key and a new one."""
+    with gnupg_home() as home:
+        wanted = KeysConfig(archive=make_key(home), also=(make_key(home, uid="Old <old@example.org>"),))
+        (desk.config.repo / "conf/uploaders").write_text(f"allow * by key {wanted.archive[-16:]}+\n")
+        with find_keys(run, wanted, environ={"GNUPGHOME": os.fspath(home)}, state=tmp_path) as keys:
+            yield replace(desk, keys=keys)
+
+
+@pytest.mark.parametrize(
+    ("readers", "said"),
+    [
+        (Readers(inline=REJECTED), "gpgv does not accept what was signed: BAD"),
+        (Readers(detached=REJECTED), "gpgv does not accept what was signed: BAD"),
+        (Readers(inline=ONE_OF_TWO), "gpgv accepts 1 of 2 signatures"),
+        (Readers(detached=ONE_OF_TWO), "gpgv accepts 1 of 2 signatures"),
+        (Readers(sqv_inline=REJECTED), "sqv, by which Debian 13's apt verifies, does not accept what was signed: BAD"),
+        (Readers(sqv_detached=REJECTED), "sqv, by which Debian 13's apt verifies, does not accept what was signed: BAD"),
+        (Readers(), ""),
+    ],
+    ids=["inline", "detached", "one-inline", "one-detached", "sqv-inline", "sqv-detached", "all-accept"],
+)
+def test_what_a_client_would_not_accept_stops_it(
+    run: Processes, two_keys: Desk, monkeypatch: pytest.MonkeyPatch, readers: Readers, said: str
+) -> None:
+    """Each alone: both files are looked at side by side, by both tools."""
+    desk, suite = two_keys, two_keys.config.repo / "dists/trixie"
+    desk.publish(*desk.make("first"))
+    told = (suite / "InRelease").read_bytes()
+    programs = desk.directory / "bin"
+    readers.install(programs)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        if said:
+            with pytest.raises(SigningError, match="could not be signed") as caught:
+                desk.publish(*desk.make("second"))
+            assert said in caught.value.cause
+        else:
+            desk.publish(*desk.make("second"))
+    assert ((suite / "InRelease").read_bytes() == told) is bool(said)
+    assert versions(desk.config, "amd64") == {"first": "1.0", **({} if said else {"second": "1.0"})}
+    sound(run, desk.config)
+    desk.publish(*desk.make("second", version="2.0"))
+    assert versions(desk.config, "amd64") == {"first": "1.0", "second": "2.0"}
     sound(run, desk.config)
 
 
