@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
-from debkit.archive import change, client
+from debkit.archive import change, client, transaction
 from debkit.archive.verify import verify
 from tests.archives import serve
 from tests.bulk import package_names
+from tests.command import Project
 from tests.kills import WAYS, kill
 from tests.publishing import sound, versions
 from tests.readers import Careful, reading
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     import subprocess  # noqa: TID251  # a type only
     from pathlib import Path
 
+    from debkit.config import Config
     from debkit.run import Processes
     from tests.publisher import Desk
 
@@ -35,20 +39,26 @@ def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kill
     desk.publish(*desk.make(*STANDING))
     length = min(timed(desk, desk.make("changing", version=f"0.{number}")[0]) for number in range(3))
     (tmp_path / "careful").mkdir()
-    killed = 0
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/debkit").symlink_to(desk.state)
+    killed: Counter[str] = Counter()
+    number = 0
     with serve(config.repo) as site:
         reader = Careful(tmp_path / "careful", url=site.url, keyring=client.keyring_file(config))
         with reading(reader):
-            for number in range(kills):
+            while killed.total() < kills or killed["all"] + killed["parent"] < kills / 3:
+                assert number < 5 * kills
                 names, version = batch(number)
                 changes = desk.make(*names, version=version)
                 before = versions(config, "amd64")
                 after = {**before, **dict.fromkeys(names, version)}
                 how = WAYS[number % 3]
                 for _ in range(1 + number % 2):  # the second puts right first what the first has left
-                    killed += end_at(chance.uniform(0, length), desk.start(*changes, together=True), how, chance)
+                    killed[how] += end_at(chance.uniform(0, length), desk.start(*changes, together=True), how, chance)
                     assert versions(config, "amd64") in (before, after)
-                if how != "tool" and number % 4 < 2:  # otherwise the next publish does it, or debkit itself has
+                if how != "tool" and number % 4 == 0:  # otherwise the next publish does it, or debkit itself has
+                    recover(config, tmp_path / "home")
+                elif how != "tool" and number % 4 == 1:
                     with change.working(run, config, desk.keys, what="recovering"):
                         pass
                 if how == "tool" or number % 4 < 2:
@@ -59,9 +69,18 @@ def test_kills_at_random_points(run: Processes, desk: Desk, tmp_path: Path, kill
                 assert versions(config, "amd64") == after
                 sound(run, config)
                 verify(run, config, config.repo)
+                number += 1
     assert not reader.troubles
-    assert reader.rounds > kills
-    assert killed > kills / 2
+    assert reader.rounds > number
+
+
+def recover(config: Config, home: Path) -> None:
+    """Type what the hints say, and be told whether there was anything to undo."""
+    left = transaction.pending(config.repo)
+    ended = Project(config.project).debkit("repo", "recover", env={"XDG_STATE_HOME": os.fspath(home)})
+    assert ended.code == 0, ended.err
+    assert ("what that had begun is undone" in " ".join(ended.err.split())) is left
+    assert not transaction.pending(config.repo)
 
 
 def batch(number: int) -> tuple[tuple[str, ...], str]:
