@@ -34,18 +34,23 @@ def demand_whole(run: Run, config: Config) -> None:
 
     Of the pool's files only that they are there, and their sizes: to read them all may take minutes. Raises ArchiveError.
     """
-    suites = exported_suites(config)
-    if not suites:
-        raise ArchiveError(
-            f"{config.repo} is empty", cause="nothing was ever published into it", hint="debkit build, or: debkit repo onboard"
-        )
-    problems = [problem.what for suite in suites for problem in _problems(run, config, suite)]
+    problems = [problem.what for suite in demand_published(config) for problem in _problems(run, config, suite)]
     if problems:
         raise ArchiveError(
             f"{config.repo} is not whole",
             cause="\n".join(problems[:NAMED]),
             hint=f"debkit repo verify; what is not signed as it should be, this signs anew: {REFRESH}",
         )
+
+
+def demand_published(config: Config) -> tuple[str, ...]:
+    """Give the suites that clients can see. Raises ArchiveError where there are none, and ConfigError without an archive."""
+    suites = exported_suites(config)
+    if not suites:
+        raise ArchiveError(
+            f"{config.repo} is empty", cause="nothing was ever published into it", hint="debkit build, or: debkit repo onboard"
+        )
+    return suites
 
 
 def demand_files(base: Path, suite: str, wanted: Iterable[FileRef]) -> None:

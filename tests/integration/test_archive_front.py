@@ -59,6 +59,13 @@ def test_nothing_is_served_where_there_is_no_archive(tmp_path: Path) -> None:
     assert "is served at" not in ended.err
 
 
+def test_nothing_is_served_where_nothing_was_published(config: Config) -> None:
+    ended = Project(config.project).debkit("repo", "serve", "--port", "0")
+    assert (ended.code, is_three_parts(ended)) == (14, True)
+    assert f"{config.repo} is empty" in ended.err
+    assert "is served at" not in ended.err
+
+
 @pytest.mark.slow
 def test_a_browser_shows_it_light_and_dark(
     run: Processes, config: Config, keys: Keys, make_upload: Upload, *, debkit_cache: Path, tmp_path: Path

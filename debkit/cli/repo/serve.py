@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, port: int, bind: str) -> None:
     """Serve the archive on this machine, for trying: what `debkit repo deploy` would put on a server, and nothing else."""
-    from debkit.archive import addition, exported_suites  # noqa: PLC0415
+    from debkit.archive import addition  # noqa: PLC0415
     from debkit.archive.serving.serve import served  # noqa: PLC0415
+    from debkit.archive.whole import demand_published  # noqa: PLC0415
     from debkit.errors import Interrupted  # noqa: PLC0415
 
     config = session.config
-    suites = exported_suites(config)
+    suites = demand_published(config)
     try:
         with session.run.interruptible(), served(config.repo, bind=bind, port=port) as site:
             session.console.info(f"{config.repo} is served at {site.url}/ until Ctrl-C")
