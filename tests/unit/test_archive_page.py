@@ -153,7 +153,7 @@ def test_what_a_suite_offers(config: Config) -> None:
 
 def test_the_page_tells_what_there_is_and_how_to_add_it(config: Config) -> None:
     quilt(config.repo / POOL)
-    index(config, "trixie", amd64=(stanza("hello"),))
+    index(config, "trixie", amd64=(stanza("hello"),), arm64=(stanza("hello", arch="arm64"),))
     index(config, "sid", amd64=(stanza("hello", summary="greets <all> & sundry"),))
     page.write(config, KEYS)
     html = shown(config)
@@ -161,6 +161,7 @@ def test_the_page_tells_what_there_is_and_how_to_add_it(config: Config) -> None:
     assert "sudo curl -fsSLo /etc/apt/sources.list.d/tools.sources https://apt.example.org/tools-sid.sources" in html
     assert "0123 4567 8901 2345 6789 0123 4567 8901 2345 6789" in html
     assert "greets &lt;all&gt; &amp; sundry" in html
+    assert "<td>amd64, arm64</td>" in html
     assert "<time>2024-01-02</time>" in html
     assert "* Say hello." in html
     assert "development key" not in html
