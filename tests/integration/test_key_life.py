@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).parents[2]
 WORDS = "Sesam, öffne dich"
 ALL = frozenset(range(256))
+LOCKED = "[v4 protected]"
 
 
 @dataclass(frozen=True)
@@ -314,6 +315,13 @@ def test_a_printed_backup_brings_the_key_back(desk: Desk, passphrase: bool) -> N
     for words in (("backup",), ("export", "--secret")):
         assert f"{paper} is there already" in desk.type(*words, "--output", os.fspath(paper), unlocked=passphrase, code=3)
     assert paper.stat().st_mode & 0o777 == 0o600
+    subkeys = desk.type("export", "--secret", unlocked=passphrase)
+    assert [secret == LOCKED for secret in secrets_of(desk.home, paper.read_text())] == [passphrase] * 2
+    absent, secret = secrets_of(desk.home, subkeys)
+    assert (absent, secret == LOCKED) == ("gnu-dummy", passphrase)
+    if passphrase:
+        for material in (paper.read_text(), subkeys):
+            cannot_sign_without_it(desk, key, material)
     assert ("there is none!" in paper.read_text()) is not passphrase
     with gnupg_home() as other:
         there = Desk(desk.run, desk.project, other, desk.words)
@@ -330,6 +338,23 @@ def test_a_printed_backup_brings_the_key_back(desk: Desk, passphrase: bool) -> N
     with gnupg_home() as other:  # without debkit
         gpg(other, "--import", os.fspath(paper))
         assert gpg(other, "--local-user", key, "--clearsign", passphrase=WORDS, stdin="text\n")
+
+
+def secrets_of(home: Path, material: str) -> list[str]:
+    """What gpg shows of the secret part of each key in it: its size where it is not locked, gnu-dummy where it is left out."""
+    packets = gpg(home, "--list-packets", stdin=material)
+    return [
+        shown.removeprefix("skey[2]: ") for shown in re.findall(r"^\t(skey\[2\]: \[.*\]|gnu-dummy)", packets, flags=re.MULTILINE)
+    ]
+
+
+def cannot_sign_without_it(desk: Desk, key: str, material: str) -> None:
+    with gnupg_home() as other:
+        gpg(other, "--import", stdin=material)
+        sign = ("gpg", "--homedir", os.fspath(other), "--batch", "--pinentry-mode", "loopback", "--passphrase", "another")
+        done = desk.run(Command(argv=(*sign, "--local-user", key, "--clearsign", os.fspath(desk.words)), ok=ALL))
+        assert done.code == 2, done.stdout
+        assert "Bad passphrase" in done.stdout
 
 
 def test_what_the_primary_is_needed_for_says_so(desk: Desk) -> None:
