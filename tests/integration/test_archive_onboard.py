@@ -140,6 +140,15 @@ def move(maintainer: Maintainer, client: Client, key: str) -> None:
         assert f"URIs: {url}/\n" in (client.root / "etc/apt/sources.list.d/tools.sources").read_text()
 
 
+def remove(client: Client) -> None:
+    """What was installed goes, comes again, and goes with all that it had."""
+    for verb in ("remove", "purge"):
+        client.types(f"sudo apt-get {verb} hello-debkit", "! dpkg-query --show hello-debkit")
+        if verb == "remove":
+            client.types("sudo apt-get install hello-debkit")
+            assert client.version("hello-debkit") == "1.2"
+
+
 def end(maintainer: Maintainer, client: Client) -> None:
     """It is removed, comes back without and with its instructions, and goes for good."""
     newest = max(maintainer.project.archive.glob(f"pool/main/t/{PACKAGE}/*.deb"), key=lambda deb: deb.stat().st_mtime)
@@ -163,6 +172,7 @@ def end(maintainer: Maintainer, client: Client) -> None:
 def test_it_is_added_once_and_outlives_its_key(run: Processes, maintainer: Maintainer, tmp_path: Path) -> None:
     with clean(run, maintainer.suite) as client:
         years(maintainer, client, tmp_path)
+        remove(client)
 
 
 @pytest.mark.slow
@@ -171,6 +181,7 @@ def test_it_goes_as_quietly_as_it_came(run: Processes, maintainer: Maintainer, t
     with clean(run, maintainer.suite) as client:
         key = years(maintainer, client, tmp_path)
         move(maintainer, client, key)
+        remove(client)
         end(maintainer, client)
 
 
