@@ -31,8 +31,12 @@ FEW = 20
 # How many files or names a command line takes.
 MANY = 500
 ASK_ONCE = Path(__file__).with_name("ask-once")
-# What reprepro says among its answers where one that was started by hand holds the database.
-WAITS = re.compile(r"^(Could not acquire lock: .*|Waiting \d+ seconds before trying again\.)\n", flags=re.MULTILINE)
+# What reprepro says among its answers where one that was started by hand holds the database; and gpg, quiet or not, for which
+# another one is just starting their agent.
+WAITS = re.compile(
+    r"^(Could not acquire lock: .*|Waiting \d+ seconds before trying again\.|gpg: (waiting for|removing stale) .*)\n",
+    flags=re.MULTILINE,
+)
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 # A path that PATH and gpgconf's answers (gpgconf(1)) have as it is, and gpgme's buffer of 1024 bytes has room for.
 PLAIN = re.compile(r"[\w/ .,+@~-]{1,500}", flags=re.ASCII)

@@ -234,11 +234,21 @@ def test_that_it_had_to_wait_is_no_cause(recorder: Recorder) -> None:
 
 
 def test_what_gpg_said_in_the_hook_is_told(recorder: Recorder) -> None:
-    printed = "gpg: signing failed: No such device\n" + (DATA / "hook-failed.txt").read_text()
+    waited = "gpg: waiting for lock (held by 15640) ...\ngpg: removing stale lockfile (created by 15640)\n"
+    printed = waited + "gpg: signing failed: No such device\n" + (DATA / "hook-failed.txt").read_text()
     recorder.reply("reprepro", stdout=printed, code=255)
     with pytest.raises(SigningError) as caught:
         archive(recorder).export("trixie")
     assert caught.value.cause == "signing failed: No such device"
+
+
+def test_that_gpg_had_to_wait_is_no_cause(recorder: Recorder) -> None:
+    """It does when the two of a hook start one agent on a busy machine; what has failed came after it."""
+    printed = "gpg: waiting for lock (held by 15640) ...\nSigning-hook: Packages is missing\n"
+    recorder.reply("reprepro", stdout=printed, code=255)
+    with pytest.raises(SigningError) as caught:
+        archive(recorder).export("trixie")
+    assert caught.value.cause == "Signing-hook: Packages is missing"
 
 
 @pytest.mark.parametrize(
