@@ -1,4 +1,4 @@
-"""reprepro: its command lines, its answers, and what its complaints mean."""
+"""reprepro: its command lines and its answers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.archive import snapshots
+from debkit.archive.complaints import WAITS, explain
 from debkit.archive.conf import TRUSTED
 from debkit.archive.lock import database_lock, release
-from debkit.errors import ArchiveConflict, ArchiveError, ConfigError, DebkitError, LockedError, SigningError
-from debkit.keys import by_hand, ring
 from debkit.run import Command, CommandFailed, child_environment, find_tool
 
 if TYPE_CHECKING:
@@ -31,107 +30,18 @@ FEW = 20
 # How many files or names a command line takes.
 MANY = 500
 ASK_ONCE = Path(__file__).with_name("ask-once")
-# What reprepro says among its answers where one that was started by hand holds the database; and gpg, quiet or not, for which
-# another one is just starting their agent.
-WAITS = re.compile(
-    r"^(Could not acquire lock: .*|Waiting \d+ seconds before trying again\.|gpg: (waiting for|removing stale) .*)\n",
-    flags=re.MULTILINE,
-)
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 # A path that PATH and gpgconf's answers (gpgconf(1)) have as it is, and gpgme's buffer of 1024 bytes has room for.
 PLAIN = re.compile(r"[\w/ .,+@~-]{1,500}", flags=re.ASCII)
 NO_EXPORT = ("--export", "silent-never")
 # dpkg-buildpackage names a .buildinfo after the machine, also where all packages are for all architectures (deb-buildinfo(5)).
 BUILDINFO = "--ignore=surprisingarch"
-# What gpg says in the hook of a key that is not unlocked.
-LOCKED = re.compile(r"Bad passphrase|No passphrase given|can't get input")
 INCOMING = """\
 Name: debkit
 IncomingDir: {conf}/uploads
 TempDir: {conf}/uploads.new
 Default: {suite}
 """
-
-# What reprepro prints, and what it means to a user: (pattern, error, what, cause, hint). The first that fits.
-COMPLAINTS: tuple[tuple[str, type[DebkitError], str, str, str], ...] = (
-    (
-        r"lock file '.*' already exists",
-        LockedError,
-        "another reprepro works on {base}",
-        "it holds {base}/db/lockfile",
-        "wait for it to end, then run the same command again",
-    ),
-    (
-        r"created with a future version",
-        ArchiveError,
-        "{base} was last written by a newer reprepro than this machine has",
-        "its database cannot be read by this one; there is no way back",
-        "use the machine, or the Debian release, that wrote it",
-    ),
-    (
-        r"No rule allowing this package",
-        ArchiveError,
-        "the key {uploader} may not upload to {base}",
-        "{conf}/uploaders does not name it",
-        "echo 'allow * by key {id}+' >> {conf}/uploaders",
-    ),
-    (
-        r"No distribution accepting '(.*)' ",
-        ArchiveError,
-        "{named} may not be uploaded to {base}",
-        "it is not signed, its signature is broken, or {conf}/uploaders does not name the key that made it",
-        "gpg --verify {named}; then, if you trust that key: echo 'allow * by key ID+' >> {conf}/uploaders",
-    ),
-    (
-        r"put in a distribution not listed within it",
-        ConfigError,
-        "the archive does not take what the changelog's distribution says",
-        "it is neither the suite's codename nor in its AlsoAcceptFor",
-        "editor {conf}/distributions",
-    ),
-    (
-        r"has the wrong architecture to add it|database contains unused '",
-        ConfigError,
-        "the archive's architectures do not fit",
-        "{first}",
-        "editor {conf}/distributions; or, if you have removed one: reprepro --basedir {base} clearvanished",
-    ),
-    (
-        r"Error parsing \S+/distributions, line \d+: (.*)",
-        ConfigError,
-        "{conf}/distributions is not as reprepro reads it",
-        "{named}",
-        "editor {conf}/distributions: an empty line parts one suite's stanza from another's",
-    ),
-    (
-        r"--ignore=brokensignatures",
-        ArchiveError,
-        "the upload was changed after it was signed",
-        "{first}",
-        "if it is as you want it, sign it again: debsign UPLOAD.changes",
-    ),
-    (
-        r"is already registered with different checksums|cannot be included as",
-        ArchiveConflict,
-        "the archive has one of these files with other content",
-        "{first}",
-        "raise the version: dch --increment",
-    ),
-    (
-        r"(?m)^(db_open\(.*|BDB(?!0196).*|Missing reference to .*)$",
-        ArchiveError,
-        "the database of {base} is damaged",
-        "{named}",
-        "debkit repo rebuild",
-    ),
-    (
-        r"Signing-hook",
-        SigningError,
-        "the archive's index could not be signed with {key}",
-        "{gpg}",
-        "debkit key check; or: {look_at_keys}",
-    ),
-)
 
 # By what a member of a suite is told from any other: type (deb, udeb or dsc), architecture, package, version.
 Member = tuple[str, str, str, str]
@@ -310,7 +220,7 @@ class Reprepro:
         except CommandFailed as failed:
             if failed.done.code < 0:
                 release(self.base, before=before)
-            raise explain(failed, self) from failed
+            raise explain(failed, self.base, self.keys) from failed
         except BaseException:  # ended, by force where it did not heed
             release(self.base, before=before)
             raise
@@ -380,26 +290,3 @@ def parse_checksums(text: str) -> dict[str, str]:
     """Read lines of "FILE :1:SHA1 :2:SHA256 MD5 SIZE"."""
     found = (re.match(r"(\S+) .*:2:([0-9a-f]{64}) ", line) for line in text.splitlines())
     return {match[1]: match[2] for match in found if match}
-
-
-def explain(failed: CommandFailed, archive: Reprepro) -> DebkitError:
-    """Turn reprepro's complaint into what a user can act on."""
-    printed = WAITS.sub("", "".join(f"{line}\n" for line in failed.done.tail)).strip()
-    said = re.search(r"^gpg: (.*)$", printed, flags=re.MULTILINE)
-    facts = {
-        "base": os.fspath(archive.base),
-        "conf": os.fspath(archive.base / "conf"),
-        "uploader": archive.keys.upload.fingerprint,
-        "id": archive.keys.upload.fingerprint[-16:],
-        "key": archive.keys.archive.fingerprint,
-        "look_at_keys": by_hand(archive.keys.archive.home, "--list-secret-keys"),
-        "first": printed.partition("\n")[0],
-        "gpg": said[1] if said else printed.partition("\n")[0],
-    }
-    if "Signing-hook" in printed and LOCKED.search(printed):
-        return ring.explain(archive.keys.archive, printed, tried=bool(archive.keys.passphrase(archive.keys.archive)))
-    for pattern, error, what, cause, hint in COMPLAINTS:
-        if found := re.search(pattern, printed):
-            facts["named"] = found[1] if found.re.groups else ""
-            return error(what.format(**facts), cause=cause.format(**facts), hint=hint.format(**facts))
-    return ArchiveError("reprepro failed", cause=printed or failed.cause, hint=f"reprepro --basedir {archive.base} check")

@@ -118,3 +118,14 @@ def test_they_are_promoted_deployed_and_restored(run: Processes, config: Config,
     assert udebs(config) == {"first-udeb": "1.0"}
     assert client.keyring_file(config).exists()
     verify(run, config, config.repo)
+
+
+def test_a_suite_that_does_not_take_them(config: Config, desk: Desk) -> None:
+    file = config.repo / "conf/distributions"
+    file.write_text(file.read_text().replace("UDebComponents: main\n", ""))
+    for made in (desk.make("first", udeb=True), (*desk.make("second", udeb=True), *desk.make("third"))):
+        with pytest.raises(ConfigError) as caught:
+            desk.publish(*made)
+        assert caught.value.what == "the suite takes no packages for the Debian installer"
+        assert "UDebComponents" in caught.value.cause
+        assert caught.value.hint.endswith("UDebComponents: main")
