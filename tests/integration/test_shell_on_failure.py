@@ -74,6 +74,8 @@ def test_a_shell_stands_where_the_build_ended(project: Project, tree: Path, scra
     assert person.ask("cat hello-debkit")[:1] == ["#!/bin/sh"]
     assert person.ask("id -u; stty size") == ["0", "33 99"]
     person.child.sendline("cat")
+    person.child.sendline("said")
+    person.child.expect(r"said\r\n(.*\r\n)?said\r\n")  # by the terminal, and by cat, which is there now to be interrupted
     person.child.sendintr()
     assert person.ask("echo $?")[-1] == "130"
     person.child.sendeof()
