@@ -34,10 +34,6 @@ class Arch:
         """What uname(2) tells a program of it under qemu (linux-user/uname.c)."""
         return {"arm": "armv7l", "i386": "i686"}.get(self.qemu, self.qemu)
 
-    def is_compared(self, other: Arch) -> bool:
-        """Whether this architecture's tools have been seen to do the same as the other's, in whose place they run."""
-        return (self.name, other.name) in COMPARED
-
     @property
     def cross(self) -> str:
         """The triplet as it is in the names of cross tools' packages, which have no underscore."""
@@ -46,8 +42,6 @@ class Arch:
     def __str__(self) -> str:
         return self.name
 
-
-COMPARED = frozenset({("amd64", "arm64")})
 
 # Trixie's arm64 programs sign their return addresses, and qemu before 10 works out the signatures by the book: a perl loop took
 # 49 s with its default processor, 5.5 s with pauth-impdef=on, 2.7 s without. Debian's baseline is ARMv8.0, which has none.
@@ -66,9 +60,6 @@ ARCHES: dict[str, Arch] = {
         Arch("s390x", "s390x-linux-gnu", 22, 64, elf_little=False, qemu="s390x"),
     )
 }
-
-# Pairs (machine, guest) that the kernel runs with no emulator at hand.
-RUNS_ALSO: frozenset[tuple[str, str]] = frozenset({("amd64", "i386"), ("arm64", "armhf")})
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -14,7 +14,7 @@ from debkit.chroot import cache, store
 from debkit.chroot.upkeep import TOOLBOXES
 from debkit.errors import DebkitError, DiskError, Interrupted, NetworkError
 from debkit.host import runs_natively
-from debkit.model import ARCHES, ChrootKind
+from debkit.model import ChrootKind
 from debkit.paths import cache_home
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from debkit.run import Run
 
 
+# Pairs (machine, guest) whose tools have been seen to do the same.
+COMPARED = frozenset({("amd64", "arm64")})
 BUILD = " (debkit accel build --compiler has it built for this machine, once)"
 RENEW = " (debkit chroot update brings the libraries together where the suite has)"
 
@@ -159,7 +161,7 @@ def _made(make: Callable[[], Toolbox], target: Target) -> Toolbox:
 
 def why_uncompared(native: str, arch: str) -> str:
     """Say why nobody knows whether a machine's tools do the same as those of `arch`; empty where they do."""
-    return "" if ARCHES[native].is_compared(ARCHES[arch]) else f"its tools have not been compared with {native}'s"
+    return "" if (native, arch) in COMPARED else f"its tools have not been compared with {native}'s"
 
 
 def foretold(target: Target) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from debkit.host.elf import HEADER_BYTES, elf_machine, runs
+from debkit.host.elf import HEADER_BYTES, elf_machine, runs_natively
 from debkit.run import Command
 
 if TYPE_CHECKING:
@@ -41,5 +41,5 @@ def foreign(tree: Path, arch: str) -> Iterator[tuple[Path, str]]:
             if stat.S_ISREG(path.lstat().st_mode):
                 with path.open("rb") as file:
                     machine = elf_machine(file.read(HEADER_BYTES))
-                if machine and not runs(arch, machine):
+                if machine and not runs_natively(arch, machine):
                     yield path, machine

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from debkit.checks import _debs, _elf_facts
 from debkit.checks._names import first_difference, match, shown
-from debkit.host.elf import runs
+from debkit.host import runs_natively
 from debkit.model import Finding, Severity
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def machines(package: Contents) -> Iterator[Finding]:
     """Tell of every ELF file that its package's architecture does not run."""
     arch = package.target.arch
     for elf in package.elfs:
-        if elf.machine and not runs(arch, elf.machine):
+        if elf.machine and not runs_natively(arch, elf.machine):
             text = f"{elf.path}: of {elf.machine}, in a package of {package.target}"
             yield Finding(severity=Severity.ERROR, tag="wrong-architecture-elf", package=package.name, text=text)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import MissingTool, TimeoutFailure
-from debkit.host.elf import ANSWER, program
+from debkit.host.elf import ANSWER, program, runs_natively
 from debkit.host.fact import ANY_CODE, Fact, State, Step, install, write
-from debkit.model import ARCHES, RUNS_ALSO
+from debkit.model import ARCHES
 from debkit.paths import scratch_home
 from debkit.run import Command, temporary
 
@@ -57,10 +57,6 @@ def read_handler(arch: Arch, root: Path) -> Handler | None:
 def is_mounted(root: Path) -> bool:
     """Whether binfmt_misc is mounted; where systemd has an automount, looking mounts it."""
     return (root / MOUNT_POINT / "register").exists()
-
-
-def runs_natively(machine: str, arch: str) -> bool:
-    return arch == machine or (machine, arch) in RUNS_ALSO
 
 
 def proof_argv(root: Path, *, privileged: bool) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from debkit.errors import DebkitError, HostError, Interrupted
-from debkit.host.binfmt import acceleration_fact, arch_fact, mount_fact, runs_natively
+from debkit.host.binfmt import acceleration_fact, arch_fact, mount_fact
+from debkit.host.elf import runs_natively
 from debkit.host.fact import Fact, State
 from debkit.host.machine import facts as describe
 from debkit.host.machine import why_unaccelerated

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from debkit.model import ARCHES, RUNS_ALSO
+from debkit.model import ARCHES
 
 if TYPE_CHECKING:
     from debkit.model import Arch
@@ -17,6 +17,9 @@ HEADER_BYTES = 20
 LITTLE_ENDIAN = 1
 EM_BPF = 247  # the kernel's own bytecode, the same for every machine
 MACHINES = {(arch.elf_machine, arch.elf_little): arch.name for arch in ARCHES.values()}
+
+# Pairs (machine, guest) that the kernel runs with no emulator at hand.
+RUNS_ALSO = frozenset({("amd64", "i386"), ("arm64", "armhf")})
 
 ANSWER = 42
 
@@ -77,6 +80,9 @@ def elf_machine(header: bytes) -> str:
     return "" if number == EM_BPF else MACHINES.get((number, little), f"ELF machine {number}")
 
 
-def runs(arch: str, machine: str) -> bool:
-    """Whether programs for `machine`, as `elf_machine` names it, belong into packages of an architecture."""
-    return machine == arch or (arch, machine) in RUNS_ALSO
+def runs_natively(machine: str, arch: str) -> bool:
+    """Whether a machine runs programs of an architecture, as `elf_machine` names it, by its kernel alone.
+
+    So these belong into packages for the machine's architecture, too.
+    """
+    return arch == machine or (machine, arch) in RUNS_ALSO

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debkit.host.binfmt import obstacle, own_handlers_trouble, runs_natively
+from debkit.host.binfmt import obstacle, own_handlers_trouble
+from debkit.host.elf import runs_natively
 from debkit.host.namespaces import LIMIT, find_trouble, read
 from debkit.model import ARCHES
 from debkit.run import Command

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from debkit.model import SigningKey
     from debkit.run import Run
 
-OVERLAP_DAYS = 90
 NOW = "seconds=1"  # gpg takes an end in the future only
 
 

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 PAGE = "index.html"
 SNIPPET = "INSTALL.md"
 TREES = ("dists", "pool")
-SNAPSHOTS = "snapshots"  # dists/SUITE/snapshots, reprepro's gensnapshot
 SIGNATURES = ("InRelease", "Release", "Release.gpg")
 SUITE_DEPTH = 3  # dists/SUITE/FILE
 
